@@ -1,0 +1,1 @@
+"""Pairs at a horizon, splits and statistics."""

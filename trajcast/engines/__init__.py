@@ -1,0 +1,1 @@
+"""Engines of reference MD: one file per engine."""

@@ -1,0 +1,1 @@
+"""Roll-outs of a trained model."""

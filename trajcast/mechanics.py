@@ -1,0 +1,95 @@
+"""Momenta, kinetic energy, temperature, and velocities with prescribed totals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+from trajcast.state import State, system_sum
+from trajcast.units import BOLTZMANN, KINETIC
+
+# Shape suffixes: N atoms, B systems, X xyz.
+
+
+def momentum(state: State) -> Float[Tensor, "systems 3"]:
+    """Total momentum of each system, u Å/fs."""
+    return system_sum(state.masses[:, None] * state.velocities, state)
+
+
+def center_of_mass(state: State) -> Float[Tensor, "systems 3"]:
+    """Centre of mass of each system from unwrapped positions, Å."""
+    return system_sum(state.masses[:, None] * state.positions, state) / system_sum(state.masses, state)[:, None]
+
+
+def angular_momentum(state: State) -> Float[Tensor, "systems 3"]:
+    """Angular momentum of each system about its centre of mass, u Å²/fs."""
+    r_NX = state.positions - center_of_mass(state)[state.system]
+    return system_sum(state.masses[:, None] * torch.linalg.cross(r_NX, state.velocities), state)
+
+
+def inertia(state: State) -> Float[Tensor, "systems 3 3"]:
+    """Tensor of inertia of each system about its centre of mass, u Å²."""
+    r_NX = state.positions - center_of_mass(state)[state.system]
+    eye = torch.eye(3, dtype=r_NX.dtype, device=r_NX.device)
+    r2_N = (r_NX**2).sum(1)
+    per_atom = r2_N[:, None, None] * eye - r_NX[:, :, None] * r_NX[:, None, :]
+    return system_sum(state.masses[:, None, None] * per_atom, state)
+
+
+def isolated(state: State) -> Tensor:
+    """True for each system without any periodic direction, whose angular momentum is conserved."""
+    return ~state.periodic.any(1)
+
+
+def kinetic_energy(state: State) -> Float[Tensor, " systems"]:
+    """Kinetic energy of each system, eV."""
+    return system_sum(0.5 * KINETIC * state.masses * (state.velocities**2).sum(1), state)
+
+
+def degrees_of_freedom(state: State) -> Float[Tensor, " systems"]:
+    """Kinetic degrees of freedom of each system: 3N less the conserved totals.
+
+    3N − 3 where any direction is periodic (P conserved), 3N − 6 for an isolated system (P and L conserved),
+    3N − 5 for an isolated linear one, which cannot turn about its own axis.
+    """
+    atoms_B = system_sum(torch.ones_like(state.masses), state)
+    turning_B = (torch.linalg.matrix_rank(inertia(state), hermitian=True, rtol=1e-6)).to(atoms_B)
+    return 3 * atoms_B - 3 - torch.where(isolated(state), turning_B, torch.zeros_like(turning_B))
+
+
+def temperature(state: State) -> Float[Tensor, " systems"]:
+    """Kinetic temperature of each system from its degrees of freedom, K."""
+    return 2 * kinetic_energy(state) / (degrees_of_freedom(state) * BOLTZMANN)
+
+
+def set_momentum(state: State, target: Float[Tensor, "systems 3"] | float = 0.0) -> State:
+    """The same state with total momentum `target` (u Å/fs), by one common velocity for all atoms of a system."""
+    excess_BX = (momentum(state) - target) / system_sum(state.masses, state)[:, None]
+    return replace(state, velocities=state.velocities - excess_BX[state.system])
+
+
+def set_angular_momentum(state: State, target: Float[Tensor, "systems 3"] | float = 0.0) -> State:
+    """The same state with each isolated system's angular momentum set to `target` (u Å²/fs) by a rigid rotation.
+
+    Periodic systems are left as they are. Linear momentum does not change.
+    """
+    wanted_BX = angular_momentum(state) - target
+    omega_BX = torch.linalg.pinv(inertia(state), hermitian=True, rtol=1e-6) @ wanted_BX[:, :, None]
+    omega_BX = torch.where(isolated(state)[:, None], omega_BX[:, :, 0], torch.zeros_like(wanted_BX))
+    r_NX = state.positions - center_of_mass(state)[state.system]
+    return replace(state, velocities=state.velocities - torch.linalg.cross(omega_BX[state.system], r_NX))
+
+
+def thermal_velocities(state: State, temperature_K: float, rng: Generator) -> State:
+    """The same state with velocities from the Maxwell–Boltzmann distribution at `temperature_K`.
+
+    P = 0, and L = 0 for isolated systems; a projection of Gaussian velocities, so that every remaining degree of
+    freedom holds ½ k T on average and the kinetic energy keeps its canonical width.
+    """
+    sigma_N = torch.sqrt(BOLTZMANN * temperature_K / (KINETIC * state.masses))
+    gauss_NX = torch.randn(state.positions.shape, generator=rng, dtype=state.positions.dtype, device=rng.device)
+    drawn = replace(state, velocities=sigma_N[:, None] * gauss_NX.to(state.positions.device))
+    return set_angular_momentum(set_momentum(drawn))

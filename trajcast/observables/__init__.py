@@ -1,0 +1,1 @@
+"""Quantities measured on trajectories: one file per observable."""

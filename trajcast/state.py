@@ -1,0 +1,80 @@
+"""The state of one or many systems at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Positions and velocities of all atoms of one or many systems; never changed in place.
+
+    Atoms of one system are contiguous; `system` gives the index of each atom's system.
+    A system without periodic directions has a zero cell.
+    """
+
+    positions: Float[Tensor, "atoms 3"]  # Å, unwrapped
+    velocities: Float[Tensor, "atoms 3"]  # Å/fs
+    masses: Float[Tensor, " atoms"]  # u
+    numbers: Int[Tensor, " atoms"]  # atomic numbers
+    cell: Float[Tensor, "systems 3 3"]  # Å, rows are lattice vectors
+    periodic: Bool[Tensor, "systems 3"]
+    system: Int[Tensor, " atoms"]
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.positions)
+
+    @property
+    def n_systems(self) -> int:
+        return len(self.cell)
+
+    def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> State:
+        """The same state with its real numbers in `dtype`, all tensors on `device`."""
+        changed = {}
+        for field in fields(self):
+            tensor = getattr(self, field.name)
+            changed[field.name] = tensor.to(device=device, dtype=dtype if tensor.is_floating_point() else None)
+        return replace(self, **changed)
+
+
+def single_system(
+    *,
+    positions: Float[Tensor, "atoms 3"],
+    velocities: Float[Tensor, "atoms 3"],
+    masses: Float[Tensor, " atoms"],
+    numbers: Int[Tensor, " atoms"],
+    cell: Float[Tensor, "3 3"],
+    periodic: Bool[Tensor, " 3"],
+) -> State:
+    """A state of one system from its plain arrays (units as in `State`)."""
+    return State(
+        positions=positions,
+        velocities=velocities,
+        masses=masses,
+        numbers=numbers,
+        cell=cell[None],
+        periodic=periodic[None],
+        system=torch.zeros(len(positions), dtype=torch.long, device=positions.device),
+    )
+
+
+def join(states: Sequence[State]) -> State:
+    """One state holding all systems of `states`, in order."""
+    offsets = [0]
+    for state in states[:-1]:
+        offsets.append(offsets[-1] + state.n_systems)
+    joined = {f.name: torch.cat([getattr(s, f.name) for s in states]) for f in fields(State) if f.name != "system"}
+    system = torch.cat([s.system + offset for s, offset in zip(states, offsets, strict=True)])
+    return State(system=system, **joined)
+
+
+def system_sum(values: Float[Tensor, "atoms ..."], state: State) -> Float[Tensor, "systems ..."]:
+    """Sum of per-atom values over the atoms of each system."""
+    zeros = values.new_zeros((state.n_systems, *values.shape[1:]))
+    return zeros.index_add(0, state.system, values)

@@ -1,0 +1,1 @@
+"""Reference systems: one file per system, its structure and interactions."""

@@ -1,0 +1,1 @@
+"""Thermostats for roll-outs: one file per thermostat."""

@@ -1,0 +1,220 @@
+"""Trajectories in H5MD 1.1 files: reference MD and roll-outs share one format.
+
+Frames are float32 (positions unwrapped, Å; velocities Å/fs; time fs), energies and cell float64. Layout and units in
+docs/conventions.md; H5MD: de Buyl, Colberg & Höfling 2014, doi:10.1016/j.cpc.2014.01.018.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trajcast import __version__
+from trajcast.errors import UserError
+from trajcast.state import State, single_system
+
+GROUP = "particles/all"
+UNITS = {"position": "Angstrom", "velocity": "Angstrom fs-1", "time": "fs", "energy": "eV", "mass": "u"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Topology:
+    """What does not change along a trajectory."""
+
+    numbers: NDArray[np.int64]  # atomic numbers
+    masses: NDArray[np.float64]  # u
+    cell: NDArray[np.float64]  # (3, 3) Å, rows are lattice vectors; zero without periodic directions
+    periodic: NDArray[np.bool_]  # (3,)
+    molecules: NDArray[np.int64] | None = None  # index of each atom's molecule, where known
+
+    @property
+    def n_atoms(self) -> int:
+        return len(self.numbers)
+
+    def state(self, positions: NDArray, velocities: NDArray, dtype: torch.dtype = torch.float64) -> State:
+        """The `State` with these positions (Å) and velocities (Å/fs)."""
+        return single_system(
+            positions=torch.as_tensor(np.asarray(positions), dtype=dtype),
+            velocities=torch.as_tensor(np.asarray(velocities), dtype=dtype),
+            masses=torch.as_tensor(self.masses, dtype=dtype),
+            numbers=torch.as_tensor(self.numbers),
+            cell=torch.as_tensor(self.cell, dtype=dtype),
+            periodic=torch.as_tensor(self.periodic),
+        )
+
+
+def topology_of(state: State, molecules: NDArray[np.int64] | None = None) -> Topology:
+    """The topology of a state of one system."""
+    if state.n_systems != 1:
+        raise ValueError(f"a trajectory holds one system, the state has {state.n_systems}")
+    return Topology(
+        numbers=state.numbers.cpu().numpy().astype(np.int64),
+        masses=state.masses.cpu().numpy().astype(np.float64),
+        cell=state.cell[0].cpu().numpy().astype(np.float64),
+        periodic=state.periodic[0].cpu().numpy(),
+        molecules=molecules,
+    )
+
+
+class Trajectory:
+    """An H5MD file opened for reading; use as a context manager.
+
+    Raises UserError when the file is missing, truncated, or not of this format.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        try:
+            self._file = h5py.File(self.path, "r")
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file") from None
+        except OSError as error:
+            raise UserError(f"{path}: not a readable H5MD file (truncated or damaged?): {error}") from None
+        try:
+            self._read_header()
+        except (KeyError, OSError, ValueError) as error:
+            self._file.close()
+            raise UserError(f"{path}: not an H5MD trajectory of positions and velocities: {error}") from None
+
+    def _read_header(self) -> None:
+        group = self._file[GROUP]
+        for name in ("position", "velocity"):
+            unit = group[name]["value"].attrs["unit"]
+            if unit != UNITS[name]:
+                raise ValueError(f"{name} has unit {unit!r}, expected {UNITS[name]!r}")
+        self.times: NDArray[np.float64] = group["position/time"][()]
+        self.steps: NDArray[np.int64] = group["position/step"][()]
+        edges = group["box/edges/value"]
+        molecules = group["molecule"][()] if "molecule" in group else None
+        self.topology = Topology(
+            numbers=group["species"][()].astype(np.int64),
+            masses=group["mass"][()].astype(np.float64),
+            cell=np.asarray(edges[0], dtype=np.float64),
+            periodic=np.array([b == "periodic" for b in group["box"].attrs["boundary"]]),
+            molecules=molecules,
+        )
+        self.provenance: dict[str, Any] = json.loads(self._file["trajcast"].attrs["provenance"])
+        self.positions: h5py.Dataset = group["position/value"]
+        self.velocities: h5py.Dataset = group["velocity/value"]
+
+    def __enter__(self) -> Trajectory:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    @property
+    def interval_fs(self) -> float:
+        """Time between neighbouring frames, fs.
+
+        Raises UserError when there are fewer than two frames or they are unevenly spaced.
+        """
+        if len(self) < 2:
+            raise UserError(f"{self.path}: {len(self)} frame(s); at least 2 are needed to know their interval")
+        steps = np.diff(self.times)
+        interval = float(np.median(steps))
+        if not np.allclose(steps, interval, rtol=1e-6, atol=1e-9):
+            raise UserError(f"{self.path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs)")
+        return round(interval, 9)
+
+    def stride(self, interval_fs: float) -> int:
+        """How many frames make `interval_fs`; UserError unless that is a whole number (never truncated)."""
+        frames = interval_fs / self.interval_fs
+        if round(frames) < 1 or abs(frames - round(frames)) > 1e-6:
+            raise UserError(
+                f"{interval_fs:g} fs is not a multiple of the saved interval {self.interval_fs:g} fs of {self.path}; "
+                "change one of the two"
+            )
+        return round(frames)
+
+    def state(self, frame: int, dtype: torch.dtype = torch.float64) -> State:
+        """The state at one frame (negative: counted from the end)."""
+        frame = range(len(self))[frame]
+        return self.topology.state(self.positions[frame], self.velocities[frame], dtype)
+
+    def energy(self, name: str) -> NDArray[np.float64] | None:
+        """Energies per frame in eV (`potential` or `total`), or None where the file has none."""
+        key = f"observables/{name}_energy/value"
+        return self._file[key][()] if key in self._file else None
+
+
+def write_trajectory_header(
+    file: h5py.File, topology: Topology, provenance: Mapping[str, Any], energies: tuple[str, ...] = ()
+) -> None:
+    """Lay out an empty H5MD trajectory in `file`, ready for `append_frames`."""
+    n = topology.n_atoms
+    header = file.create_group("h5md")
+    header.attrs["version"] = np.array([1, 1], dtype=np.int32)
+    header.create_group("author").attrs["name"] = "TrajCast user"
+    creator = header.create_group("creator")
+    creator.attrs["name"] = "trajcast"
+    creator.attrs["version"] = __version__
+    group = file.create_group(GROUP)
+    step = group.create_dataset("position/step", (0,), maxshape=(None,), chunks=(4096,), dtype="i8")
+    time = group.create_dataset("position/time", (0,), maxshape=(None,), chunks=(4096,), dtype="f8")
+    time.attrs["unit"] = UNITS["time"]
+    frames_per_chunk = max(1, 2**18 // (12 * n))
+
+    def element(parent: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, unit: str, chunk: int) -> None:
+        new = parent.require_group(name)
+        value = new.create_dataset("value", (0, *shape), maxshape=(None, *shape), chunks=(chunk, *shape), dtype=dtype)
+        value.attrs["unit"] = unit
+        if "step" not in new:  # H5MD lets elements share their steps and times through hard links
+            new["step"], new["time"] = step, time
+
+    element(group, "position", (n, 3), "f4", UNITS["position"], frames_per_chunk)
+    element(group, "velocity", (n, 3), "f4", UNITS["velocity"], frames_per_chunk)
+    box = group.create_group("box")
+    box.attrs["dimension"] = 3
+    box.attrs["boundary"] = ["periodic" if p else "none" for p in topology.periodic]
+    element(box, "edges", (3, 3), "f8", UNITS["position"], 256)
+    group["species"] = topology.numbers
+    group["mass"] = topology.masses
+    group["mass"].attrs["unit"] = UNITS["mass"]
+    if topology.molecules is not None:
+        group["molecule"] = topology.molecules
+    observables = file.create_group("observables")
+    for name in energies:
+        element(observables, f"{name}_energy", (), "f8", UNITS["energy"], 4096)
+    file.create_group("trajcast").attrs["provenance"] = json.dumps(dict(provenance), sort_keys=True)
+
+
+def append_frames(
+    file: h5py.File,
+    *,
+    steps: NDArray[np.int64],
+    times: NDArray[np.float64],
+    positions: NDArray,
+    velocities: NDArray,
+    cells: NDArray,
+    energies: Mapping[str, NDArray],
+) -> None:
+    """Append frames (first axis) to a trajectory laid out by `write_trajectory_header`."""
+    group = file[GROUP]
+
+    def extend(dataset: h5py.Dataset, values: NDArray) -> None:
+        start = len(dataset)
+        dataset.resize(start + len(values), axis=0)
+        dataset[start:] = values
+
+    extend(group["position/step"], steps)
+    extend(group["position/time"], times)
+    extend(group["position/value"], positions)
+    extend(group["velocity/value"], velocities)
+    extend(group["box/edges/value"], cells)
+    for name, values in energies.items():
+        extend(file[f"observables/{name}_energy/value"], values)
