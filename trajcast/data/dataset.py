@@ -1,0 +1,156 @@
+"""Data set files: pairs of states one horizon apart, in three splits, with the statistics a model is built from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trajcast.errors import UserError
+from trajcast.files import written_aside
+from trajcast.state import State
+from trajcast.trajectory import Topology
+
+SPLITS = ("training", "validation", "test")
+FORMAT = "TrajCast data set 1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs:
+    """States of one split and where each is one horizon later; all samples share one topology."""
+
+    topology: Topology
+    positions: NDArray[np.float32]  # (samples, atoms, 3) Å, unwrapped
+    velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs
+    displacements: NDArray[np.float32]  # (samples, atoms, 3) Å, over one horizon
+    new_velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs, one horizon later
+    frames: NDArray[np.int64]  # (samples,) frame of the source that the sample starts from
+    sources: NDArray[np.int64]  # (samples,) which of the data set's sources that is
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def batch(
+        self, indices: NDArray[np.integer], dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
+    ) -> tuple[State, Float[Tensor, "atoms 3"], Float[Tensor, "atoms 3"]]:
+        """The samples at `indices` as one state, with its displacements (Å) and new velocities (Å/fs)."""
+        systems, topology = len(indices), self.topology
+
+        def atoms(values: NDArray) -> Tensor:
+            return torch.as_tensor(values[indices].reshape(-1, 3)).to(device=device, dtype=dtype)
+
+        state = State(
+            positions=atoms(self.positions),
+            velocities=atoms(self.velocities),
+            masses=torch.as_tensor(topology.masses, dtype=dtype, device=device).repeat(systems),
+            numbers=torch.as_tensor(topology.numbers, device=device).repeat(systems),
+            cell=torch.as_tensor(topology.cell, dtype=dtype, device=device).repeat(systems, 1, 1),
+            periodic=torch.as_tensor(topology.periodic, device=device).repeat(systems, 1),
+            system=torch.arange(systems, device=device).repeat_interleave(topology.n_atoms),
+        )
+        return state, atoms(self.displacements), atoms(self.new_velocities)
+
+
+PAIR_UNITS = {"positions": "Angstrom", "velocities": "Angstrom fs-1"}
+PAIR_UNITS |= {"displacements": "Angstrom", "new_velocities": "Angstrom fs-1"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """Numbers of the training split; each RMS is that of one Cartesian component, over all atoms."""
+
+    displacement_rms: float  # Å
+    velocity_rms: float  # Å/fs, of the new velocities
+    average_neighbors: float  # atoms within the cutoff of an atom
+    speed_rms: dict[int, float]  # Å/fs, RMS speed (all three components) by atomic number
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A data set in memory."""
+
+    horizon_fs: float
+    cutoff_A: float
+    topology: Topology
+    statistics: Statistics
+    splits: Mapping[str, Pairs]
+    provenance: Mapping[str, Any]  # settings, versions, and `sources`: file, split, fingerprint of each trajectory
+
+    def split(self, name: str) -> Pairs:
+        """The pairs of `training`, `validation` or `test`."""
+        return self.splits[name]
+
+
+def write_dataset(path: Path | str, dataset: Dataset) -> None:
+    """Write a data set, whole or not at all."""
+    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+        file.attrs["format"] = FORMAT
+        file.attrs["horizon_fs"] = dataset.horizon_fs
+        file.attrs["cutoff_A"] = dataset.cutoff_A
+        file.attrs["provenance"] = json.dumps(dict(dataset.provenance), sort_keys=True)
+        topology = file.create_group("topology")
+        for name in ("numbers", "masses", "cell", "periodic", "molecules"):
+            if (value := getattr(dataset.topology, name)) is not None:
+                topology[name] = value
+        statistics = file.create_group("statistics")
+        for name in ("displacement_rms", "velocity_rms", "average_neighbors"):
+            statistics.attrs[name] = getattr(dataset.statistics, name)
+        statistics["numbers"] = np.array(list(dataset.statistics.speed_rms))
+        statistics["speed_rms"] = np.array(list(dataset.statistics.speed_rms.values()))
+        for split, pairs in dataset.splits.items():
+            group = file.create_group(split)
+            for name, unit in PAIR_UNITS.items():
+                group.create_dataset(name, data=getattr(pairs, name), dtype="f4").attrs["unit"] = unit
+            group["frames"] = pairs.frames
+            group["sources"] = pairs.sources
+
+
+def read_dataset(path: Path | str) -> Dataset:
+    """Read a data set into memory; UserError when the file is missing, damaged, or something else."""
+    try:
+        file = h5py.File(path, "r")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; make it with `trajcast dataset`") from None
+    except OSError as error:
+        raise UserError(f"{path}: not a readable data set (truncated or damaged?): {error}") from None
+    with file:
+        if file.attrs.get("format") != FORMAT:
+            raise UserError(f"{path}: not a data set of this version ({FORMAT}); make it with `trajcast dataset`")
+        try:
+            return _read(file)
+        except (KeyError, OSError, ValueError) as error:
+            raise UserError(f"{path}: damaged data set: {error}; make it again with `trajcast dataset`") from None
+
+
+def _read(file: h5py.File) -> Dataset:
+    group, statistics = file["topology"], file["statistics"]
+    topology = Topology(
+        numbers=group["numbers"][()],
+        masses=group["masses"][()],
+        cell=group["cell"][()],
+        periodic=group["periodic"][()],
+        molecules=group["molecules"][()] if "molecules" in group else None,
+    )
+    names = [*PAIR_UNITS, "frames", "sources"]
+    return Dataset(
+        horizon_fs=float(file.attrs["horizon_fs"]),
+        cutoff_A=float(file.attrs["cutoff_A"]),
+        topology=topology,
+        statistics=Statistics(
+            displacement_rms=float(statistics.attrs["displacement_rms"]),
+            velocity_rms=float(statistics.attrs["velocity_rms"]),
+            average_neighbors=float(statistics.attrs["average_neighbors"]),
+            speed_rms=dict(zip(statistics["numbers"][()].tolist(), statistics["speed_rms"][()].tolist(), strict=True)),
+        ),
+        splits={s: Pairs(topology=topology, **{name: file[s][name][()] for name in names}) for s in SPLITS},
+        provenance=json.loads(file.attrs["provenance"]),
+    )
