@@ -1,0 +1,126 @@
+"""Pairs of frames one horizon apart, drawn at random from trajectories."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajcast import config
+from trajcast.data.dataset import Dataset, Pairs
+from trajcast.data.frames import Frames, check_finite, file_sha256
+from trajcast.data.independence import check_independent, frame_marks
+from trajcast.data.sources import Reading, read_frames
+from trajcast.data.statistics import training_statistics
+from trajcast.errors import UserError
+from trajcast.provenance import provenance
+from trajcast.trajectory import Topology
+
+log = logging.getLogger(__name__)
+
+
+def build_dataset(settings: config.Dataset, files: Mapping[str, Sequence[Path]], reading: Reading) -> Dataset:
+    """The data set cut from the trajectories of each split (training, validation, test).
+
+    Every split takes its samples evenly from its files, which no other split may share.
+    """
+    sources = _sources(files)
+    drawn: dict[str, list[Pairs]] = {split: [] for split in files}
+    marks: dict[str, list[tuple[Path, NDArray[np.float64]]]] = {split: [] for split in files}
+    topology: Topology | None = None
+    for index, source in enumerate(sources):
+        split, path = source["split"], Path(source["file"])
+        frames = read_frames(path, reading)
+        check_finite(frames)
+        topology = topology or frames.topology
+        _check_same_system(frames, topology, sources[0]["file"])
+        share = _shares(getattr(settings.samples, split), len(files[split]))[len(drawn[split])]
+        rng = np.random.default_rng([settings.seed, index])
+        drawn[split].append(draw_pairs(frames, settings.horizon_fs, share, rng, source=index))
+        marks[split].append((path, frame_marks(frames)))
+        source |= {"frames": len(frames), "interval_fs": frames.interval_fs}
+        log.info("%s: %d pairs from %s (%d frames, %g fs apart)", split, share, path, len(frames), frames.interval_fs)
+    check_independent(marks)
+    assert topology is not None  # the settings ask for at least one sample of each split
+    splits = {split: _interleaved(pairs) for split, pairs in drawn.items()}
+    return Dataset(
+        horizon_fs=settings.horizon_fs,
+        cutoff_A=settings.cutoff_A,
+        topology=topology,
+        statistics=training_statistics(splits["training"], settings.cutoff_A),
+        splits=splits,
+        provenance=provenance("dataset", settings.model_dump(mode="json"), sources=sources),
+    )
+
+
+def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
+    """One record per file; UserError where two are the same file or have the same content."""
+    seen: dict[str, str] = {}
+    sources = []
+    for split, paths in files.items():
+        for path in paths:
+            if not path.is_file():
+                raise UserError(f"{path} ({split}): no such file")
+            sha256 = file_sha256(path)
+            if sha256 in seen:
+                raise UserError(
+                    f"{path} ({split}) has the same content as {seen[sha256]}; every trajectory may be given once, "
+                    "and each split needs its own"
+                )
+            seen[sha256] = f"{path} ({split})"
+            sources.append({"split": split, "file": str(path), "sha256": sha256})
+    return sources
+
+
+def _check_same_system(frames: Frames, topology: Topology, first: str) -> None:
+    own = frames.topology
+    for name in ("numbers", "masses", "cell", "periodic"):
+        a, b = getattr(own, name), getattr(topology, name)
+        if a.shape != b.shape or not np.allclose(a, b, rtol=1e-6, atol=1e-6):
+            raise UserError(f"{frames.path}: {name} differ from those of {first}; a data set holds one system")
+
+
+def _shares(samples: int, files: int) -> list[int]:
+    """`samples` spread over `files` as evenly as whole numbers allow."""
+    return [samples // files + (i < samples % files) for i in range(files)]
+
+
+def draw_pairs(frames: Frames, horizon_fs: float, samples: int, rng: np.random.Generator, source: int) -> Pairs:
+    """`samples` pairs from random start frames, none twice, in random order.
+
+    UserError when the horizon is no whole multiple of the frame interval or the frames do not suffice.
+    """
+    try:
+        stride = config.whole_multiple(
+            horizon_fs, frames.interval_fs, "horizon_fs", f"the frame interval (fs) of {frames.path}:"
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    starts = len(frames) - stride
+    if samples > starts:
+        raise UserError(
+            f"{samples} pairs at {horizon_fs:g} fs were asked from {frames.path}, whose {len(frames)} frames give "
+            f"{max(starts, 0)}; lower dataset.samples or give longer trajectories"
+        )
+    first = rng.choice(starts, size=samples, replace=False)
+    displacements = frames.positions[first + stride].astype(np.float64) - frames.positions[first]
+    return Pairs(
+        topology=frames.topology,
+        positions=frames.positions[first].astype(np.float32),
+        velocities=frames.velocities[first].astype(np.float32),
+        displacements=displacements.astype(np.float32),
+        new_velocities=frames.velocities[first + stride].astype(np.float32),
+        frames=first,
+        sources=np.full(samples, source),
+    )
+
+
+def _interleaved(parts: Sequence[Pairs]) -> Pairs:
+    """All pairs of one split, taken from its sources in turn: the first n are spread as evenly as all are."""
+    order = np.lexsort((np.concatenate([p.sources for p in parts]), np.concatenate([np.arange(len(p)) for p in parts])))
+    names = ("positions", "velocities", "displacements", "new_velocities", "frames", "sources")
+    joined = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in names}
+    return Pairs(topology=parts[0].topology, **joined)

@@ -1,0 +1,35 @@
+"""Statistics of the training split: scales of the outputs, speeds per element, number of neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from vesin import NeighborList
+
+from trajcast.data.dataset import Pairs, Statistics
+
+
+def training_statistics(pairs: Pairs, cutoff_A: float) -> Statistics:
+    """The statistics of these pairs, neighbours counted within `cutoff_A` over all images."""
+    numbers = pairs.topology.numbers
+    speed2 = np.square(pairs.velocities, dtype=np.float64).sum(axis=2)
+    return Statistics(
+        displacement_rms=float(np.sqrt(np.mean(np.square(pairs.displacements, dtype=np.float64)))),
+        velocity_rms=float(np.sqrt(np.mean(np.square(pairs.new_velocities, dtype=np.float64)))),
+        average_neighbors=average_neighbors(pairs, cutoff_A),
+        speed_rms={int(z): float(np.sqrt(speed2[:, numbers == z].mean())) for z in np.unique(numbers)},
+    )
+
+
+def average_neighbors(pairs: Pairs, cutoff_A: float) -> float:
+    """Mean number of atoms (periodic images included) within `cutoff_A` of an atom, over all samples."""
+    search = NeighborList(cutoff=cutoff_A, full_list=True)
+    topology, found = pairs.topology, 0
+    console = Console(stderr=True)
+    for positions in track(pairs.positions, "neighbours", console=console, disable=not console.is_terminal):
+        (centers,) = search.compute(
+            points=positions.astype(np.float64), box=topology.cell, periodic=topology.periodic, quantities="i"
+        )
+        found += len(centers)
+    return found / (len(pairs) * topology.n_atoms)
