@@ -16,10 +16,10 @@ LINE_EVERY_S = 10.0
 
 @contextlib.contextmanager
 def progress(label: str, total: float, *, done: float = 0, unit: str = "steps") -> Iterator[Callable[[float], None]]:
-    """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done` were so already (a resumed run)."""
+    """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done`: those of an earlier run."""
     console = Console(stderr=True)
     if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(), _Counts(unit), TimeRemainingColumn(compact=True))
+        columns = (TextColumn("{task.description}"), BarColumn(20), _Counts(unit), TimeRemainingColumn(compact=True))
         with Progress(*columns, console=console) as bars:
             task = bars.add_task(label, total=total, completed=done)
             yield lambda n: bars.advance(task, n)
@@ -35,7 +35,7 @@ class _Counts(ProgressColumn):
         self.unit = unit
 
     def render(self, task: Task) -> Text:
-        return Text(_counts(task.completed, task.total or 0, task.speed, self.unit))
+        return Text(_counts(task.completed, task.total or 0, task.speed, self.unit), overflow="ellipsis", no_wrap=True)
 
 
 class _Lines:

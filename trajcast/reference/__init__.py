@@ -1,0 +1,1 @@
+"""Reference MD: which runs there are, where they start, and whether they are sound."""

@@ -1,0 +1,126 @@
+"""Whether the reference runs are sound: energy drift and temperature, each against its limit."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajcast.config import Reference
+from trajcast.errors import UserError
+from trajcast.files import write_json, write_text
+from trajcast.mechanics import degrees_of_freedom
+from trajcast.reference.protocol import run_names
+from trajcast.reference.temperatures import temperatures
+from trajcast.trajectory import Trajectory
+from trajcast.units import PS
+
+STANDARD_ERRORS = 4.0
+FEWEST_BLOCKS = 8
+MEV = 1000.0  # one eV
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """One row of the table."""
+
+    run: str
+    ensemble: str
+    duration_ps: float
+    frames: int
+    drift_meV_per_atom_per_ps: float | None  # NVE only: a thermostat changes the energy
+    temperature_K: float
+    temperature_error_K: float
+    target_K: float
+    allowed_K: float  # largest |temperature_K − target_K|
+    degrees_of_freedom: int
+    passed: bool
+
+
+def mean_error(values: NDArray) -> float:
+    """Standard error of the mean of a correlated series: the largest of those from blocks of doubling length.
+
+    Flyvbjerg & Petersen 1989, doi:10.1063/1.457480; lengths that leave at least eight blocks. NaN below that.
+    """
+    blocks = np.asarray(values, dtype=np.float64)
+    errors = []
+    while len(blocks) >= FEWEST_BLOCKS:
+        errors.append(blocks.std(ddof=1) / np.sqrt(len(blocks)))
+        blocks = blocks[: len(blocks) // 2 * 2].reshape(-1, 2).mean(1)
+    return float(max(errors, default=np.nan))
+
+
+def drift(times_fs: NDArray, energies_eV: NDArray, n_atoms: int) -> float:
+    """Slope of a straight line through the total energy, meV/atom/ps."""
+    slope = np.polyfit((times_fs - times_fs.mean()) / PS, energies_eV - energies_eV.mean(), 1)[0]
+    return float(slope * MEV / n_atoms)
+
+
+def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
+    """The row of one run.
+
+    An NVT run may miss the target by four standard errors of its mean temperature. The mean of an NVE run also
+    depends on the energy it was given: over the canonical distribution of starts it has the variance k T²/C_V, and
+    C_V ≥ k × degrees of freedom (kinetic plus harmonic potential energy; liquids lie above), so T²/dof is added to the
+    squared standard error.
+    """
+    if len(trajectory) < FEWEST_BLOCKS:
+        raise UserError(f"{trajectory.path}: {len(trajectory)} frames, {FEWEST_BLOCKS} are needed; lengthen the run")
+    nve = run.startswith("nve")
+    kinetic_K = temperatures(trajectory)
+    dof = int(degrees_of_freedom(trajectory.state(0))[0])
+    target, error = settings.temperature_K, mean_error(kinetic_K)
+    allowed = STANDARD_ERRORS * np.hypot(error, target / np.sqrt(dof) if nve else 0.0)
+    total = trajectory.energy("total")
+    slope = drift(trajectory.times, total, trajectory.topology.n_atoms) if nve and total is not None else None
+    mean = float(kinetic_K.mean())
+    return Health(
+        run=run,
+        ensemble="NVE" if nve else "NVT (CSVR)",
+        duration_ps=len(trajectory) * trajectory.interval_fs / PS,
+        frames=len(trajectory),
+        drift_meV_per_atom_per_ps=slope,
+        temperature_K=mean,
+        temperature_error_K=error,
+        target_K=target,
+        allowed_K=float(allowed),
+        degrees_of_freedom=dof,
+        passed=bool(abs(mean - target) <= allowed and abs(slope or 0.0) <= settings.max_drift_meV_per_atom_per_ps),
+    )
+
+
+def check_health(settings: Reference, folder: Path) -> None:
+    """Write health.json and health.csv for the finished runs of `folder`; UserError that names every failure."""
+    rows = []
+    for run in run_names(settings):
+        with Trajectory(folder / f"{run}.h5md") as trajectory:
+            rows.append(examine(settings, run, trajectory))
+    write_json(folder / "health.json", {"runs": [asdict(row) for row in rows]})
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
+    table.writeheader()
+    table.writerows(asdict(row) for row in rows)
+    write_text(folder / "health.csv", text.getvalue())
+    failures = [_failure(row, settings) for row in rows if not row.passed]
+    if failures:
+        raise UserError("; ".join(failures) + f"; whole table: {folder / 'health.csv'}")
+
+
+def _failure(row: Health, settings: Reference) -> str:
+    faults = []
+    limit = settings.max_drift_meV_per_atom_per_ps
+    if row.drift_meV_per_atom_per_ps is not None and abs(row.drift_meV_per_atom_per_ps) > limit:
+        faults.append(
+            f"its energy drifts by {row.drift_meV_per_atom_per_ps:.3g} meV/atom/ps, allowed are {limit:g}: "
+            "reduce timestep_fs or raise the accuracy of the forces (cutoff_A, ewald_accuracy)"
+        )
+    if abs(row.temperature_K - row.target_K) > row.allowed_K:
+        faults.append(
+            f"its temperature is {row.temperature_K:.1f} ± {row.temperature_error_K:.1f} K, allowed are "
+            f"{row.target_K:g} ± {row.allowed_K:.1f} K: lengthen the equilibration, or reduce timestep_fs"
+        )
+    return f"{row.run} ({row.ensemble}, {row.duration_ps:g} ps) fails: " + " and ".join(faults)

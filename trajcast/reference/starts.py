@@ -1,0 +1,66 @@
+"""Where the NVE and NVT runs begin: frames of the equilibration, kept as a small trajectory of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from trajcast.config import Reference
+from trajcast.errors import UserError
+from trajcast.files import written_aside
+from trajcast.mechanics import set_momentum
+from trajcast.reference.temperatures import temperatures
+from trajcast.state import State
+from trajcast.trajectory import Trajectory, append_frames, write_trajectory_header
+from trajcast.units import PS
+
+
+def pick_starts(times_fs: NDArray, temperatures_K: NDArray, settings: Reference) -> list[int]:
+    """Frames of the equilibration at which the NVE runs start.
+
+    Of its second half, those whose temperature is within `start_window_K` of the target and that follow the one
+    before by `start_spacing_ps` or more; of these, as many as there are runs, spread evenly in order, because runs
+    that start far apart are less alike. Raises UserError when there are too few.
+    """
+    nve = settings.nve
+    half = times_fs[-1] / 2
+    near = np.abs(temperatures_K - settings.temperature_K) <= nve.start_window_K
+    found: list[int] = []
+    for frame in np.flatnonzero(near & (times_fs >= half)):
+        if not found or times_fs[frame] - times_fs[found[-1]] >= nve.start_spacing_ps * PS - 1e-6:
+            found.append(int(frame))
+    if len(found) < nve.runs:
+        late = temperatures_K[times_fs >= half]
+        raise UserError(
+            f"equilibration: {len(found)} starts within {nve.start_window_K:g} K of {settings.temperature_K:g} K and "
+            f"{nve.start_spacing_ps:g} ps apart, nve.runs {nve.runs} needs as many; its second half is at "
+            f"{late.mean():.1f} ± {late.std():.1f} K. Raise equilibration.duration_ps or nve.start_window_K"
+        )
+    return [found[i] for i in np.linspace(0, len(found) - 1, nve.runs).round().astype(int)]
+
+
+def write_starts(path: Path, equilibration: Trajectory, settings: Reference, provenance: Mapping[str, Any]) -> None:
+    """Write the starts of the NVE runs, then the end of the equilibration, where the NVT run starts."""
+    frames = pick_starts(equilibration.times, temperatures(equilibration), settings)
+    frames.append(len(equilibration) - 1)
+    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+        write_trajectory_header(file, equilibration.topology, provenance)
+        append_frames(
+            file,
+            steps=equilibration.steps[frames],
+            times=equilibration.times[frames],
+            positions=np.stack([equilibration.positions[f] for f in frames]),
+            velocities=np.stack([equilibration.velocities[f] for f in frames]),
+            cells=np.stack([equilibration.topology.cell] * len(frames)),
+            energies={},
+        )
+
+
+def start_state(starts: Trajectory, index: int) -> State:
+    """The state of one start, its momentum exactly zero again after the rounding of frames."""
+    return set_momentum(starts.state(index))

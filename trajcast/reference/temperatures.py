@@ -1,0 +1,23 @@
+"""Kinetic temperatures of whole trajectories."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trajcast.mechanics import temperature
+from trajcast.state import join
+from trajcast.trajectory import Trajectory
+
+FRAMES_AT_ONCE = 500
+
+
+def temperatures(trajectory: Trajectory) -> NDArray[np.float64]:
+    """Temperature of each frame, K, over the degrees of freedom of `mechanics`."""
+    blocks = []
+    for begin in range(0, len(trajectory), FRAMES_AT_ONCE):
+        frames = slice(begin, begin + FRAMES_AT_ONCE)
+        pairs = zip(trajectory.positions[frames], trajectory.velocities[frames], strict=True)
+        blocks.append(temperature(join([trajectory.topology.state(r, v) for r, v in pairs])))
+    return torch.cat(blocks).numpy() if blocks else np.empty(0)
