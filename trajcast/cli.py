@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import os
 import pkgutil
 import sys
 from collections.abc import Sequence
@@ -21,19 +22,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name in names:
         module = importlib.import_module(f"trajcast.commands.{name}")
-        subparser = subparsers.add_parser(name, help=module.__doc__.splitlines()[0], description=module.__doc__)
+        text = module.__doc__ or name
+        subparser = subparsers.add_parser(
+            name,
+            help=text.splitlines()[0].replace("%", "%%"),
+            description=text,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+
+    def fail(message: object, code: int) -> int:
+        print(f"trajcast {arguments.command}: error: {' '.join(str(message).split())}", file=sys.stderr)
+        return code
+
     try:
         arguments.run(arguments)
     except UserError as error:
-        print(f"trajcast {arguments.command}: error: {error}", file=sys.stderr)
-        return 2
+        return fail(error, 2)
+    except BrokenPipeError:
+        raise
     except OSError as error:
-        print(f"trajcast {arguments.command}: error: {error}", file=sys.stderr)
-        return 1
+        return fail(error, 1)
     except KeyboardInterrupt:
         print(f"trajcast {arguments.command}: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -41,5 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def entry() -> None:
-    """Entry point of the `trajcast` script."""
-    sys.exit(main())
+    """Entry point of the `trajcast` script; quiet when the reader of its output (`| head`) has gone."""
+    try:
+        try:
+            code: str | int | None = main()
+        except SystemExit as stop:
+            code = stop.code
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it closes stdout
+        code = 1
+    sys.exit(code)

@@ -1,6 +1,24 @@
 """Cut pairs of frames one horizon apart from trajectories: a data set to train and test on.
 
-Training, validation and test pairs come from independent trajectories; no frame of one split may lie in another.
+Frames come from TrajCast's own H5MD files (.h5md, .h5), from any file that ASE reads with velocities (extended XYZ, its
+own .traj, LAMMPS text dumps …), or, with --topology, from any that MDAnalysis reads with velocities (TRR, NetCDF …).
+Each run at constant cell and, best, constant energy; saved often enough that no atom crosses a quarter of the cell
+between frames, as wrapped positions are unwrapped from one frame to the next.
+
+Samples are spread evenly over the files of a split. No frame of one split may lie in another, so each needs runs
+of its own; a repeated frame is found whatever the file's name or format.
+
+The settings, all required:
+  horizon_fs: 2.0        # a whole multiple of the interval between frames
+  cutoff_A: 4.0          # within which neighbours are counted, and the model will look
+  samples: {training: 3000, validation: 100, test: 200}
+  seed: 1
+
+Examples:
+  trajcast dataset --settings dataset.yaml --training nve_1.h5md nve_2.h5md nve_3.h5md --validation nve_4.h5md \\
+      --test nve_5.h5md --output dataset.h5
+  trajcast dataset --settings dataset.yaml --training a.dump b.dump --validation c.dump --test d.dump \\
+      --lammps-units real --interval-fs 1 --output dataset.h5
 """
 
 from __future__ import annotations
@@ -10,11 +28,19 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, help="YAML: horizon_fs, cutoff_A, samples, seed")
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="settings, see above")
     for split in ("training", "validation", "test"):
         parser.add_argument(f"--{split}", type=Path, nargs="+", required=True, metavar="FILE", help="trajectories")
-    parser.add_argument("--interval-fs", type=float, help="time between frames, for files that do not say")
-    parser.add_argument("--output", type=Path, required=True, help="the data set to write, e.g. dataset.h5")
+    parser.add_argument(
+        "--interval-fs", type=float, metavar="FS", help="time between frames, where the files do not say"
+    )
+    parser.add_argument(
+        "--lammps-units", choices=("real", "metal"), help="unit style of LAMMPS dumps, where they do not say"
+    )
+    parser.add_argument(
+        "--topology", type=Path, metavar="FILE", help="elements and masses, to read the trajectories with MDAnalysis"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="H5", help="the data set to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -24,5 +50,8 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.data.sources import Reading
 
     settings = config.read_settings(config.Dataset, arguments.settings)
+    reading = Reading(
+        interval_fs=arguments.interval_fs, lammps_units=arguments.lammps_units, topology=arguments.topology
+    )
     files = {split: getattr(arguments, split) for split in SPLITS}
-    write_dataset(arguments.output, build_dataset(settings, files, Reading(interval_fs=arguments.interval_fs)))
+    write_dataset(arguments.output, build_dataset(settings, files, reading))

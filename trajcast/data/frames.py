@@ -1,8 +1,8 @@
-"""The frames of one trajectory in memory, whatever file they come from."""
+"""The frames of one trajectory in memory, whatever file they come from, and what makes them fit for use."""
 
 from __future__ import annotations
 
-import hashlib
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.errors import UserError
-from trajcast.trajectory import GROUP, Topology, Trajectory
+from trajcast.trajectory import Topology
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,33 +27,44 @@ class Frames:
         return len(self.positions)
 
 
-def h5md_frames(path: Path) -> Frames:
-    """All frames of an H5MD file written by TrajCast; UserError when it is damaged or its cell changes."""
-    with Trajectory(path) as trajectory:
-        interval_fs = trajectory.interval_fs
-        try:
-            positions, velocities = trajectory.positions[()], trajectory.velocities[()]
-            cells = trajectory.positions.file[GROUP]["box/edges/value"][()]
-        except OSError as error:
-            raise UserError(f"{path}: frames cannot be read (truncated or damaged?): {error}") from None
-        check_constant_cell(path, cells)
-        return Frames(
-            path=path,
-            topology=trajectory.topology,
-            interval_fs=interval_fs,
-            positions=positions,
-            velocities=velocities,
-        )
-
-
-def check_constant_cell(path: Path, cells: NDArray[np.floating]) -> None:
-    """UserError where the cells (frames, 3, 3) are not all the same."""
+def constant_cell(path: Path, cells: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The one cell of all frames, from (frames, 3, 3); UserError where it changes."""
     differ = np.flatnonzero(~np.isclose(cells, cells[0], rtol=1e-6, atol=1e-6).all(axis=(1, 2)))
     if len(differ):
         raise UserError(
             f"{path}: the cell of frame {differ[0]} differs from that of frame 0; a data set is cut from runs at "
-            "constant cell (NVE): run at constant volume"
+            "constant cell: run NVE"
         )
+    return cells[0]
+
+
+def agreed_interval(path: Path, stated_fs: float | None, given_fs: float | None) -> float:
+    """Time between frames, fs, from what the file states and what the user gives; UserError where they differ."""
+    if given_fs is not None and not (math.isfinite(given_fs) and given_fs > 0):
+        raise UserError(f"--interval-fs {given_fs:g} is wrong; give the time between frames in fs, above zero")
+    if stated_fs is None:
+        if given_fs is None:
+            raise UserError(f"{path} does not say how far apart its frames are; give it with --interval-fs")
+        return given_fs
+    if given_fs is not None and not math.isclose(stated_fs, given_fs, rel_tol=1e-3):
+        raise UserError(
+            f"--interval-fs {given_fs:g} contradicts {path}, whose frames are {stated_fs:g} fs apart; leave it out"
+        )
+    return stated_fs if given_fs is None else given_fs
+
+
+def even_interval(path: Path, times_fs: NDArray[np.floating]) -> float:
+    """Interval of times that a file states, perhaps in single precision; UserError unless evenly spaced."""
+    if len(times_fs) < 2:
+        raise UserError(f"{path}: {len(times_fs)} frame(s); pairs need at least 2")
+    interval = (times_fs[-1] - times_fs[0]) / (len(times_fs) - 1)
+    steps = np.diff(times_fs)
+    if interval <= 0 or not np.allclose(steps, interval, rtol=0.02):
+        raise UserError(
+            f"{path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs); save every n-th step, "
+            "each once"
+        )
+    return float(f"{interval:.7g}")
 
 
 def check_finite(frames: Frames) -> None:
@@ -61,10 +72,21 @@ def check_finite(frames: Frames) -> None:
     for name, values in (("position", frames.positions), ("velocity", frames.velocities)):
         broken = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2)))
         if len(broken):
-            raise UserError(f"{frames.path}: frame {broken[0]} has a {name} that is not finite; mend or cut the file")
+            raise UserError(f"{frames.path}: frame {broken[0]} has a {name} that is not finite; cut or mend the file")
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
-    with open(path, "rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+def check_motion(frames: Frames) -> None:
+    """UserError where positions and velocities cannot belong together: a wrong unit or interval.
+
+    A mean square displacement never exceeds that of straight flight at the mean square velocity; and atoms that
+    move a fiftieth of that in one interval are no trajectory to learn from.
+    """
+    sample = np.linspace(0, len(frames) - 2, num=min(len(frames) - 1, 500)).astype(int)
+    moved = frames.positions[sample + 1].astype(np.float64) - frames.positions[sample]
+    flown = frames.velocities[sample].astype(np.float64) * frames.interval_fs
+    ratio = np.sqrt(np.mean(moved**2)) / max(np.sqrt(np.mean(flown**2)), np.finfo(float).tiny)
+    if not 0.02 < ratio < 1.5:
+        raise UserError(
+            f"{frames.path}: atoms move {ratio:.3g} times as far between frames as their velocities would carry them "
+            f"in {frames.interval_fs:g} fs; check the interval and the unit of the velocities"
+        )

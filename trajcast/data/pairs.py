@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from trajcast import config
 from trajcast.data.dataset import Dataset, Pairs
-from trajcast.data.frames import Frames, check_finite, file_sha256
+from trajcast.data.frames import Frames, check_finite, check_motion
 from trajcast.data.independence import check_independent, frame_marks
 from trajcast.data.sources import Reading, read_frames
 from trajcast.data.statistics import training_statistics
@@ -35,6 +36,7 @@ def build_dataset(settings: config.Dataset, files: Mapping[str, Sequence[Path]],
         split, path = source["split"], Path(source["file"])
         frames = read_frames(path, reading)
         check_finite(frames)
+        check_motion(frames)
         topology = topology or frames.topology
         _check_same_system(frames, topology, sources[0]["file"])
         share = _shares(getattr(settings.samples, split), len(files[split]))[len(drawn[split])]
@@ -64,7 +66,8 @@ def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
         for path in paths:
             if not path.is_file():
                 raise UserError(f"{path} ({split}): no such file")
-            sha256 = file_sha256(path)
+            with path.open("rb") as handle:
+                sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
             if sha256 in seen:
                 raise UserError(
                     f"{path} ({split}) has the same content as {seen[sha256]}; every trajectory may be given once, "

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from rich.console import Console
-from rich.progress import track
 from vesin import NeighborList
 
 from trajcast.data.dataset import Pairs, Statistics
+from trajcast.progress import progress
 
 
 def training_statistics(pairs: Pairs, cutoff_A: float) -> Statistics:
@@ -26,10 +25,11 @@ def average_neighbors(pairs: Pairs, cutoff_A: float) -> float:
     """Mean number of atoms (periodic images included) within `cutoff_A` of an atom, over all samples."""
     search = NeighborList(cutoff=cutoff_A, full_list=True)
     topology, found = pairs.topology, 0
-    console = Console(stderr=True)
-    for positions in track(pairs.positions, "neighbours", console=console, disable=not console.is_terminal):
-        (centers,) = search.compute(
-            points=positions.astype(np.float64), box=topology.cell, periodic=topology.periodic, quantities="i"
-        )
-        found += len(centers)
+    with progress("neighbours", len(pairs), unit="frames") as advance:
+        for positions in pairs.positions:
+            (centers,) = search.compute(
+                points=positions.astype(np.float64), box=topology.cell, periodic=topology.periodic, quantities="i"
+            )
+            found += len(centers)
+            advance(1)
     return found / (len(pairs) * topology.n_atoms)
