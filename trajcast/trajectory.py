@@ -98,7 +98,7 @@ class Trajectory:
         self.topology = Topology(
             numbers=group["species"][()].astype(np.int64),
             masses=group["mass"][()].astype(np.float64),
-            cell=np.asarray(edges[0], dtype=np.float64),
+            cell=np.asarray(edges[0] if len(edges) else self._file["trajcast"].attrs["cell"], dtype=np.float64),
             periodic=np.array([b == "periodic" for b in group["box"].attrs["boundary"]]),
             molecules=molecules,
         )
@@ -190,7 +190,9 @@ def write_trajectory_header(
     observables = file.create_group("observables")
     for name in energies:
         element(observables, f"{name}_energy", (), "f8", UNITS["energy"], 4096)
-    file.create_group("trajcast").attrs["provenance"] = json.dumps(dict(provenance), sort_keys=True)
+    own = file.create_group("trajcast")
+    own.attrs["provenance"] = json.dumps(dict(provenance), sort_keys=True)
+    own.attrs["cell"] = topology.cell  # known even while there is no frame
 
 
 def append_frames(
