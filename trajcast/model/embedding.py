@@ -1,0 +1,89 @@
+"""What the network sees of distances, speeds and directions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise
+
+import torch
+from e3nn.math import normalize2mom
+from e3nn.o3 import spherical_harmonics
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class BesselBasis(nn.Module):
+    """Trainable Bessel functions of the distance, times a polynomial that goes smoothly to zero at the cutoff.
+
+    Gasteiger, Groß & Günnemann 2020, arXiv:2003.03123.
+    """
+
+    def __init__(self, size: int, cutoff: float, power: int):
+        super().__init__()
+        self.roots = nn.Parameter(math.pi * torch.arange(1, size + 1, dtype=torch.float64))
+        self.cutoff = cutoff
+        self.power = power
+
+    def forward(self, distance: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges size"]:
+        r = distance[..., None]
+        waves = (2 / self.cutoff) * torch.sin(self.roots * r / self.cutoff) / (r + 1e-5)
+        return waves * polynomial_cutoff(r / self.cutoff, self.power)
+
+
+def polynomial_cutoff(x: Tensor, power: int) -> Tensor:
+    """1 at x = 0, 0 from x = 1 on, with two continuous derivatives there."""
+    p = float(power)
+    smooth = 1 - (p + 1) * (p + 2) / 2 * x**p + p * (p + 2) * x ** (p + 1) - p * (p + 1) / 2 * x ** (p + 2)
+    return torch.where(x < 1, smooth, torch.zeros_like(x))
+
+
+class SpeedBasis(nn.Module):
+    """Gaussians of the speed, mixed by weights of each element."""
+
+    def __init__(self, size: int, n_species: int, speed_max: float, rng: torch.Generator):
+        super().__init__()
+        self.size = size
+        self.width = speed_max / (size + 1)
+        self.weight = nn.Parameter(torch.randn(size, n_species, size, generator=rng, dtype=torch.float64))
+
+    def forward(
+        self, speed: Float[Tensor, " atoms"], one_hot: Float[Tensor, "atoms species"]
+    ) -> Float[Tensor, "atoms size"]:
+        centers = self.width * torch.arange(1, self.size + 1, dtype=speed.dtype, device=speed.device)
+        gauss = torch.exp(-(((speed[:, None] - centers) / self.width) ** 2)) * (math.sqrt(self.size) / 1.12)
+        scale = 1 / math.sqrt(self.size * one_hot.shape[1])
+        return torch.einsum("nu,ns,usw->nw", gauss, one_hot, self.weight) * scale
+
+
+def directions(vectors: Float[Tensor, "*batch 3"], l_max: int) -> list[Float[Tensor, "*batch m"]]:
+    """Real spherical harmonics of the unit vectors for l = 0 … l_max, component-normalised, in e3nn's order."""
+    harmonics = spherical_harmonics(list(range(l_max + 1)), vectors, normalize=True, normalization="component")
+    return list(harmonics.split([2 * l + 1 for l in range(l_max + 1)], dim=-1))
+
+
+@cache
+def unit_second_moment(activation: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """`activation` scaled so that a standard normal number keeps its second moment (e3nn's constant)."""
+    scale = float(normalize2mom(activation).cst)
+    return lambda x: scale * activation(x)
+
+
+class RadialNet(nn.Module):
+    """Hidden layers of the MLP that weights the paths: no biases, so that zero stays zero.
+
+    The last, linear layer of that MLP belongs to the tensor product, which applies it after the sum over neighbours.
+    """
+
+    def __init__(self, widths: Sequence[int], rng: torch.Generator):
+        super().__init__()
+        self.weights = nn.ParameterList(
+            torch.randn(a, b, generator=rng, dtype=torch.float64) for a, b in pairwise(widths)
+        )
+        self.activation = unit_second_moment(nn.functional.silu)
+
+    def forward(self, x: Float[Tensor, "*batch basis"]) -> Float[Tensor, "*batch hidden"]:
+        for weight in self.weights:
+            x = self.activation(x @ (weight / math.sqrt(len(weight))))
+        return x

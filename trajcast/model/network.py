@@ -1,0 +1,148 @@
+"""The network: positions and velocities at t to displacement and velocities at t + horizon.
+
+Thiemann et al. 2025, arXiv:2503.23794; sizes and conventions in docs/conventions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from ase.data import chemical_symbols
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from trajcast.config import Network
+from trajcast.errors import UserError
+from trajcast.mechanics import angular_momentum, isolated, momentum, set_angular_momentum, set_momentum
+from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
+from trajcast.model.interaction import Interaction
+from trajcast.model.linear import EquivariantLinear, join_parities, split_parities
+from trajcast.model.paths import Parities
+from trajcast.neighbors import Neighbors
+from trajcast.state import State, system_sum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scales:
+    """What the network takes from its training data."""
+
+    horizon_fs: float
+    cutoff: float  # Å
+    species: tuple[int, ...]  # atomic numbers, ascending
+    average_neighbors: float
+    speed_max: float  # Å/fs, end of the speed basis
+    displacement: float  # Å, RMS of what the network adds to the baseline
+    velocity: float  # Å/fs, likewise
+    baseline: tuple[tuple[float, float], ...]  # per element: displacement in fs, velocity in 1, per unit velocity
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The step from t to t + horizon."""
+
+    displacement: Float[Tensor, "atoms 3"]  # Å
+    velocity: Float[Tensor, "atoms 3"]  # Å/fs
+
+
+class TrajCast(nn.Module):
+    """Equivariant message passing over neighbours, conditioned on velocities, with exact conservation of momentum.
+
+    Weights are drawn from `rng`. The network computes in the dtype of its weights, the step in that of the state.
+    """
+
+    lookup: Tensor
+    baseline: Tensor
+
+    def __init__(self, settings: Network, scales: Scales, rng: torch.Generator):
+        super().__init__()
+        self.settings, self.scales = settings, scales
+        n_species, l_max, channels = len(scales.species), settings.l_max, settings.channels
+        self.bessel = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
+        self.speed = SpeedBasis(settings.speed_basis, n_species, scales.speed_max, rng)
+        first: Parities = tuple(((-1) ** l,) for l in range(l_max + 1))
+        entering = {(l, (-1) ** l): n_species + settings.speed_basis if l == 0 else 1 for l in range(l_max + 1)}
+        self.embed = EquivariantLinear(entering, dict.fromkeys(entering, channels), rng)
+        self.layers = nn.ModuleList()
+        parities = first
+        for _ in range(settings.layers):
+            layer = Interaction(settings, parities, n_species, scales.average_neighbors, rng)
+            self.layers.append(layer)
+            parities = layer.parities_out
+        self.parities_first, self.parities_last = first, parities
+        narrow = max(1, channels // 4)
+        self.compress = EquivariantLinear({(1, -1): channels}, {(1, -1): narrow}, rng)
+        self.readout = EquivariantLinear({(1, -1): narrow}, {(1, -1): 2}, rng)
+        lookup = torch.full((len(chemical_symbols),), -1)
+        lookup[list(scales.species)] = torch.arange(n_species)
+        self.register_buffer("lookup", lookup, persistent=False)
+        self.register_buffer("baseline", torch.tensor(scales.baseline, dtype=torch.float64), persistent=False)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.bessel.roots.dtype
+
+    def species_index(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
+        """Index of each atom's element; UserError for an element that the model does not know."""
+        index = self.lookup[numbers]
+        if (index < 0).any():
+            unknown = sorted({chemical_symbols[n] for n in numbers[index < 0].tolist()})
+            raise UserError(
+                f"the model knows {symbols(self.scales.species)}, not {', '.join(unknown)}; "
+                "train a model on data with these elements"
+            )
+        return index
+
+    def forward(self, state: State, neighbors: Neighbors) -> Prediction:
+        """The step that follows `state`; `neighbors` within `scales.cutoff`.
+
+        Total momentum is kept to rounding, and angular momentum too for systems without periodic directions;
+        the centre of mass moves by its own velocity times the horizon.
+        """
+        species = self.species_index(state.numbers)
+        raw = self._network(state.velocities, species, neighbors).to(state.positions)
+        along = self.baseline[species].to(state.positions)[:, :, None] * state.velocities[:, None]
+        return conserving(
+            state,
+            along[:, 0] + self.scales.displacement * raw[:, 0],
+            along[:, 1] + self.scales.velocity * raw[:, 1],
+            self.scales.horizon_fs,
+        )
+
+    def _network(
+        self, velocities: Float[Tensor, "atoms 3"], species: Int[Tensor, " atoms"], neighbors: Neighbors
+    ) -> Float[Tensor, "atoms 2 3"]:
+        one_hot = nn.functional.one_hot(species, len(self.scales.species)).to(self.dtype)
+        v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
+        radial_basis = self.bessel(torch.linalg.vector_norm(r, dim=-1))
+        speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
+        edge_directions = directions(r, self.settings.l_max)
+        velocity_directions = directions(v, self.settings.l_max)
+        entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(velocity_directions)}
+        entering[0, 1] = torch.cat([one_hot, speed_basis], dim=1)[:, None]
+        features = join_parities(self.embed(entering), self.parities_first)
+        for layer in self.layers:
+            features = layer(
+                features, one_hot, neighbors.index, radial_basis, edge_directions, speed_basis, velocity_directions
+            )
+        vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
+        return self.readout(self.compress(vectors))[1, -1].transpose(1, 2)
+
+
+def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float) -> Prediction:
+    """The step with the total momentum (and, for isolated systems, angular momentum) of `state`."""
+    mass_B = system_sum(state.masses, state)[:, None]
+    wanted_BX = horizon_fs * momentum(state) / mass_B
+    moved_BX = system_sum(state.masses[:, None] * displacement, state) / mass_B
+    displacement = displacement + (wanted_BX - moved_BX)[state.system]
+    after = replace(state, positions=state.positions + displacement, velocities=velocity)
+    after = set_momentum(after, momentum(state))
+    if isolated(state).any():
+        after = set_angular_momentum(after, angular_momentum(state))
+    return Prediction(displacement=displacement, velocity=after.velocities)
+
+
+def symbols(species: Sequence[int]) -> str:
+    """Chemical symbols of atomic numbers, for messages."""
+    return ", ".join(chemical_symbols[n] for n in species)
