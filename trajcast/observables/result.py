@@ -1,13 +1,15 @@
-"""What an observable gives: curves and numbers with errors and units, on disk as JSON."""
+"""What an observable gives: curves and numbers with errors and units, on disk as JSON and CSV."""
 
 from __future__ import annotations
 
+import csv
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trajcast.files import write_json
+from trajcast.files import write_json, written_aside
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class Curve:
     x: list[float]
     y: list[float]
     error: list[float] | None = None
+    blocks: list[list[float]] = field(default_factory=list)  # y from each block of frames; empty: too few frames
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +45,33 @@ class Result:
     y_label: str
     curves: list[Curve]
     scalars: list[Scalar] = field(default_factory=list)
+    theory: list[Curve] = field(default_factory=list)  # what theory says of the curve with the same name
     marks: dict[str, float] = field(default_factory=dict)  # labelled vertical lines, e.g. the Nyquist wavenumber
+    x_limits: tuple[float, float] | None = None  # the part of the x axis worth drawing; None: all
+    scored: bool = False  # the curves are compared by their score
     caption: str = ""  # how it was computed: parameters, fit ranges, number of frames
+    note: str = ""  # why something is missing
 
     def save(self, path: Path | str) -> None:
         """Write as JSON; refuses NaN and infinity."""
         write_json(path, asdict(self))
 
+    def save_csv(self, path: Path | str) -> None:
+        """Write the curves as one table: curve, x, y, standard error of y (empty: unknown)."""
+        with written_aside(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+            table = csv.writer(handle)
+            table.writerow(["curve", self.x_label, self.y_label, "standard error"])
+            for curve in self.curves:
+                errors: Sequence[float | str] = curve.error or [""] * len(curve.x)
+                table.writerows([curve.name, *row] for row in zip(curve.x, curve.y, errors, strict=True))
+
 
 def load_result(path: Path | str) -> Result:
     """Read what `Result.save` wrote."""
     raw: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    curves = [Curve(**c) for c in raw.pop("curves")]
-    scalars = [Scalar(**s) for s in raw.pop("scalars")]
-    return Result(curves=curves, scalars=scalars, **raw)
+    for name in ("curves", "theory"):
+        raw[name] = [Curve(**curve) for curve in raw.get(name, [])]
+    raw["scalars"] = [Scalar(**scalar) for scalar in raw["scalars"]]
+    if raw.get("x_limits"):
+        raw["x_limits"] = tuple(raw["x_limits"])
+    return Result(**raw)

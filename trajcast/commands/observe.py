@@ -1,0 +1,48 @@
+"""Measure structure, dynamics, energy and temperature of a forecast beside its reference MD.
+
+Both trajectories are read at the forecast's frame spacing, and every observable of trajcast/observables/ is measured
+on both, with standard errors from blocks. OUTPUT then holds md/<observable>.json and forecast/<observable>.json (each
+with its curves as a .csv beside it), and summary.json, the verdict table.
+
+A forecast that ended early, even without frames, is no error: what cannot be measured is left out with a reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--settings", type=Path, required=True, metavar="FILE", help="YAML with the observables section"
+    )
+    parser.add_argument(
+        "--reference-settings",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="YAML with the reference section, whose potential gives the energies of the frames",
+    )
+    parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD")
+    parser.add_argument("--forecast", type=Path, required=True, metavar="FILE", help="roll-out, H5MD")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
+    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
+
+    from trajcast.config import Observables, Reference, read_settings
+    from trajcast.observables import Context
+    from trajcast.observables.compare import compare
+    from trajcast.trajectory import Trajectory
+
+    context = Context(
+        settings=read_settings(Observables, arguments.settings),
+        reference=read_settings(Reference, arguments.reference_settings),
+    )
+    with Trajectory(arguments.md) as md, Trajectory(arguments.forecast) as forecast:
+        compare(md, forecast, context, arguments.output)

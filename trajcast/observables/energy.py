@@ -1,0 +1,79 @@
+"""Distribution of the potential energy, by the potential of the reference MD.
+
+The energies of MD and forecast frames alike are computed anew from the stored (single-precision) positions, so that
+nothing but the configurations differs.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajcast.errors import UserError
+from trajcast.observables import Context
+from trajcast.observables.blocks import mean_error, width_error
+from trajcast.observables.histogram import density
+from trajcast.observables.result import Result, Scalar
+from trajcast.observables.selection import Selection
+
+UNIT = "meV/atom"
+log = logging.getLogger(__name__)
+
+
+def measure(selection: Selection, context: Context) -> Result:
+    """Histogram, mean and standard deviation of the potential energy per atom."""
+    settings = context.settings
+    sparse = selection.at_least(settings.structure_interval_fs)
+    energies, note = _energies(sparse, context)
+    curves, mean, width = [], None, None
+    if len(energies) >= 2:
+        curves = [density("potential energy", energies, settings.blocks)]
+        width = float(energies.std(ddof=1))
+    if len(energies):
+        mean = float(energies.mean())
+    return Result(
+        observable="energy",
+        title="Potential energy distribution",
+        x_label="potential energy / meV per atom",
+        y_label="probability density / atom meV⁻¹",
+        curves=curves,
+        scalars=[
+            Scalar(
+                name="mean potential energy",
+                value=mean,
+                error=mean_error(energies, settings.blocks),
+                unit=UNIT,
+                note=note,
+            ),
+            Scalar(
+                name="width of the potential energy",
+                value=width,
+                error=width_error(energies, settings.blocks),
+                unit=UNIT,
+                note=note,
+            ),
+        ],
+        caption=f"Energies of the {context.reference.system} reference potential ({context.reference.engine}), "
+        f"recomputed for {sparse} of {selection.topology.n_atoms} atoms; width: standard deviation of the energy over "
+        f"the number of atoms; standard errors from {settings.blocks} blocks.",
+        note=note,
+    )
+
+
+def _energies(selection: Selection, context: Context) -> tuple[NDArray[np.float64], str]:
+    """Energies (meV/atom), and why there are none."""
+    from trajcast.engines.lammps import potential_energies
+
+    nothing = np.zeros(0)
+    if len(selection) == 0:
+        return nothing, "not measured: no frames"
+    try:
+        energies = potential_energies(context.reference, selection.topology, selection.positions)
+    except UserError as error:  # a roll-out gone wrong may hold what the reference potential cannot take
+        log.warning("%s: no potential energies: %s", selection.trajectory.path, error)
+        return nothing, f"not measured: {error}"
+    if not np.isfinite(energies).all():
+        return nothing, f"not measured: {np.sum(~np.isfinite(energies))} of {len(energies)} energies are not finite"
+    return 1000 * energies / selection.topology.n_atoms, ""

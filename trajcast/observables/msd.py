@@ -1,0 +1,141 @@
+"""Mean squared displacement and self-diffusion coefficient of each element.
+
+Displacements are those of unwrapped positions relative to the centre of mass of the whole system. D comes twice:
+from the slope of the MSD (Einstein: MSD = 6 D t + const, straight line by least squares over the fit range, error
+from blocks), and from the zero-frequency limit of the velocity spectrum by STACIE (Toraman et al. 2025,
+doi:10.1021/acs.jcim.5c01475), which brings its own error.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajcast.config import Observables
+from trajcast.observables import Context
+from trajcast.observables.blocks import standard_error
+from trajcast.observables.result import Curve, Result, Scalar
+from trajcast.observables.selection import Selection
+from trajcast.units import PS
+
+UNIT = "1e-9 m²/s"
+TO_UNIT = 10.0  # Å²/ps in 1e-9 m²/s
+
+
+def measure(selection: Selection, context: Context) -> Result:
+    """MSD up to the end of the fit range, and D."""
+    settings = context.settings
+    sparse = selection.at_least(settings.structure_interval_fs)
+    curves, scalars, note = [], [], ""
+    if sparse.spacing_fs is None or len(sparse) < 2:
+        note = f"not measured: {len(sparse)} frame(s), at least 2 are needed"
+        scalars = [
+            Scalar(name=name, value=None, error=None, unit=UNIT, note=note)
+            for symbol in selection.atoms_of
+            for name in _names(symbol, settings)
+        ]
+    else:
+        spacing_ps = sparse.spacing_fs / PS
+        lags = min(int(settings.msd_fit_to_ps / spacing_ps + 1e-6), len(sparse) - 1)
+        if (lags + 1) * spacing_ps <= settings.msd_fit_to_ps:
+            note = f"only up to {lags * spacing_ps:g} ps: the trajectory ends there"
+        positions = _without_drift(sparse)
+        blocks = sparse.blocks(settings.blocks, shared=1)
+        if blocks and len(blocks[0]) == lags:
+            lags -= 1  # blocks one frame short of the fit range still count
+        for symbol, atoms in sparse.atoms_of.items():
+            own = positions[:, atoms]
+            parts = [own[sparse.frames.index(b.frames.start) :][: len(b)] for b in blocks]
+            curve, slope = _curve(symbol, own, parts, spacing_ps, lags, settings)
+            curves.append(curve)
+            scalars += [slope, _stacie(symbol, own, sparse.spacing_fs, settings)]
+    return Result(
+        observable="msd",
+        title="Mean squared displacements",
+        x_label="t / ps",
+        y_label="MSD / Å²",
+        curves=curves,
+        scalars=scalars,
+        caption=f"Unwrapped positions relative to the centre of mass, all time origins; {sparse}; D from the slope "
+        f"between {settings.msd_fit_from_ps:g} and {settings.msd_fit_to_ps:g} ps with the error of {settings.blocks} "
+        "blocks, and from the velocity spectrum by STACIE. Not corrected for the size of the box.",
+        note=note,
+    )
+
+
+def _names(symbol: str, settings: Observables) -> tuple[str, str]:
+    fit = f"{settings.msd_fit_from_ps:g}–{settings.msd_fit_to_ps:g} ps"
+    return f"D of {symbol} (MSD, {fit})", f"D of {symbol} (STACIE)"
+
+
+def _without_drift(selection: Selection) -> NDArray[np.float64]:
+    positions = selection.positions.astype(np.float64)
+    masses = selection.topology.masses
+    return positions - np.einsum("n,fnx->fx", masses / masses.sum(), positions)[:, None]
+
+
+def mean_squared_displacement(positions: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
+    """MSD at lags 0 … lags (in frames) of positions (frames, atoms, 3), over atoms and all time origins."""
+    values = np.zeros(lags + 1)
+    for lag in range(1, lags + 1):
+        values[lag] = ((positions[lag:] - positions[:-lag]) ** 2).sum(axis=2).mean()
+    return values
+
+
+def _curve(
+    symbol: str,
+    positions: NDArray[np.float64],
+    parts: list[NDArray[np.float64]],
+    spacing_ps: float,
+    lags: int,
+    settings: Observables,
+) -> tuple[Curve, Scalar]:
+    """The MSD of one element, and D from its slope."""
+    times = np.arange(lags + 1) * spacing_ps
+    y = mean_squared_displacement(positions, lags)
+    long_enough = bool(parts) and len(parts[0]) > lags
+    y_parts = np.array([mean_squared_displacement(part, lags) for part in parts]) if long_enough else None
+    curve = Curve(
+        name=symbol,
+        x=times.tolist(),
+        y=y.tolist(),
+        error=None if y_parts is None else standard_error(y_parts).tolist(),
+        blocks=[] if y_parts is None else y_parts.tolist(),
+    )
+    name = _names(symbol, settings)[0]
+    fitted = (times >= settings.msd_fit_from_ps - 1e-9) & (times <= settings.msd_fit_to_ps + 1e-9)
+    if times[-1] + spacing_ps <= settings.msd_fit_to_ps or fitted.sum() < 3:
+        why = f"the MSD ends at {times[-1]:g} ps and has {fitted.sum()} point(s) in the fit range"
+        return curve, Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
+
+    def diffusion(values: NDArray[np.float64]) -> float:
+        return float(np.polyfit(times[fitted], values[fitted], 1)[0] / 6 * TO_UNIT)
+
+    if y_parts is None:
+        why = f"no error: {settings.blocks} blocks are shorter than the fit range"
+        return curve, Scalar(name=name, value=diffusion(y), error=None, unit=UNIT, note=why)
+    error = float(standard_error(np.array([diffusion(part) for part in y_parts])))
+    return curve, Scalar(name=name, value=diffusion(y), error=error, unit=UNIT)
+
+
+def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, settings: Observables) -> Scalar:
+    """D from the spectrum of the mean velocities between frames, whose zero-frequency limit is ½ ∫⟨v v⟩ dt."""
+    from stacie.estimate import estimate_acint
+    from stacie.model import ExpPolyModel
+    from stacie.spectrum import compute_spectrum
+
+    name = _names(symbol, settings)[1]
+    spacing_ps = spacing_fs / PS
+    steps = np.diff(positions, axis=0).reshape(len(positions) - 1, -1).T / spacing_ps
+    try:
+        spectrum = compute_spectrum(steps, timestep=spacing_ps)
+        # log-spectrum p₀ + p₂ f²: even in f, as the spectrum of a real process is
+        estimate = estimate_acint(spectrum, ExpPolyModel([0, 2]))
+    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        why = f"STACIE found no estimate for {steps.shape[1]} steps: {error}"
+        return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
+    value, deviation = float(estimate.acint) * TO_UNIT, float(estimate.acint_std) * TO_UNIT
+    if not np.isfinite([value, deviation]).all():
+        return Scalar(name=name, value=None, error=None, unit=UNIT, note="STACIE's estimate is not finite")
+    note = f"spectrum fitted up to {estimate.fcut:.2g} THz"
+    return Scalar(name=name, value=value, error=deviation, unit=UNIT, note=note)

@@ -1,0 +1,48 @@
+"""Score of a curve against a reference, and the ceiling that the reference's own noise sets.
+
+Score = 1 − Σ|f_ref − f| / (Σ f_ref + Σ f), f interpolated linearly onto the reference's grid; 1 for equal curves,
+0 for curves that nowhere overlap. Schran et al. 2021, doi:10.1073/pnas.2110077118.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+
+from trajcast.observables.result import Curve
+
+
+def score(reference: Curve, other: Curve) -> float | None:
+    """Score of `other` against `reference`; None where one of them is empty."""
+    if not reference.x or not other.x:
+        return None
+    f_ref = np.array(reference.y)
+    f = np.interp(reference.x, other.x, other.y)
+    total = f_ref.sum() + f.sum()
+    return float(1 - np.abs(f_ref - f).sum() / total) if total > 0 else None
+
+
+def ceiling(reference: Curve) -> tuple[float, float | None] | None:
+    """Score of one half of the reference against the other, and its standard deviation.
+
+    The halves are made of the reference's blocks, in every possible way (1234: 12|34, 13|24, 14|23); the value is
+    the mean over these divisions, the deviation their spread (None for a single one). An odd last block is left out.
+    None without blocks.
+    """
+    count = len(reference.blocks) // 2 * 2
+    if count < 2:
+        return None
+    blocks = np.array(reference.blocks[:count])
+    scores = []
+    for rest in combinations(range(1, count), count // 2 - 1):
+        first = [0, *rest]
+        second = [i for i in range(count) if i not in first]
+        halves = [
+            Curve(name=reference.name, x=reference.x, y=blocks[half].mean(axis=0).tolist()) for half in (first, second)
+        ]
+        value = score(*halves)
+        if value is None:
+            return None
+        scores.append(value)
+    return float(np.mean(scores)), float(np.std(scores, ddof=1)) if len(scores) > 1 else None

@@ -1,0 +1,30 @@
+"""Our frames as an MDAnalysis Universe."""
+
+from __future__ import annotations
+
+import numpy as np
+from MDAnalysis import Universe
+from MDAnalysis.coordinates.memory import MemoryReader
+from MDAnalysis.lib.mdamath import triclinic_box, triclinic_vectors
+
+from trajcast.observables.selection import Selection
+
+
+def universe_of(selection: Selection) -> Universe:
+    """A Universe in memory with the selected frames' positions, elements and box.
+
+    MDAnalysis knows a box by lengths and angles and lays its first vector along x; positions are turned to match.
+    """
+    topology = selection.topology
+    universe = Universe.empty(topology.n_atoms, trajectory=False)
+    elements = np.empty(topology.n_atoms, dtype=object)
+    for symbol, atoms in selection.atoms_of.items():
+        elements[atoms] = symbol
+    universe.add_TopologyAttr("elements", elements)
+    box = triclinic_box(*topology.cell)
+    turn = np.linalg.solve(topology.cell, triclinic_vectors(box, dtype=np.float64))
+    positions = selection.positions
+    if not np.allclose(turn, np.eye(3), atol=1e-6):
+        positions = (positions @ turn).astype(np.float32)
+    universe.load_new(positions, format=MemoryReader, dimensions=box)
+    return universe
