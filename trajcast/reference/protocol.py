@@ -116,7 +116,7 @@ def _record(
         path,
         topology,
         identity=identity,
-        provenance=_provenance(settings, identity),
+        provenance=_provenance(settings, identity) | {"ensemble": run.ensemble},
         energies=("potential", "total"),
     )
     engine.simulate(settings, run, start, recorder)
