@@ -15,8 +15,8 @@ LINE_EVERY_S = 10.0
 
 
 @contextlib.contextmanager
-def progress(label: str, total: float, *, done: float = 0, unit: str = "steps") -> Iterator[Callable[[float], None]]:
-    """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done`: those of an earlier run."""
+def progress(label: str, total: float, *, done: int = 0, unit: str = "steps") -> Iterator[Callable[[float], None]]:
+    """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done`: in earlier runs."""
     console = Console(stderr=True)
     if console.is_terminal:
         columns = (TextColumn("{task.description}"), BarColumn(20), _Counts(unit), TimeRemainingColumn(compact=True))
@@ -39,9 +39,9 @@ class _Counts(ProgressColumn):
 
 
 class _Lines:
-    def __init__(self, label: str, total: float, done: float, unit: str):
+    def __init__(self, label: str, total: float, done: int, unit: str):
         self.label, self.total, self.unit = label, total, unit
-        self.first = self.done = done
+        self.first, self.done = done, float(done)
         self.start = self.written = time.monotonic()
         self.write()
 

@@ -71,8 +71,9 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
             while step < run.steps:
                 begin = time.perf_counter()
                 end = min(step + SEGMENT_FRAMES * run.every, run.steps)
-                for step in _frames(lammps, run, step, end, settings.timestep_fs, recorder):
+                for _ in _frames(lammps, run, step, end, settings.timestep_fs, recorder):
                     advance(run.every)
+                step = end
                 restart = lammps.write_restart()
                 lammps.read_restart(restart, setup)  # where the next segment starts; proves that the restart is whole
                 wall_s += time.perf_counter() - begin
@@ -91,7 +92,7 @@ def potential_energies(settings: Reference, topology: Topology, positions: NDArr
     energies = np.empty(len(positions))
     if not len(positions):
         return energies
-    with tempfile.TemporaryDirectory() as folder, _Instance(Path(folder) / "log", system.lammps_styles()) as lammps:
+    with tempfile.TemporaryDirectory() as folder, _Instance(None, system.lammps_styles()) as lammps:
         data = Path(folder) / "atoms.data"
         data.write_text(system.lammps_data(topology, _wrapped(positions[0], topology)), encoding="utf-8")
         lammps.read_data(data, system.lammps_interactions(parameters))
@@ -126,9 +127,7 @@ def _integration(settings: Reference, run: Run, start: State, units: Units) -> s
             lines.append("fix integrate all nve")
             lines.append(f"fix thermostat all temp/csvr {target} {relaxation!r} {settings.seed}")
             lines.append("fix_modify thermostat temp thermo_temp")
-    return "\n".join(
-        [*lines, "thermo_style custom step temp pe ke etotal press", "thermo_modify format float %.10g", ""]
-    )
+    return "\n".join([*lines, "thermo_style custom step temp pe ke etotal", "thermo_modify format float %.10g", ""])
 
 
 def _minimisation(run: Run) -> str:
@@ -141,10 +140,11 @@ def _velocities(start: State, units: Units) -> str:
 
 
 def _input_file(styles: str, data: str, setup: str, run: Run) -> str:
+    segment = SEGMENT_FRAMES * run.every
     return (
-        f"# {run.name}: {run.ensemble}. TrajCast runs this in segments of {SEGMENT_FRAMES * run.every} steps, each from the\n"
-        "# restart of the one before, which changes the order of summation: equal to this input up to rounding.\n"
-        f"{styles}read_data {data}\n{setup}{_minimisation(run)}thermo {SEGMENT_FRAMES * run.every}\nrun {run.steps}\n"
+        f"# {run.name}: {run.ensemble}. TrajCast runs this in segments of {segment} steps, each from the restart\n"
+        "# of the one before, which changes the order of summation: equal to this input up to rounding.\n"
+        f"{styles}read_data {data}\n{setup}{_minimisation(run)}thermo {segment}\nrun {run.steps}\n"
     )
 
 
@@ -177,12 +177,12 @@ def _wrapped(positions: NDArray, topology: Topology) -> NDArray[np.float64]:
 class _Instance:
     """One LAMMPS with its log file; errors become UserError."""
 
-    def __init__(self, log: Path, styles: str):
+    def __init__(self, log: Path | None, styles: str):
         self.log, self.styles = log, styles
         self._folder = tempfile.TemporaryDirectory()
         self._restart = Path(self._folder.name) / "restart"
         self._lammps = _start_lammps()
-        self._log_on = f'log "{log}" append\n'
+        self._log_on = "" if log is None else f'log "{log}" append\n'
         self.commands(self._log_on + styles)
         self.units = UNITS[self._lammps.extract_global("units")]
 
@@ -200,8 +200,9 @@ class _Instance:
             self._lammps.commands_string(text)
         except Exception as error:  # the class that LAMMPS raises is Exception itself
             message = " ".join(str(error).split())
+            where = "" if self.log is None else f" (log: {self.log})"
             raise UserError(
-                f"LAMMPS stopped: {message}; its log is {self.log}. A run that flies apart needs a smaller timestep_fs"
+                f"LAMMPS stopped: {message}{where}; atoms that fly apart need a smaller timestep_fs"
             ) from None
 
     @contextlib.contextmanager
