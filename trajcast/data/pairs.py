@@ -8,12 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from trajcast import config
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.data.frames import Frames, check_finite, check_motion
-from trajcast.data.independence import check_independent, frame_marks
+from trajcast.data.independence import Marks, check_independent, frame_marks
 from trajcast.data.sources import Reading, read_frames
 from trajcast.data.statistics import training_statistics
 from trajcast.errors import UserError
@@ -30,7 +29,7 @@ def build_dataset(settings: config.Dataset, files: Mapping[str, Sequence[Path]],
     """
     sources = _sources(files)
     drawn: dict[str, list[Pairs]] = {split: [] for split in files}
-    marks: dict[str, list[tuple[Path, NDArray[np.float64]]]] = {split: [] for split in files}
+    marks: dict[str, Marks] = {split: [] for split in files}
     topology: Topology | None = None
     for index, source in enumerate(sources):
         split, path = source["split"], Path(source["file"])
