@@ -16,7 +16,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.files import fingerprint, written_aside
+from trajcast.files import fingerprint
+from trajcast.hdf5 import hdf5_written_aside
 from trajcast.trajectory import GROUP, Topology, append_frames, write_trajectory_header
 
 
@@ -88,10 +89,7 @@ class Recorder:
 
     def commit(self, restart: Mapping[str, NDArray | float | int]) -> None:
         """Write the frames kept so far, with the data from which the run goes on, as the next segment."""
-        with (
-            written_aside(self.folder / f"segment-{len(self.segments):06d}.h5") as aside,
-            h5py.File(aside, "w") as file,
-        ):
+        with hdf5_written_aside(self.folder / f"segment-{len(self.segments):06d}.h5") as file:
             write_trajectory_header(file, self.topology, self.provenance, self.energies)
             if self._steps:
                 append_frames(
@@ -109,7 +107,7 @@ class Recorder:
 
     def finish(self, **provenance: Any) -> None:
         """Join all committed segments into the H5MD file and remove them (those of abandoned runs, too)."""
-        with written_aside(self.path) as aside, h5py.File(aside, "w") as file:
+        with hdf5_written_aside(self.path) as file:
             write_trajectory_header(file, self.topology, self.provenance | provenance, self.energies)
             for path in self.segments:
                 with h5py.File(path, "r") as segment:

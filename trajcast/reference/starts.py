@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.config import Reference
 from trajcast.errors import UserError
-from trajcast.files import written_aside
+from trajcast.hdf5 import hdf5_written_aside
 from trajcast.mechanics import set_momentum
 from trajcast.reference.temperatures import temperatures
 from trajcast.state import State
@@ -48,7 +47,7 @@ def write_starts(path: Path, equilibration: Trajectory, settings: Reference, pro
     """Write the starts of the NVE runs, then the end of the equilibration, where the NVT run starts."""
     frames = pick_starts(equilibration.times, temperatures(equilibration), settings)
     frames.append(len(equilibration) - 1)
-    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+    with hdf5_written_aside(path) as file:
         write_trajectory_header(file, equilibration.topology, provenance)
         append_frames(
             file,
