@@ -1,0 +1,39 @@
+# From reference MD to the report of every system in config.yaml:
+# snakemake --profile profiles/local results/liquid/report.html
+from snakemake.exceptions import WorkflowError
+from snakemake.utils import min_version
+
+from trajcast.errors import UserError
+from trajcast.plan import CODE, Plan
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+try:
+    plan = Plan(config)
+except UserError as error:
+    raise WorkflowError(str(error)) from None
+
+
+wildcard_constraints:
+    system=r"[a-z][a-z0-9_]*",
+    horizon=r"\d+(\.\d*[1-9])?",
+    samples=r"[1-9]\d*",
+    seed=r"[1-9]\d*",
+
+
+rule all:
+    input:
+        expand("results/{system}/report.html", system=plan.systems),
+
+
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/reference.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/forecast.smk"
+include: "workflow/rules/observables.smk"
+include: "workflow/rules/report.smk"

@@ -1,0 +1,31 @@
+"""Check one stage's settings and write them as a YAML file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    sections = ("reference", "dataset", "training", "forecast", "observables")
+    parser.add_argument("--section", choices=sections, required=True, help="the stage they belong to")
+    parser.add_argument("--json", required=True, metavar="TEXT", help="the settings as JSON")
+    parser.add_argument("--output", type=Path, required=True, help="the YAML file to write")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    import json
+
+    import yaml
+
+    from trajcast import config
+    from trajcast.errors import UserError
+    from trajcast.files import write_text
+
+    try:
+        values = json.loads(arguments.json)
+    except json.JSONDecodeError as error:
+        raise UserError(f"--json: not valid JSON: {error}; quote the whole text for the shell") from None
+    section: type[config.Section] = getattr(config, arguments.section.capitalize())
+    settings = config.validate(section, values, "--json")
+    write_text(arguments.output, yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=True))

@@ -1,0 +1,27 @@
+# Pairs one horizon apart; only from reference MD whose health was found good.
+
+
+rule dataset:
+    input:
+        settings="results/{system}/{horizon}fs/dataset.yaml",
+        health="results/{system}/reference/health.json",
+        training=lambda wildcards: plan.nve(wildcards.system)[:-2],
+        validation=lambda wildcards: plan.nve(wildcards.system)[-2],
+        test=lambda wildcards: plan.nve(wildcards.system)[-1],
+    output:
+        "results/{system}/{horizon}fs/dataset.h5",
+    log:
+        "logs/{system}/{horizon}fs/dataset.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/dataset.tsv"
+    conda:
+        "../../envs/trajcast.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=CODE["dataset"],
+    shell:
+        "trajcast dataset --settings {input.settings:q} --training {input.training:q}"
+        " --validation {input.validation:q} --test {input.test:q} --output {output:q} 2>&1 | tee -i {log:q}"

@@ -1,0 +1,100 @@
+# Reference MD: equilibration, then the NVE and NVT runs side by side, then the health of all of them.
+
+
+rule equilibration:
+    input:
+        settings="results/{system}/reference/reference.yaml",
+    output:
+        "results/{system}/reference/starts.h5",
+    log:
+        "logs/{system}/reference/equilibration.log",
+    benchmark:
+        "logs/{system}/reference/equilibration.tsv"
+    conda:
+        "../../envs/lammps.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        folder=subpath(output[0], parent=True),
+        code=CODE["reference"],
+    shell:
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part equilibration"
+        " 2>&1 | tee -i {log:q}"
+
+
+rule nve:
+    input:
+        settings="results/{system}/reference/reference.yaml",
+        starts="results/{system}/reference/starts.h5",
+    output:
+        "results/{system}/reference/nve_{run}.h5md",
+    log:
+        "logs/{system}/reference/nve_{run}.log",
+    benchmark:
+        "logs/{system}/reference/nve_{run}.tsv"
+    wildcard_constraints:
+        run=r"[1-9]\d*",
+    conda:
+        "../../envs/lammps.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=60,
+    params:
+        folder=subpath(output[0], parent=True),
+        code=CODE["reference"],
+    shell:
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part nve_{wildcards.run}"
+        " 2>&1 | tee -i {log:q}"
+
+
+rule nvt:
+    input:
+        settings="results/{system}/reference/reference.yaml",
+        starts="results/{system}/reference/starts.h5",
+    output:
+        "results/{system}/reference/nvt.h5md",
+    log:
+        "logs/{system}/reference/nvt.log",
+    benchmark:
+        "logs/{system}/reference/nvt.tsv"
+    priority: 1  # the longest of the runs: started first, the others fit beside it
+    conda:
+        "../../envs/lammps.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=240,
+    params:
+        folder=subpath(output[0], parent=True),
+        code=CODE["reference"],
+    shell:
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part nvt 2>&1 | tee -i {log:q}"
+
+
+rule health:
+    input:
+        settings="results/{system}/reference/reference.yaml",
+        nve=lambda wildcards: plan.nve(wildcards.system),
+        nvt="results/{system}/reference/nvt.h5md",
+    output:
+        json="results/{system}/reference/health.json",
+        csv="results/{system}/reference/health.csv",
+    log:
+        "logs/{system}/reference/health.log",
+    benchmark:
+        "logs/{system}/reference/health.tsv"
+    conda:
+        "../../envs/lammps.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        folder=subpath(output.json, parent=True),
+        code=CODE["reference"],
+    shell:
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part health"
+        " 2>&1 | tee -i {log:q}"

@@ -1,0 +1,29 @@
+# One page per system: verdict, figures, settings, versions.
+
+
+rule report:
+    input:
+        health="results/{system}/reference/health.json",
+        nve=lambda wildcards: plan.nve(wildcards.system),
+        nvt="results/{system}/reference/nvt.h5md",
+        horizons=lambda wildcards: plan.reported(wildcards.system),
+    output:
+        "results/{system}/report.html",
+    log:
+        "logs/{system}/report.log",
+    benchmark:
+        "logs/{system}/report.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=15,
+    params:
+        folder=subpath(output[0], parent=True),
+        horizons=lambda wildcards: plan.horizons(wildcards.system),
+        model=lambda wildcards: plan.model(wildcards.system),
+        code=CODE["report"],
+    shell:
+        "trajcast report --folder {params.folder:q} --horizons {params.horizons:q} --model {params.model:q}"
+        " --output {output:q} 2>&1 | tee -i {log:q}"

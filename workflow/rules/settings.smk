@@ -1,0 +1,74 @@
+# Each stage's section of the configuration, checked and written beside that stage's results.
+
+
+rule reference_settings:
+    output:
+        "results/{system}/reference/reference.yaml",
+    log:
+        "logs/{system}/reference/reference_settings.log",
+    benchmark:
+        "logs/{system}/reference/reference_settings.tsv"
+    conda:
+        "../../envs/trajcast.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
+    params:
+        section="reference",
+        json=lambda wildcards: plan.settings(wildcards.system, "reference"),
+        code=CODE["settings"],
+    shell:
+        "trajcast settings --section {params.section} --json {params.json:q} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+use rule reference_settings as dataset_settings with:
+    output:
+        "results/{system}/{horizon}fs/dataset.yaml",
+    log:
+        "logs/{system}/{horizon}fs/dataset_settings.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/dataset_settings.tsv"
+    params:
+        section="dataset",
+        json=lambda wildcards: plan.dataset_settings(wildcards.system, wildcards.horizon),
+        code=CODE["settings"],
+
+
+use rule reference_settings as training_settings with:
+    output:
+        "results/{system}/{horizon}fs/model-n{samples}-s{seed}/training.yaml",
+    log:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/training_settings.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/training_settings.tsv"
+    params:
+        section="training",
+        json=lambda wildcards: plan.training_settings(wildcards.system, wildcards.samples, wildcards.seed),
+        code=CODE["settings"],
+
+
+use rule reference_settings as forecast_settings with:
+    output:
+        "results/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast/forecast.yaml",
+    log:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast_settings.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast_settings.tsv"
+    params:
+        section="forecast",
+        json=lambda wildcards: plan.settings(wildcards.system, "forecast"),
+        code=CODE["settings"],
+
+
+use rule reference_settings as observables_settings with:
+    output:
+        "results/{system}/observables/{horizon}fs/observables.yaml",
+    log:
+        "logs/{system}/{horizon}fs/observables_settings.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/observables_settings.tsv"
+    params:
+        section="observables",
+        json=lambda wildcards: plan.settings(wildcards.system, "observables"),
+        code=CODE["settings"],

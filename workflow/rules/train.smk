@@ -1,0 +1,50 @@
+# Training at one horizon, and the errors of the model on the test set.
+
+
+rule train:
+    input:
+        settings="results/{system}/{horizon}fs/model-n{samples}-s{seed}/training.yaml",
+        dataset="results/{system}/{horizon}fs/dataset.h5",
+    output:
+        model="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.safetensors",
+        card="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.json",
+        metrics="results/{system}/{horizon}fs/model-n{samples}-s{seed}/metrics.csv",
+    log:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/train.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/train.tsv"
+    conda:
+        "../../envs/trajcast.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        folder=subpath(output.model, parent=True),
+        code=CODE["train"],
+    shell:
+        "trajcast train --settings {input.settings:q} --dataset {input.dataset:q} --output {params.folder:q}"
+        " --threads {threads} 2>&1 | tee -i {log:q}"
+
+
+rule evaluate:
+    input:
+        model="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.safetensors",
+        card="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.json",
+        dataset="results/{system}/{horizon}fs/dataset.h5",
+    output:
+        "results/{system}/{horizon}fs/model-n{samples}-s{seed}/test.json",
+    log:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/evaluate.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/evaluate.tsv"
+    conda:
+        "../../envs/trajcast.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        code=CODE["evaluate"],
+    shell:
+        "trajcast evaluate --model {input.model:q} --dataset {input.dataset:q} --output {output:q} 2>&1 | tee -i {log:q}"
