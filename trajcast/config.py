@@ -104,6 +104,7 @@ class Network(Section):
     speed_max_rms: Positive = 4.0  # upper end of the speed basis, in RMS speeds of the lightest element
     radial_mlp: list[Count] = [64, 64, 64]
     speed_mlp: list[Count] = [64, 64, 64]
+    velocity_baseline: bool = False  # add each element's linear fit Δr ≈ a v, v' ≈ b v; the paper has none
 
 
 class Training(Section):

@@ -1,0 +1,29 @@
+"""Train a model on a data set.
+
+Writes model.safetensors, model.json and metrics.csv to the output folder. Stopped in any way, even by kill -9, the same
+command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `training`")
+    parser.add_argument("--dataset", type=Path, required=True, metavar="H5", help="what `trajcast dataset` wrote")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the model")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trajcast import config
+    from trajcast.data.dataset import read_dataset
+    from trajcast.device import use_device
+    from trajcast.training.loop import train
+
+    settings = config.read_settings(config.Training, arguments.settings)
+    device = use_device(arguments.device, arguments.threads)
+    train(settings, read_dataset(arguments.dataset), arguments.output, device)

@@ -1,0 +1,89 @@
+"""Model files: weights as safetensors, everything else as JSON beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+
+from trajcast.config import Network, validate
+from trajcast.errors import UserError
+from trajcast.files import write_json, written_aside
+from trajcast.model.network import Scales, TrajCast
+
+FORMAT = "TrajCast model 1"
+
+
+def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
+    """Write `path` (.safetensors) and the .json beside it; `record` goes into the JSON (provenance, training)."""
+    path = Path(path)
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    with written_aside(path) as aside:
+        aside.write_bytes(save(weights))
+    scales = asdict(model.scales)
+    write_json(
+        path.with_suffix(".json"),
+        {
+            "format": FORMAT,
+            "horizon_fs": scales.pop("horizon_fs"),
+            "species": list(scales.pop("species")),
+            "cutoff_A": scales.pop("cutoff"),
+            "scales": scales,
+            "network": model.settings.model_dump(mode="json"),
+            "dtype": str(model.dtype).removeprefix("torch."),
+            "weights": sum(p.numel() for p in model.parameters()),
+            **record,
+        },
+    )
+
+
+def read_record(path: Path | str) -> dict[str, Any]:
+    """The JSON beside a model's weights; UserError when missing, damaged or foreign."""
+    path = Path(path).with_suffix(".json")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file; a model is a .safetensors file with a .json beside it") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from None
+    if not isinstance(record, dict) or record.get("format") != FORMAT:
+        raise UserError(f"{path}: not a model of this version ({FORMAT})")
+    return record
+
+
+def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast:
+    """The model in `path` (.safetensors), in the precision it was saved in.
+
+    Raises UserError when a file is missing, damaged, or does not fit the other.
+    """
+    record = read_record(path)
+    try:
+        scales = Scales(
+            horizon_fs=record["horizon_fs"],
+            cutoff=record["cutoff_A"],
+            species=tuple(record["species"]),
+            **(_tuples(record["scales"])),
+        )
+        settings: Mapping[str, Any] = record["network"]
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{Path(path).with_suffix('.json')}: damaged model description: {error}") from None
+    network = validate(Network, settings, f"{Path(path).with_suffix('.json')}: network")
+    model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(getattr(torch, record["dtype"]))
+    try:
+        model.load_state_dict(load(Path(path).read_bytes()))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path}: damaged weights, or not those that its .json describes: {reason}") from None
+    return model.to(device).requires_grad_(False)
+
+
+def _tuples(scales: Mapping[str, Any]) -> dict[str, Any]:
+    return {**scales, "baseline": tuple(tuple(pair) for pair in scales["baseline"])}

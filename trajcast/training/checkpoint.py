@@ -1,0 +1,48 @@
+"""The whole state of a training run in one file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trajcast.errors import UserError
+from trajcast.files import written_aside
+from trajcast.training.schedule import Schedule
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """What a run needs to go on as if it had never stopped."""
+
+    model: dict[str, Tensor]
+    averaged: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    best: dict[str, Tensor]  # averaged weights of the best epoch so far
+    schedule: Schedule
+    epoch: int
+    batch: int
+    loss_sum: float
+    elapsed_s: float
+    rows: list[dict[str, float]]
+
+
+def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
+    """Write `path`, whole or not at all."""
+    values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
+    with written_aside(path) as aside:
+        torch.save({**values, "schedule": asdict(checkpoint.schedule)}, aside)
+
+
+def read_checkpoint(path: Path) -> Checkpoint | None:
+    """The checkpoint in `path`, None where there is none; UserError when it is damaged."""
+    if not path.exists():
+        return None
+    try:
+        values = torch.load(path, weights_only=True)
+    except (RuntimeError, EOFError, OSError) as error:
+        raise UserError(f"{path}: damaged checkpoint ({error}); remove it to train from the start") from None
+    return Checkpoint(**{**values, "schedule": Schedule(**values["schedule"])})

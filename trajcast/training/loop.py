@@ -1,0 +1,229 @@
+"""Training that can be killed at any moment and goes on to the same weights."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from trajcast.config import Training
+from trajcast.data.dataset import Dataset, Pairs
+from trajcast.errors import UserError
+from trajcast.files import fingerprint, sole_writer, write_text
+from trajcast.model.network import TrajCast
+from trajcast.model.store import save_model
+from trajcast.neighbors import find_neighbors
+from trajcast.progress import progress
+from trajcast.provenance import provenance
+from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
+from trajcast.training.evaluation import Errors, errors
+from trajcast.training.loss import relative_squared_errors, weighted
+from trajcast.training.scales import scales_of
+from trajcast.training.schedule import after_epoch, begin, cooled, stop_reason
+
+CHECKPOINT_EVERY_S = 60.0
+METRICS = (
+    "epoch",
+    "time_s",
+    "learning_rate",
+    "training_loss",
+    "validation_loss",
+    "displacement_mae_percent",
+    "velocity_mae_percent",
+)
+log = logging.getLogger(__name__)
+
+
+def train(settings: Training, dataset: Dataset, folder: Path, device: torch.device | str = "cpu") -> None:
+    """Train on `dataset` and write model.safetensors, model.json and metrics.csv to `folder`.
+
+    The weights kept are the averaged ones of the epoch with the lowest validation loss. A checkpoint in a hidden file
+    beside `folder` is continued when settings and data are the same, and removed at the end.
+    """
+    pairs, validation = dataset.split("training"), dataset.split("validation")
+    if settings.samples > len(pairs):
+        raise UserError(f"training.samples {settings.samples} exceed the {len(pairs)} of the data set; lower them")
+    identity = fingerprint(settings.model_dump(), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance))
+    path = folder.parent / f".{folder.name}.{identity}.checkpoint"
+    with sole_writer(folder):
+        run = _Run(settings, dataset, device)
+        saved = read_checkpoint(path)
+        if saved is not None:
+            run.restore(saved)
+            log.info("going on from epoch %d, batch %d of %s", run.epoch + 1, run.batch, path)
+        with _tensorboard(folder) as board:
+            while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
+                run.train_epoch(pairs, path)
+                found = errors(run.averaged, validation, dataset.statistics, settings.batch_size)
+                run.end_epoch(found)
+                write_checkpoint(path, run.checkpoint())
+                write_text(folder / "metrics.csv", metrics_csv(run.rows))
+                if board is not None:
+                    for name in METRICS[2:]:
+                        board.add_scalar(name, run.rows[-1][name], run.epoch)
+        run.averaged.load_state_dict(run.best)
+        record = {"epochs": run.epoch, "minutes": run.elapsed_s / 60, "stopped": reason, "device": str(device)}
+        save_model(
+            folder / "model.safetensors",
+            run.averaged,
+            provenance=provenance("train", settings.model_dump(mode="json"), dataset=dict(dataset.provenance)),
+            training=record,
+        )
+        path.unlink(missing_ok=True)
+    log.info("%s after %d epochs, %.1f minutes", reason, run.epoch, run.elapsed_s / 60)
+
+
+class _Run:
+    """Everything that changes while training."""
+
+    def __init__(self, settings: Training, dataset: Dataset, device: torch.device | str):
+        self.settings, self.dataset, self.device = settings, dataset, device
+        rng = torch.Generator().manual_seed(settings.seed)
+        model = TrajCast(settings.network, scales_of(dataset, settings.network), rng)
+        self.model = model.to(device=device, dtype=getattr(torch, settings.dtype))
+        self.averager = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, amsgrad=True)
+        self.schedule = begin(settings)
+        self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
+        self.loss_sum = 0.0
+        self.elapsed_s = 0.0  # training time, that of earlier processes included
+        self.rows: list[dict[str, float]] = []
+        self.best: dict[str, torch.Tensor] = {}
+
+    @property
+    def averaged(self) -> TrajCast:
+        """The model with running averages of the weights."""
+        return cast(TrajCast, self.averager.module)
+
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            model=self.model.state_dict(),
+            averaged=self.averager.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            best=self.best,
+            schedule=self.schedule,
+            epoch=self.epoch,
+            batch=self.batch,
+            loss_sum=self.loss_sum,
+            elapsed_s=self.elapsed_s,
+            rows=self.rows,
+        )
+
+    def restore(self, saved: Checkpoint) -> None:
+        self.model.load_state_dict(saved.model)
+        self.averager.load_state_dict(saved.averaged)
+        self.optimizer.load_state_dict(saved.optimizer)
+        self.best, self.schedule = saved.best, saved.schedule
+        self.epoch, self.batch, self.loss_sum = saved.epoch, saved.batch, saved.loss_sum
+        self.elapsed_s, self.rows = saved.elapsed_s, saved.rows
+
+    def train_epoch(self, pairs: Pairs, path: Path) -> None:
+        """Updates over the rest of the current epoch, or until the budget is used."""
+        settings = self.settings
+        order = np.random.default_rng((settings.seed, self.epoch)).permutation(settings.samples)
+        batches = math.ceil(settings.samples / settings.batch_size)
+        last_save = last = time.monotonic()
+        with progress(f"epoch {self.epoch + 1}", batches, done=self.batch, unit="batches") as advance:
+            while self.batch < batches and self._budget_used() < 1:
+                chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
+                self._update(pairs, np.sort(chosen), (self.epoch + self.batch / batches) / settings.max_epochs)
+                self.batch += 1
+                now = time.monotonic()
+                self.elapsed_s, last = self.elapsed_s + now - last, now
+                advance(1)
+                if now - last_save > CHECKPOINT_EVERY_S:
+                    write_checkpoint(path, self.checkpoint())
+                    last_save = now
+
+    def _update(self, pairs: Pairs, chosen: np.ndarray, epochs_used: float) -> None:
+        settings = self.settings
+        state, displacement, velocity = pairs.batch(chosen, device=self.device)
+        prediction = self.model(state, find_neighbors(state, self.dataset.cutoff_A))
+        value = weighted(
+            *relative_squared_errors(prediction, displacement, velocity, self.dataset.statistics), settings
+        )
+        if not torch.isfinite(value):
+            raise UserError(
+                f"training loss is {value.item()} in epoch {self.epoch + 1}; lower learning_rate "
+                f"{settings.learning_rate:g} or raise batch_size {settings.batch_size}"
+            )
+        done = max(epochs_used, self._budget_used())
+        for group in self.optimizer.param_groups:
+            group["lr"] = cooled(self.schedule.learning_rate, done, settings.cooldown)
+        self.optimizer.zero_grad()
+        value.backward()
+        self.optimizer.step()
+        self.averager.update_parameters(self.model)
+        self.loss_sum += value.item()
+
+    def _budget_used(self) -> float:
+        minutes = self.settings.budget_minutes
+        return 0.0 if minutes is None else self.elapsed_s / (60 * minutes)
+
+    def end_epoch(self, found: Errors) -> None:
+        """Note the errors, move the schedule on, keep the weights if they are the best so far."""
+        settings = self.settings
+        validation_loss = settings.displacement_weight * found.displacement_mse
+        validation_loss += settings.velocity_weight * found.velocity_mse
+        row = {
+            "epoch": self.epoch + 1,
+            "time_s": round(self.elapsed_s, 3),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "training_loss": self.loss_sum / max(1, self.batch),
+            "validation_loss": validation_loss,
+            "displacement_mae_percent": found.displacement_percent,
+            "velocity_mae_percent": found.velocity_percent,
+        }
+        self.rows = [*self.rows, row]
+        if not self.best or validation_loss < self.schedule.best_loss:
+            self.best = {name: tensor.clone() for name, tensor in self.averaged.state_dict().items()}
+        self.schedule = after_epoch(self.schedule, validation_loss, settings)
+        self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0
+        log.info(
+            "epoch %d: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %%, "
+            "learning rate %.2g, %s left at most",
+            row["epoch"],
+            row["training_loss"],
+            row["validation_loss"],
+            row["displacement_mae_percent"],
+            row["velocity_mae_percent"],
+            row["learning_rate"],
+            self._time_left(),
+        )
+
+    def _time_left(self) -> str:
+        left = self.elapsed_s * (self.settings.max_epochs / self.epoch - 1)
+        if self.settings.budget_minutes is not None:
+            left = min(left, 60 * self.settings.budget_minutes - self.elapsed_s)
+        return f"{max(0.0, left) / 60:.1f} min"
+
+
+def metrics_csv(rows: list[dict[str, float]]) -> str:
+    """The metrics of all epochs as CSV text."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, METRICS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@contextmanager
+def _tensorboard(folder: Path) -> Iterator[Any]:
+    """A TensorBoard writer where TensorBoard is installed, else None."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        yield None
+        return
+    with SummaryWriter(folder / "tensorboard") as writer:
+        yield writer

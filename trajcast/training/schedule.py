@@ -1,0 +1,55 @@
+"""Learning rate and the end of training."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from trajcast.config import Training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """The learning rate on its plateaus, and how long validation has not improved."""
+
+    learning_rate: float
+    best_loss: float = math.inf
+    epochs_since_best: int = 0
+    epochs_since_decay: int = 0  # or since the best, whichever is later
+
+
+def begin(settings: Training) -> Schedule:
+    """The schedule before the first epoch."""
+    return Schedule(learning_rate=settings.learning_rate)
+
+
+def after_epoch(schedule: Schedule, validation_loss: float, settings: Training) -> Schedule:
+    """The schedule for the next epoch: the rate falls after `plateau_patience` epochs without improvement."""
+    if validation_loss < schedule.best_loss:
+        return replace(schedule, best_loss=validation_loss, epochs_since_best=0, epochs_since_decay=0)
+    waited = replace(
+        schedule,
+        epochs_since_best=schedule.epochs_since_best + 1,
+        epochs_since_decay=schedule.epochs_since_decay + 1,
+    )
+    if waited.epochs_since_decay < settings.plateau_patience:
+        return waited
+    return replace(waited, learning_rate=waited.learning_rate * settings.plateau_factor, epochs_since_decay=0)
+
+
+def cooled(learning_rate: float, progress: float, cooldown: float) -> float:
+    """`learning_rate`, falling linearly to zero over the last part `cooldown` of the run; progress from 0 to 1."""
+    if cooldown == 0.0:
+        return learning_rate
+    return learning_rate * min(1.0, max(0.0, (1 - progress) / cooldown))
+
+
+def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: Training) -> str | None:
+    """Why training ends after `epoch` epochs, or None."""
+    if epoch >= settings.max_epochs:
+        return f"reached max_epochs {settings.max_epochs}"
+    if schedule.epochs_since_best >= settings.stop_patience:
+        return f"no improvement for stop_patience {settings.stop_patience} epochs"
+    if settings.budget_minutes is not None and elapsed_s >= 60 * settings.budget_minutes:
+        return f"used budget_minutes {settings.budget_minutes:g}"
+    return None
