@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajcast.errors import UserError
-from trajcast.files import written_aside
+from trajcast.hdf5 import hdf5_written_aside
 from trajcast.state import State
 from trajcast.trajectory import Topology
 
@@ -92,7 +92,7 @@ class Dataset:
 
 def write_dataset(path: Path | str, dataset: Dataset) -> None:
     """Write a data set, whole or not at all."""
-    with written_aside(path) as aside, h5py.File(aside, "w") as file:
+    with hdf5_written_aside(path) as file:
         file.attrs["format"] = FORMAT
         file.attrs["horizon_fs"] = dataset.horizon_fs
         file.attrs["cutoff_A"] = dataset.cutoff_A
