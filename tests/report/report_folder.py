@@ -1,0 +1,228 @@
+"""A small results folder made with the package's own writers: what `trajcast report` reads."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from trajcast.files import write_json
+from trajcast.mechanics import thermal_velocities
+from trajcast.observables.result import Curve, Result, Scalar
+from trajcast.provenance import provenance
+from trajcast.recorder import Recorder
+from trajcast.trajectory import Topology
+
+MODEL = "model-n40-s1"
+METRICS = "epoch time_s learning_rate training_loss validation_loss displacement_mae_percent velocity_mae_percent"
+WATERS = 8
+BOX_A = 6.2
+REFERENCE = {
+    "system": "liquid",
+    "engine": "lammps",
+    "parameters": {"molecules": WATERS, "box_A": BOX_A},
+    "temperature_K": 300.0,
+    "timestep_fs": 0.5,
+    "seed": 3,
+}
+
+
+def topology() -> Topology:
+    """Water molecules in a periodic box."""
+    return Topology(
+        numbers=np.array([8, 1, 1] * WATERS),
+        masses=np.array([15.999, 1.008, 1.008] * WATERS),
+        cell=BOX_A * np.eye(3),
+        periodic=np.ones(3, dtype=bool),
+        molecules=np.repeat(np.arange(WATERS), 3),
+    )
+
+
+def write_trajectory(
+    path: Path, *, frames: int, interval_fs: float, record: dict[str, Any], seed: int, temperature_K: float = 300.0
+) -> None:
+    """Frames of thermal velocities: every one an independent draw from the canonical distribution."""
+    rng = np.random.default_rng(seed)
+    generator = torch.Generator().manual_seed(seed)
+    positions = rng.uniform(0, BOX_A, (3 * WATERS, 3))
+    recorder = Recorder(path, topology(), identity={"seed": seed}, provenance=record, energies=("potential", "total"))
+    for frame in range(frames):
+        state = thermal_velocities(topology().state(positions, np.zeros_like(positions)), temperature_K, generator)
+        energies = {"potential": rng.normal(-20.0, 0.1), "total": -10.0 + 1e-4 * rng.normal()}
+        recorder.add(frame, frame * interval_fs, positions, state.velocities.numpy(), energies)
+    recorder.commit({})
+    recorder.finish()
+
+
+def result(name: str, *, shift: float, seed: int, curves: tuple[str, ...] = ("O", "H"), **changes: Any) -> Result:
+    """A peaked curve per name, moved by `shift`, with noise, errors, a mark and one number."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(0.0, 10.0, 200)
+
+    def curve(place: int, label: str) -> Curve:
+        y = np.exp(-0.5 * (x - 3 - 2 * place - shift) ** 2) + 0.01 * rng.normal(size=len(x))
+        return Curve(name=label, x=x.tolist(), y=y.tolist(), error=np.full(len(x), 0.02).tolist())
+
+    values: dict[str, Any] = {
+        "observable": name,
+        "title": f"{name.capitalize()} of the liquid",
+        "x_label": "r / Å",
+        "y_label": "density / Å⁻¹",
+        "curves": [curve(place, label) for place, label in enumerate(curves)],
+        "scalars": [Scalar(name="centre", value=3 + shift, error=0.1, unit="Å", theory=3.0)],
+        "marks": {"Nyquist": 8.0},
+        "caption": "Made from independent draws.",
+    }
+    return Result(**(values | changes))
+
+
+def write_metrics(path: Path, epochs: int = 30) -> None:
+    """Metrics of a training that gets better."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8", newline="") as handle:
+        table = csv.writer(handle)
+        table.writerow(METRICS.split())
+        for epoch in range(epochs):
+            loss = 0.5 * np.exp(-epoch / 6) + 0.01
+            table.writerow([epoch, 10.0 * (epoch + 1), 0.01, loss, 1.1 * loss, 40 * loss, 80 * loss])
+
+
+def outcome(horizon_fs: float, **changes: Any) -> dict[str, Any]:
+    """A roll-out that came to its end, unless `changes` say otherwise."""
+    return {
+        "outcome": "completed",
+        "reason": "",
+        "step": 60,
+        "steps_planned": 60,
+        "time_ps": 0.06 * horizon_fs,
+        "planned_ps": 0.06 * horizon_fs,
+        "equilibration_ps": 0.01 * horizon_fs,
+        "frames": 51,
+        "horizon_fs": horizon_fs,
+        "wall_s": 1.5,
+        "ns_per_day": 0.8 * horizon_fs,
+        "threads": 1,
+        "device": "cpu",
+        "atoms": 3 * WATERS,
+        "ensemble": "NVT (CSVR)",
+    } | changes
+
+
+def write_reference(folder: Path) -> None:
+    """Reference MD of 81 frames, its health and two NVE runs."""
+    speed = {"steps_per_s": 1000.0, "ns_per_day": 43.2, "threads": 1}
+    record = provenance("reference", REFERENCE, speed=speed)
+    write_trajectory(folder / "nvt.h5md", frames=81, interval_fs=1.0, record=record, seed=1)
+    rows = []
+    for place, run in enumerate(["nve_1", "nve_2", "nvt"]):
+        nve = run != "nvt"
+        if nve:
+            write_trajectory(folder / f"{run}.h5md", frames=61, interval_fs=1.0, record=record, seed=place + 2)
+        rows.append(
+            {
+                "run": run,
+                "ensemble": "NVE" if nve else "NVT (CSVR)",
+                "duration_ps": 0.06,
+                "frames": 61,
+                "drift_meV_per_atom_per_ps": -0.0012 if nve else None,
+                "temperature_K": 297.0 + 4 * place,
+                "temperature_error_K": 2.5,
+                "target_K": 300.0,
+                "allowed_K": 20.0,
+                "degrees_of_freedom": 9 * WATERS - 3,
+                "passed": True,
+            }
+        )
+    write_json(folder / "health.json", {"runs": rows})
+
+
+def write_horizon(
+    folder: Path, horizon_fs: float, *, frames: int = 51, ended: dict[str, Any] | None = None, seed: int = 5
+) -> None:
+    """Everything of one horizon; `frames` and `ended` describe a roll-out that stopped early."""
+    trained, observed = folder / f"{horizon_fs:g}fs" / MODEL, folder / "observables" / f"{horizon_fs:g}fs"
+    settings = {"samples": 40, "seed": 1, "budget_minutes": 0.1}
+    write_json(
+        trained / "model.json",
+        {
+            "horizon_fs": horizon_fs,
+            "species": [1, 8],
+            "cutoff_A": 4.0,
+            "network": {"channels": 4},
+            "provenance": provenance("training", settings),
+            "training": {"epochs": 30, "minutes": 5.02, "stopped": "budget"},
+            "weights": 12345,
+        },
+    )
+    write_metrics(trained / "metrics.csv")
+    test = {
+        "horizon_fs": horizon_fs,
+        "frames": 20,
+        "displacement_mae_A": 1.2e-5 * horizon_fs**2,
+        "velocity_mae_A_per_fs": 8.1e-6 * horizon_fs,
+        "displacement_mae_percent": 0.61,
+        "velocity_mae_percent": 1.234,
+    }
+    write_json(trained / "test.json", test)
+    record = provenance("forecast", {"temperature_K": 300.0, "seed": 1, "thermostat": "csvr"})
+    write_trajectory(
+        trained / "forecast" / "forecast.h5md", frames=frames, interval_fs=horizon_fs, record=record, seed=seed
+    )
+    write_json(trained / "forecast" / "outcome.json", outcome(horizon_fs, frames=frames, **(ended or {})))
+    empty = frames < 2
+    rows = []
+    for name in ("profile", "spectrum"):
+        md = result(name, shift=0.0, seed=11)
+        forecast = result(name, shift=0.05 * horizon_fs, seed=12)
+        if empty:
+            missing = [Scalar(name="centre", value=None, error=None, unit="Å", note="no frames")]
+            forecast = result(name, shift=0.0, seed=12, curves=(), scalars=missing, note="not measured: no frames")
+        for where, what in (("md", md), ("forecast", forecast)):
+            (observed / where).mkdir(parents=True, exist_ok=True)
+            what.save(observed / where / f"{name}.json")
+        rows.append(summary_row(name, "centre", unit="Å", forecast=None if empty else 3 + 0.05 * horizon_fs))
+        rows.append(summary_row(name, "score of O", score=None if empty else 0.97, ceiling=0.985))
+    write_json(observed / "summary.json", {"horizon_fs": horizon_fs, "rows": rows})
+
+
+def summary_row(
+    observable: str,
+    quantity: str,
+    *,
+    unit: str = "",
+    forecast: float | None = None,
+    score: float | None = None,
+    ceiling: float | None = None,
+) -> dict[str, Any]:
+    """One row of the verdict."""
+    known = forecast is not None
+    return {
+        "observable": observable,
+        "quantity": quantity,
+        "unit": unit,
+        "md": 3.0 if ceiling is None else None,
+        "md_error": 0.1 if ceiling is None else None,
+        "forecast": forecast,
+        "forecast_error": 0.1 if known else None,
+        "score": score,
+        "ceiling": ceiling,
+        "within_error": abs(forecast - 3.0) < 0.15 if forecast is not None else None,
+        "note": "",
+    }
+
+
+def write_folder(folder: Path, horizons_fs: tuple[float, ...] = (1.0, 2.0, 5.0)) -> Path:
+    """A whole results folder in which every roll-out came to its end."""
+    write_reference(folder / "reference")
+    for horizon in horizons_fs:
+        write_horizon(folder, horizon)
+    return folder
+
+
+def edit_json(path: Path, **changes: Any) -> None:
+    """Change keys of a JSON file."""
+    write_json(path, json.loads(path.read_text(encoding="utf-8")) | changes)

@@ -1,0 +1,255 @@
+"""Everything the page shows, read from one system's results folder."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trajcast.errors import UserError
+from trajcast.mechanics import temperature
+from trajcast.observables.result import Result, load_result
+from trajcast.state import State
+from trajcast.trajectory import Topology, Trajectory
+from trajcast.units import PS
+
+TEMPERATURE_FRAMES = 2000  # at most, evenly spaced, in the temperature along a trajectory
+
+OUTCOME_KEYS = [
+    "outcome",
+    "reason",
+    "step",
+    "steps_planned",
+    "time_ps",
+    "planned_ps",
+    "equilibration_ps",
+    "frames",
+    "horizon_fs",
+    "ns_per_day",
+    "threads",
+    "device",
+    "ensemble",
+]
+TEST_KEYS = [
+    "frames",
+    "displacement_mae_A",
+    "velocity_mae_A_per_fs",
+    "displacement_mae_percent",
+    "velocity_mae_percent",
+]
+MODEL_KEYS = ["horizon_fs", "provenance", "training", "weights"]
+METRICS_COLUMNS = [
+    "time_s",
+    "training_loss",
+    "validation_loss",
+    "displacement_mae_percent",
+    "velocity_mae_percent",
+]
+SPEED_KEYS = ["steps_per_s", "ns_per_day", "threads"]
+SUMMARY_KEYS = ["rows"]
+HEALTH_KEYS = ["runs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemperatureSeries:
+    """Kinetic temperature of evenly spaced frames of a trajectory."""
+
+    times_ps: NDArray[np.float64]
+    kelvin: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HorizonRun:
+    """One horizon: the trained model, its test errors, its roll-out and what was observed on it."""
+
+    horizon_fs: float
+    model: dict[str, Any]
+    metrics: dict[str, NDArray[np.float64]]
+    test: dict[str, Any]
+    outcome: dict[str, Any]
+    provenance: dict[str, dict[str, Any]]  # by stage: dataset, training, forecast, observables
+    temperature: TemperatureSeries
+    summary: list[dict[str, Any]]
+    md: dict[str, Result]
+    forecast: dict[str, Result]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One system: its reference MD and all horizons."""
+
+    folder: Path
+    provenance: dict[str, Any]  # of the NVT reference run
+    settings: dict[str, Any]  # of the reference
+    topology: Topology
+    reference_ps: float
+    reference_interval_fs: float
+    health: list[dict[str, Any]]
+    energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
+    runs: list[HorizonRun]
+
+    @property
+    def observables(self) -> list[str]:
+        """Names of all observables that any horizon has, in the order of the summary."""
+        names = dict.fromkeys(row["observable"] for run in self.runs for row in run.summary)
+        for run in self.runs:
+            names |= dict.fromkeys([*run.md, *run.forecast])
+        return [name for name in names if any(name in run.md or name in run.forecast for run in self.runs)]
+
+
+def read_study(folder: Path, horizons_fs: Sequence[float], model: str) -> Study:
+    """Read a results folder; UserError names the first missing or malformed file and the command that makes it."""
+    reference = folder / "reference"
+    made_by = f"trajcast reference --settings {reference}/reference.yaml --output {reference}"
+    health = _read_json(reference / "health.json", HEALTH_KEYS, made_by)
+    nvt = _existing(reference / "nvt.h5md", made_by)
+    with Trajectory(nvt) as trajectory:
+        missing = [key for key in SPEED_KEYS if key not in trajectory.provenance.get("speed", {})]
+        if missing or not trajectory.provenance.get("settings"):
+            raise UserError(f"{nvt}: its provenance has no settings or speed of the run; make it again with {made_by}")
+        provenance, topology = trajectory.provenance, trajectory.topology
+        interval = trajectory.interval_fs
+        length_ps = (len(trajectory) - 1) * interval / PS
+    return Study(
+        folder=folder,
+        provenance=provenance,
+        settings=provenance["settings"],
+        topology=topology,
+        reference_ps=length_ps,
+        reference_interval_fs=interval,
+        health=health["runs"],
+        energies=_total_energies(reference),
+        runs=[_read_horizon(folder, horizon, model) for horizon in sorted(horizons_fs)],
+    )
+
+
+def _read_horizon(folder: Path, horizon_fs: float, model: str) -> HorizonRun:
+    at = f"{horizon_fs:g}fs"
+    trained, observed = folder / at / model, folder / "observables" / at
+    weights, forecast = trained / "model.safetensors", trained / "forecast" / "forecast.h5md"
+    by_train = (
+        f"trajcast train --settings {trained}/training.yaml --dataset {folder / at}/dataset.h5 --output {trained}"
+    )
+    by_evaluate = (
+        f"trajcast evaluate --model {weights} --dataset {folder / at}/dataset.h5 --output {trained / 'test.json'}"
+    )
+    by_forecast = (
+        f"trajcast forecast --settings {forecast.parent}/forecast.yaml --model {weights} --start "
+        f"{folder}/reference/nve_5.h5md --output {forecast} --outcome {forecast.parent / 'outcome.json'}"
+    )
+    by_observe = (
+        f"trajcast observe --settings {observed}/observables.yaml --reference-settings "
+        f"{folder}/reference/reference.yaml --md {folder}/reference/nvt.h5md --forecast {forecast} --output {observed}"
+    )
+    model_card = _read_json(trained / "model.json", MODEL_KEYS, by_train)
+    outcome = _read_json(forecast.parent / "outcome.json", OUTCOME_KEYS, by_forecast)
+    for path, found in ((trained / "model.json", model_card), (forecast.parent / "outcome.json", outcome)):
+        if abs(found["horizon_fs"] - horizon_fs) > 1e-6:
+            raise UserError(f"{path}: made for a horizon of {found['horizon_fs']:g} fs, but lies in the folder {at}")
+    summary = _read_json(observed / "summary.json", SUMMARY_KEYS, by_observe)
+    provenance = {"dataset": _dataset_provenance(folder / at / "dataset.h5"), "training": model_card["provenance"]}
+    with Trajectory(_existing(forecast, by_forecast)) as trajectory:
+        provenance["forecast"], series = trajectory.provenance, temperature_series(trajectory)
+    provenance["observables"] = summary.get("provenance", {})
+    return HorizonRun(
+        horizon_fs=horizon_fs,
+        model=model_card,
+        metrics=_read_metrics(trained / "metrics.csv", by_train),
+        test=_read_json(trained / "test.json", TEST_KEYS, by_evaluate),
+        outcome=outcome,
+        provenance=provenance,
+        temperature=series,
+        summary=summary["rows"],
+        md=_read_results(observed / "md"),
+        forecast=_read_results(observed / "forecast"),
+    )
+
+
+def _existing(path: Path, made_by: str) -> Path:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file, the report needs it; make it with: {made_by}")
+    return path
+
+
+def _read_json(path: Path, keys: Sequence[str], made_by: str) -> dict[str, Any]:
+    try:
+        value = json.loads(_existing(path, made_by).read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid JSON ({error}); make it again with: {made_by}") from None
+    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
+    if missing:
+        raise UserError(f"{path}: lacks {', '.join(missing)}; make it again with: {made_by}")
+    return value
+
+
+def _read_metrics(path: Path, made_by: str) -> dict[str, NDArray[np.float64]]:
+    with open(_existing(path, made_by), encoding="utf-8", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = [name for name in METRICS_COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise UserError(f"{path}: lacks the column(s) {', '.join(missing)}; make it again with: {made_by}")
+        rows = list(reader)
+    try:
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in METRICS_COLUMNS}
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a table of numbers ({error}); make it again with: {made_by}") from None
+
+
+def _read_results(folder: Path) -> dict[str, Result]:
+    results = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            results[path.stem] = load_result(path)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: not an observable's result ({error}); run trajcast observe again") from None
+    return results
+
+
+def _dataset_provenance(path: Path) -> dict[str, Any]:
+    """How the data set was made; empty where the file is not kept (the page does without it)."""
+    if not path.is_file():
+        return {}
+    with h5py.File(path, "r") as file:
+        return json.loads(file.attrs["provenance"])
+
+
+def _total_energies(reference: Path) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    energies = {}
+    for path in sorted(reference.glob("nve_*.h5md")):
+        with Trajectory(path) as trajectory:
+            total = trajectory.energy("total")
+            if total is not None and len(total) > 1:
+                energies[path.stem] = (trajectory.times / PS, total)
+    return energies
+
+
+def temperature_series(trajectory: Trajectory, chunk: int = 250) -> TemperatureSeries:
+    """Kinetic temperature of at most `TEMPERATURE_FRAMES` evenly spaced frames; empty for an empty trajectory."""
+    stride = max(1, -(-len(trajectory) // TEMPERATURE_FRAMES))
+    top = trajectory.topology
+    kelvin = []
+    for start in range(0, len(trajectory), chunk * stride):
+        frames = slice(start, start + chunk * stride, stride)
+        positions = torch.as_tensor(trajectory.positions[frames], dtype=torch.float64)
+        n = len(positions)
+        state = State(
+            positions=positions.reshape(-1, 3),
+            velocities=torch.as_tensor(trajectory.velocities[frames], dtype=torch.float64).reshape(-1, 3),
+            masses=torch.as_tensor(top.masses).repeat(n),
+            numbers=torch.as_tensor(top.numbers).repeat(n),
+            cell=torch.as_tensor(top.cell).repeat(n, 1, 1),
+            periodic=torch.as_tensor(top.periodic).repeat(n, 1),
+            system=torch.arange(n).repeat_interleave(top.n_atoms),
+        )
+        kelvin.append(temperature(state).numpy())
+    return TemperatureSeries(
+        times_ps=trajectory.times[::stride] / PS, kelvin=np.concatenate(kelvin) if kelvin else np.zeros(0)
+    )

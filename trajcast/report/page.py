@@ -1,0 +1,169 @@
+"""The page: figures and tables of one system put into the template."""
+
+from __future__ import annotations
+
+import base64
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from ase.data import chemical_symbols
+from matplotlib.figure import Figure
+
+from trajcast import __version__
+from trajcast.files import write_text
+from trajcast.report.appendix import seeds_table, settings, versions_table
+from trajcast.report.inputs import HorizonRun, Study, read_study
+from trajcast.report.numbers import number, number_of, plain
+from trajcast.report.observable_figure import horizon_name, observable_figure
+from trajcast.report.result_tables import scalar_table, verdict_table
+from trajcast.report.run_figures import health_figure, temperature_figure, training_figure
+from trajcast.report.run_tables import health_table, speed_table, stability_table, test_error_table, timing_table
+from trajcast.report.style import figure_style, svg
+from trajcast.report.table import Table, joined
+from trajcast.report.timings import read_jobs
+
+COLUMNS_AT_MOST = 4  # horizons side by side in one figure
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnFigure:
+    """A figure as the template needs it."""
+
+    title: str
+    alt: str
+    caption: str
+    source: str  # data: URI
+    notes: list[str] = field(default_factory=list)  # why something is missing
+    methods: list[str] = field(default_factory=list)  # how it was computed
+    numbers: Table | None = None
+
+
+def write_report(
+    folder: Path, horizons_fs: Sequence[float], model: str, output: Path, timings: Path | None = None
+) -> None:
+    """Write the page of one results folder to `output`, whole or not at all; UserError when results are missing.
+
+    `timings` is a folder of Snakemake benchmark files; without it the page has no table of times.
+    """
+    study = read_study(folder, horizons_fs, model)
+    with figure_style():
+        observables = [figure for name in study.observables for figure in _observable_figures(study, name)]
+        temperature, training, health = _run_figures(study)
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    page = environment.get_template("page.html").render(
+        system=study.settings["system"],
+        version=__version__,
+        facts=_facts(study, model),
+        verdict=verdict_table(study),
+        stability=stability_table(study),
+        errors=test_error_table(study),
+        speed=speed_table(study),
+        health=health_table(study),
+        timings=timing_table(read_jobs(timings) if timings else []),
+        seeds=seeds_table(study),
+        versions=versions_table(study),
+        settings=settings(study),
+        temperature_figure=temperature,
+        observable_figures=observables,
+        training_figure=training,
+        health_figure=health,
+    )
+    write_text(output, page)
+
+
+def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
+    """The observable's figure, in several parts when there are many horizons, the numbers under the last."""
+    starts = range(0, len(study.runs), COLUMNS_AT_MOST)
+    for start in starts:
+        part = study.runs[start : start + COLUMNS_AT_MOST]
+        figure = observable_figure(name, part, range(start, start + len(part)))
+        results = [result for run in part for result in (run.md.get(name), run.forecast.get(name)) if result]
+        if figure is None or not results:
+            continue
+        horizons = joined([horizon_name(run.horizon_fs) for run in part])
+        curves = joined(list(dict.fromkeys(curve.name for result in results for curve in result.curves)))
+        yield DrawnFigure(
+            title=results[0].title,
+            alt=f"{results[0].title}: {results[0].y_label} against {results[0].x_label} for {curves}, "
+            f"reference MD and forecast at {horizons}.",
+            caption="Dark grey: reference MD at the frame spacing of the roll-out; coloured: forecast; bands: one "
+            "standard error.",
+            source=_data_uri(figure),
+            notes=_by_origin(part, name, "note"),
+            methods=_by_origin(part, name, "caption"),
+            numbers=scalar_table(study, name) if start == starts[-1] else None,
+        )
+
+
+def _by_origin(runs: Sequence[HorizonRun], name: str, attribute: str) -> list[str]:
+    """A text of each result of one observable, said once where all say the same."""
+    texts: dict[str, list[str]] = {}
+    for run in runs:
+        for who, results in (("reference MD", run.md), ("forecast", run.forecast)):
+            if name in results and getattr(results[name], attribute):
+                origin = f"{who}, {horizon_name(run.horizon_fs)}"
+                texts.setdefault(getattr(results[name], attribute), []).append(origin)
+    return [f"{'; '.join(origins)}: {text}" for text, origins in texts.items()]
+
+
+def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure, DrawnFigure]:
+    horizons = joined([horizon_name(run.horizon_fs) for run in study.runs])
+    temperature = DrawnFigure(
+        title="Temperature along each roll-out",
+        alt=f"Kinetic temperature against time for {horizons}, with the target temperature.",
+        caption="Thin: instantaneous kinetic temperature of the kept frames; thick: its running mean; dotted: target. "
+        "Grey ground: what a roll-out that ended early did not reach.",
+        source=_data_uri(temperature_figure(study)),
+    )
+    training = DrawnFigure(
+        title="Training",
+        alt=f"Loss and mean absolute errors against training time for {horizons}.",
+        caption="Left: loss (mean squared error of displacement and velocity, each divided by its mean square over the "
+        "training set). Right: mean absolute errors relative to the mean absolute value.",
+        source=_data_uri(training_figure(study)),
+    )
+    health = DrawnFigure(
+        title="Health of the reference MD",
+        alt="Deviation of the total energy from its mean in each NVE run, and mean temperature of each reference run.",
+        caption="Left: total energy per atom of each NVE run about its mean. Right: mean temperature with its standard "
+        "error; line and band: target and what is allowed.",
+        source=_data_uri(health_figure(study)),
+    )
+    return temperature, training, health
+
+
+def _data_uri(figure: Figure) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
+
+
+def _facts(study: Study, model: str) -> dict[str, Any]:
+    """What the opening paragraph and the limits say in numbers."""
+    reference, topology = study.settings, study.topology
+    counts = Counter(chemical_symbols[z] for z in topology.numbers)
+    planned = sorted({run.outcome["planned_ps"] for run in study.runs})
+    return {
+        "atoms": number_of(topology.n_atoms),
+        "composition": ", ".join(f"{number_of(count)} {symbol}" for symbol, count in sorted(counts.items())),
+        "temperature": plain(reference["temperature_K"]),
+        "engine": reference["engine"],
+        "timestep": f"{reference['timestep_fs']:g}",
+        "reference_ps": plain(study.reference_ps),
+        "horizons": joined([f"{run.horizon_fs:g}" for run in study.runs]),
+        "one_horizon": len(study.runs) == 1,
+        "model": model,
+        "weights": joined(list(dict.fromkeys(number_of(run.model["weights"]) for run in study.runs))),
+        "minutes": joined(list(dict.fromkeys(number(run.model["training"]["minutes"], 2) for run in study.runs))),
+        "planned_ps": joined([plain(value) for value in planned]),
+        "completed": sum(run.outcome["outcome"] == "completed" for run in study.runs),
+        "runs": len(study.runs),
+    }

@@ -1,0 +1,203 @@
+"""Tables of the runs themselves: stability, accuracy of one step, speed, health of the reference, time of the jobs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from importlib import resources
+
+from trajcast.report.inputs import Study
+from trajcast.report.numbers import MISSING, duration, fixed, measured, number, number_of, plain
+from trajcast.report.observable_figure import horizon_name
+from trajcast.report.table import Cell, Table, cells, text_cell
+from trajcast.report.timings import Job
+
+PUBLISHED_ERRORS = (
+    "displacement_mae_1e-5_A",
+    "displacement_mae_percent",
+    "velocity_mae_1e-5_A_per_fs",
+    "velocity_mae_percent",
+)
+
+
+def stability_table(study: Study) -> Table:
+    """How each roll-out ended and how far it came."""
+    rows = []
+    for run in study.runs:
+        outcome, kelvin = run.outcome, run.temperature.kelvin
+        completed = outcome["outcome"] == "completed"
+        rows.append(
+            cells(
+                [
+                    f"{run.horizon_fs:g}",
+                    text_cell(outcome["ensemble"]),
+                    Cell(text=outcome["outcome"], kind="good" if completed else "bad"),
+                    f"{plain(outcome['time_ps'])} of {plain(outcome['planned_ps'])}",
+                    f"{outcome['step']:,} of {outcome['steps_planned']:,}".replace(",", " "),
+                    number_of(outcome["frames"]),
+                    fixed(float(kelvin.mean()) if len(kelvin) else None, 1),
+                    fixed(float(kelvin[-1]) if len(kelvin) else None, 1),
+                    text_cell(outcome["reason"] or MISSING),
+                ]
+            )
+        )
+    return Table(
+        title="Stability of the roll-outs",
+        caption="A guard ends a roll-out that is not finite, whose atoms overlap, or whose temperature leaves "
+        "the allowed band; the frames before it are kept. ⟨T⟩ is over the frames kept after equilibration.",
+        columns=[
+            "Δt / fs",
+            "Ensemble",
+            "Outcome",
+            "Time / ps",
+            "Steps",
+            "Frames kept",
+            "⟨T⟩ / K",
+            "Last T / K",
+            "Reason",
+        ],
+        groups=[("", rows)],
+    )
+
+
+def published_errors(system: str) -> dict[float, dict[str, str]]:
+    """The rows of the published Table S1 for one system, by horizon in fs."""
+    text = (resources.files("trajcast.report") / "published_table_s1.csv").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    return {float(row["horizon_fs"]): row for row in csv.DictReader(lines) if row["system"] == system}
+
+
+def test_error_table(study: Study) -> Table:
+    """Mean absolute errors on the test set beside the published ones of the same system and horizon."""
+    published = published_errors(study.settings["system"])
+    groups = []
+    for run in study.runs:
+        test, paper = run.test, published.get(run.horizon_fs)
+        mine: list[str | Cell] = [
+            "this run",
+            number_of(run.model["weights"]),
+            duration(60 * run.model["training"]["minutes"]),
+            number_of(test["frames"]),
+            number(test["displacement_mae_A"] * 1e5, 3),
+            number(test["displacement_mae_percent"], 3),
+            number(test["velocity_mae_A_per_fs"] * 1e5, 3),
+            number(test["velocity_mae_percent"], 3),
+        ]
+        rows = [cells(mine)]
+        if paper:
+            training = f"up to {paper['training_days_up_to']} days, {paper['device']}"
+            errors = [paper[key] for key in PUBLISHED_ERRORS]
+            rows.append(cells(["published", f"≈ {paper['weights']}", training, paper["test_frames"], *errors]))
+        groups.append((horizon_name(run.horizon_fs), rows))
+    return Table(
+        title="Accuracy of one step",
+        caption="Mean absolute errors on the test set, absolute and relative to the mean absolute value over that set; "
+        "beside them those published for this system and horizon.",
+        columns=["Model", "Weights", "Training", "Test frames", "Δr / 10⁻⁵ Å", "Δr / %", "v′ / 10⁻⁵ Å fs⁻¹", "v′ / %"],
+        groups=groups,
+        notes=[
+            "Published: Table S1 of the supplementary information of arXiv:2503.23794v1. Those models are far larger "
+            "and were trained for days on a GPU, on other trajectories: a goal, not a like-for-like comparison."
+        ],
+    )
+
+
+def speed_table(study: Study) -> Table:
+    """Simulated time per day of wall time, forecast against the reference engine."""
+    speed, machine = study.provenance["speed"], study.provenance["machine"]["processor"]
+    engine = study.settings["engine"]
+    timestep = float(study.settings["timestep_fs"])
+    reference: list[str | Cell] = [
+        f"{engine} (δt = {timestep:g} fs)",
+        plain(timestep),
+        text_cell(f"CPU, {machine}"),
+        str(speed["threads"]),
+        number(speed["steps_per_s"], 3),
+        number(speed["ns_per_day"], 3),
+        "1",
+    ]
+    rows = [cells(reference)]
+    other_machine = False
+    for run in study.runs:
+        outcome = run.outcome
+        where = run.provenance["forecast"]["machine"]["processor"]
+        other_machine |= where != machine
+        rows.append(
+            cells(
+                [
+                    f"forecast, {horizon_name(run.horizon_fs)}",
+                    f"{run.horizon_fs:g}",
+                    text_cell(f"{outcome['device']}, {where}".replace("cpu", "CPU")),
+                    str(outcome["threads"]),
+                    number(outcome["ns_per_day"] * 1e6 / 86400 / run.horizon_fs, 3),
+                    number(outcome["ns_per_day"], 3),
+                    number(outcome["ns_per_day"] / speed["ns_per_day"], 3),
+                ]
+            )
+        )
+    notes = [
+        "The reference is a classical force field, which is cheap to evaluate: a ratio below 1 means that the forecast "
+        "is slower than the MD it imitates. The ratio is not normalised by the number of threads."
+    ]
+    if other_machine:
+        notes.append("Not all of these runs were made on the same processor; their ratios are then not comparable.")
+    return Table(
+        title="Speed",
+        caption=f"Simulated time per day for {study.topology.n_atoms} atoms, wall time with output of frames included.",
+        columns=["Method", "Step / fs", "Device", "Threads", "Steps / s", "ns / day", "Ratio to reference"],
+        groups=[("", rows)],
+        notes=notes,
+    )
+
+
+def health_table(study: Study) -> Table:
+    """Energy conservation and temperature of every reference run."""
+    rows = [
+        cells(
+            [
+                row["run"],
+                text_cell(row["ensemble"]),
+                plain(row["duration_ps"]),
+                number_of(row["frames"]),
+                number(row["drift_meV_per_atom_per_ps"], 2),
+                measured(row["temperature_K"], row["temperature_error_K"]),
+                f"{plain(row['target_K'])} ± {number(row['allowed_K'], 3)}",
+                plain(row["degrees_of_freedom"]),
+                Cell(text="✓ passed", kind="good") if row["passed"] else Cell(text="✗ failed", kind="bad"),
+            ]
+        )
+        for row in study.health
+    ]
+    return Table(
+        title="Health of the reference MD",
+        caption="Drift of the total energy in the NVE runs, mean temperature with its "
+        "standard error against the target and what is allowed, and the degrees of freedom used.",
+        columns=[
+            "Run",
+            "Ensemble",
+            "Length / ps",
+            "Frames",
+            "Drift / meV atom⁻¹ ps⁻¹",
+            "⟨T⟩ / K",
+            "Target / K",
+            "Degrees of freedom",
+            "Check",
+        ],
+        groups=[("", rows)],
+    )
+
+
+def timing_table(jobs: Sequence[Job]) -> Table | None:
+    """Wall time and peak memory of each job of the workflow; None when it kept no benchmarks."""
+    if not jobs:
+        return None
+    rows = [
+        cells([job.name, duration(job.wall_s), number(job.memory_GiB, 3), duration(job.processor_s)]) for job in jobs
+    ]
+    return Table(
+        title="Time and memory of the jobs",
+        caption=f"As measured by the workflow; {duration(sum(job.wall_s for job in jobs))} in all when run one after "
+        "the other.",
+        columns=["Job", "Wall time", "Peak memory / GiB", "Processor time"],
+        groups=[("", rows)],
+    )

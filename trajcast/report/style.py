@@ -1,0 +1,68 @@
+"""How the figures look: one set of colours and line styles, figures as deterministic SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+from matplotlib.figure import Figure
+
+WIDTH_IN = 10.0
+REFERENCE: dict[str, Any] = {"color": "#2b2b2b", "linewidth": 2.2, "solid_capstyle": "round"}
+REFERENCE_BAND = {"color": "#2b2b2b", "alpha": 0.18, "linewidth": 0}
+GUIDE: dict[str, Any] = {"color": "#7a7a7a", "linewidth": 0.9, "linestyle": ":"}
+THEORY: dict[str, Any] = {"color": "#8c8c8c", "linewidth": 1.1, "linestyle": "-.", "zorder": 2.5}
+
+# Okabe & Ito 2008: told apart with any colour vision; the line styles tell them apart in a grey print.
+_COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+_DASHES: tuple[Any, ...] = ((0, (5, 1.5)), (0, (1.3, 1.3)), (0, (6, 1.5, 1.3, 1.5)), (0, (9, 2)), (0, (3, 1)), "-")
+
+_RC: dict[Any, Any] = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 8.5,
+    "lines.linewidth": 1.4,
+    "axes.formatter.use_mathtext": True,
+    "axes.formatter.limits": (-3, 4),
+    "axes.unicode_minus": True,
+    "path.simplify": True,
+    "path.simplify_threshold": 0.2,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "trajcast",
+}
+
+
+def horizon_style(index: int) -> dict[str, Any]:
+    """Colour and dashes of the curve of the `index`-th horizon, the same in every figure."""
+    return {"color": _COLOURS[index % len(_COLOURS)], "linestyle": _DASHES[index % len(_DASHES)]}
+
+
+@contextmanager
+def figure_style() -> Iterator[None]:
+    """Within it figures are drawn in the page's style; other users of matplotlib are left alone."""
+    with matplotlib.rc_context(_RC):
+        yield
+
+
+def svg(figure: Figure) -> bytes:
+    """The figure as SVG, the same bytes for the same figure."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "trajcast"})
+    return buffer.getvalue()
