@@ -134,6 +134,15 @@ class Guard(Section):
     max_temperature_K: Positive
     min_distance_A: NonNegative
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Guard:
+        if self.min_temperature_K >= self.max_temperature_K:
+            raise ValueError(
+                f"min_temperature_K {self.min_temperature_K:g} is not below max_temperature_K "
+                f"{self.max_temperature_K:g}; change one of the two"
+            )
+        return self
+
 
 class Forecast(Section):
     """Roll-out. `thermostat` is a file of `trajcast/thermostats/`, or null for NVE."""
@@ -160,6 +169,15 @@ class Observables(Section):
     msd_fit_to_ps: Positive = 10.0
     blocks: Annotated[int, Field(ge=2)] = 4
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Observables:
+        if self.msd_fit_from_ps >= self.msd_fit_to_ps:
+            raise ValueError(
+                f"msd_fit_from_ps {self.msd_fit_from_ps:g} is not below msd_fit_to_ps {self.msd_fit_to_ps:g}; "
+                "change one of the two"
+            )
+        return self
+
 
 class System(Section):
     """Everything about one system, stage by stage."""
@@ -175,6 +193,8 @@ class System(Section):
     def _consistent(self) -> System:
         if len(set(self.horizons_fs)) != len(self.horizons_fs):
             raise ValueError(f"horizons_fs {self.horizons_fs} names a horizon twice; remove the repetition")
+        if "horizon_fs" in self.dataset:
+            raise ValueError("dataset.horizon_fs does not belong here: every horizon of horizons_fs gets a data set")
         for horizon in self.horizons_fs:
             data = self.dataset_at(horizon)
             whole_multiple(horizon, self.reference.nve.interval_fs, "horizons_fs", "reference.nve.interval_fs")
@@ -189,7 +209,7 @@ class System(Section):
 
     def dataset_at(self, horizon_fs: float) -> Dataset:
         """The data-set section for one horizon."""
-        return Dataset.model_validate({**self.dataset, "horizon_fs": horizon_fs})
+        return validate(Dataset, {**self.dataset, "horizon_fs": horizon_fs}, "dataset")
 
 
 class Config(Section):

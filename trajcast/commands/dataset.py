@@ -45,11 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast import config
+
+    settings = config.read_settings(config.Dataset, arguments.settings)
+
     from trajcast.data.dataset import SPLITS, write_dataset
     from trajcast.data.pairs import build_dataset
     from trajcast.data.sources import Reading
 
-    settings = config.read_settings(config.Dataset, arguments.settings)
     reading = Reading(
         interval_fs=arguments.interval_fs, lammps_units=arguments.lammps_units, topology=arguments.topology
     )

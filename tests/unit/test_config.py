@@ -1,0 +1,151 @@
+"""Every mistake in the configuration is named: where, what value, which rule, what to do."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from trajcast import config
+from trajcast.errors import UserError
+
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
+
+
+@pytest.fixture
+def values():
+    return yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))
+
+
+def changed(values, path, value):
+    """The configuration with one key of `systems.liquid` set (or, with `...`, removed)."""
+    values = copy.deepcopy(values)
+    *parents, key = path.split(".")
+    section = values["systems"]["liquid"]
+    for parent in parents:
+        section = section[parent]
+    if value is ...:
+        del section[key]
+    else:
+        section[key] = value
+    return values
+
+
+def test_the_shipped_configuration_is_valid(values):
+    liquid = config.read_config(values).systems["liquid"]
+    for horizon in liquid.horizons_fs:
+        assert liquid.dataset_at(horizon).horizon_fs == horizon
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("training.batchsize", 2, "systems.liquid.training.batchsize: unknown key (value 2); check its spelling"),
+        ("reference.nve.runs", ..., "systems.liquid.reference.nve.runs: missing; add it"),
+        ("training.learning_rate", "1e-3", "'1e-3' is wrong: input should be a valid number; YAML reads this as text"),
+        ("training.learning_rate", "1e-3", "write an exponent with point and sign, as in 1.0e-3"),
+        ("training.learning_rate", "fast", "'fast' is wrong: input should be a valid number; YAML reads this as text"),
+        ("training.learning_rate", -0.1, "training.learning_rate: -0.1 is wrong: input should be greater than 0"),
+        ("training.learning_rate", float("nan"), "nan is wrong"),
+        ("training.learning_rate", float("inf"), "inf is wrong: input should be a finite number"),
+        ("training.learning_rate", True, "True is wrong: input should be a valid number"),
+        ("training.batch_size", 2.5, "2.5 is wrong: input should be a valid integer"),
+        ("training.batch_size", 0, "0 is wrong: input should be greater than 0"),
+        ("training.dtype", "double", "'double' is wrong: input should be 'float32' or 'float64'"),
+        ("training.network.l_max", 0, "training.network.l_max: 0 is wrong"),
+        ("training.network.radial_mlp", 64, "64 is wrong: input should be a valid list"),
+        ("training.displacement_weight", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
+        ("training", None, "systems.liquid.training: None is wrong"),
+        ("reference.seed", 0, "systems.liquid.reference.seed: 0 is wrong"),
+        ("reference.nve.runs", 4, "4 is wrong: input should be greater than or equal to 5"),
+        ("reference.nve.interval_fs", 0.7, "nve.interval_fs 0.7 is not a multiple of timestep_fs 0.5"),
+        ("reference.nvt.interval_fs", 0.75, "nvt.interval_fs 0.75 is not a multiple of timestep_fs 0.5"),
+        ("horizons_fs", [1.0, 2.5], "horizons_fs 2.5 is not a multiple of reference.nve.interval_fs 1"),
+        ("horizons_fs", [0.5], "horizons_fs 0.5 is not a multiple of reference.nve.interval_fs 1"),
+        ("horizons_fs", [], "horizons_fs: [] is wrong"),
+        ("horizons_fs", [1.0, 1.0], "names a horizon twice; remove the repetition"),
+        ("training.samples", 3001, "training.samples 3001 is more than dataset.samples.training 3000"),
+        ("dataset.cutoff_A", ..., "systems.liquid: dataset: cutoff_A: missing; add it"),
+        ("dataset.cutoff", 4.0, "systems.liquid: dataset: cutoff: unknown key"),
+        ("dataset.horizon_fs", 2.0, "dataset.horizon_fs does not belong here"),
+        ("forecast.supercell", [2, 2], "forecast.supercell"),
+        ("forecast.guard.min_temperature_K", 700.0, "min_temperature_K 700 is not below max_temperature_K 600"),
+        ("observables.msd_fit_from_ps", 6.0, "msd_fit_from_ps 6 is not below msd_fit_to_ps 5"),
+    ],
+)
+def test_mistakes_are_named(values, path, value, message):
+    with pytest.raises(UserError) as caught:
+        config.read_config(changed(values, path, value))
+    assert str(caught.value).startswith("config.yaml: systems.liquid")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_all_mistakes_are_named_at_once(values):
+    broken = changed(changed(values, "training.lr", 0.1), "training.seed", "one")
+    with pytest.raises(UserError, match=r"training.seed: 'one' is wrong.*training.lr: unknown key"):
+        config.read_config(broken)
+
+
+@pytest.mark.parametrize("nothing", [None, [], {}, {"systems": {}}, {"systems": None}])
+def test_an_empty_configuration(nothing):
+    with pytest.raises(UserError, match=r"config.yaml: (\(whole section\)|systems)"):
+        config.read_config(nothing)
+
+
+def test_whole_numbers_are_real_numbers_too(values):
+    system = config.read_config(changed(values, "forecast.duration_ps", 20)).systems["liquid"]
+    assert system.forecast.duration_ps == 20
+
+
+def test_settings_are_frozen(values):
+    system = config.read_config(values).systems["liquid"]
+    with pytest.raises(ValueError, match="frozen"):
+        system.training.seed = 2
+
+
+def test_settings_file(tmp_path):
+    path = tmp_path / "dataset.yaml"
+    path.write_text("horizon_fs: 1.0\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
+    assert config.read_settings(config.Dataset, path).samples.training == 3
+    path.write_text("horizon_fs: 1e-3\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
+    with pytest.raises(UserError, match=r"dataset.yaml: horizon_fs: '1e-3' is wrong: .* as in 1.0e-3"):
+        config.read_settings(config.Dataset, path)
+    path.write_text("")
+    with pytest.raises(UserError, match=r"dataset.yaml: \(whole section\): None is wrong"):
+        config.read_settings(config.Dataset, path)
+
+
+@pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "!!python/object/apply:os.system ['true']"])
+def test_yaml_that_cannot_be_read(tmp_path, text):
+    (tmp_path / "broken.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"broken.yaml: not valid YAML: .+") as caught:
+        config.read_yaml(tmp_path / "broken.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_yaml_that_is_not_there_or_not_text(tmp_path):
+    with pytest.raises(UserError, match=r"none.yaml: no such file"):
+        config.read_yaml(tmp_path / "none.yaml")
+    (tmp_path / "binary.yaml").write_bytes(b"\x89HDF\xff\xfe")
+    with pytest.raises(UserError, match="not valid YAML"):
+        config.read_yaml(tmp_path / "binary.yaml")
+
+
+def test_the_order_of_keys_does_not_matter(values):
+    section = values["systems"]["liquid"]["training"]
+    turned = dict(reversed(section.items()))
+    assert list(turned) != list(section)
+    first, second = (config.section_json(config.validate(config.Training, v, "training")) for v in (section, turned))
+    assert first == second
+
+
+@pytest.mark.parametrize(("value", "unit", "count"), [(0.3, 0.1, 3), (5.0, 0.5, 10), (7.0, 1.0, 7), (2.0, 1 / 3, 6)])
+def test_whole_multiple_is_rounded_never_truncated(value, unit, count):
+    assert config.whole_multiple(value, unit, "a", "b") == count
+
+
+@pytest.mark.parametrize(("value", "unit"), [(0.25, 0.1), (0.5, 1.0), (2.5, 1.0), (1.00001, 1.0)])
+def test_whole_multiple_refuses_the_rest(value, unit):
+    with pytest.raises(ValueError, match=r"a .* is not a multiple of b .*; change one of the two"):
+        config.whole_multiple(value, unit, "a", "b")
