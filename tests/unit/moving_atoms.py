@@ -35,7 +35,7 @@ class Motion:
         return self.drift + self.amplitude * self.omega * np.cos(self.omega * time_fs + self.phase)
 
 
-def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX, periodic: bool = True) -> Motion:
+def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX) -> Motion:
     """Waters scattered over the cell; drifts carry most atoms across a face within 200 fs."""
     rng = np.random.default_rng(seed)
     numbers = np.array([8, 1, 1] * molecules)
@@ -43,8 +43,8 @@ def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX
     topology = Topology(
         numbers=numbers,
         masses=ase.Atoms(numbers).get_masses(),
-        cell=cell if periodic else np.zeros((3, 3)),
-        periodic=np.full(3, periodic),
+        cell=cell,
+        periodic=np.full(3, True),
     )
     return Motion(
         topology=topology,

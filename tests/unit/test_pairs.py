@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from dataclasses import replace
 
 import ase.io
 import numpy as np
@@ -105,10 +106,12 @@ def test_statistics_are_those_of_the_training_split(dataset):
 
 
 def counted_by_hand(pairs, cutoff):
-    shifts = np.array(list(itertools.product((-1, 0, 1), repeat=3))) @ pairs.topology.cell
+    """In a right-angled cell, whose lengths are zero along axes that are not periodic."""
+    lengths = np.diag(pairs.topology.cell)
+    shifts = np.unique(np.array(list(itertools.product((-1, 0, 1), repeat=3))) @ pairs.topology.cell, axis=0)
     total = 0
     for positions in pairs.positions.astype(float):
-        wrapped = positions - np.floor(positions / np.diag(pairs.topology.cell)) * np.diag(pairs.topology.cell)
+        wrapped = positions - np.floor(positions / np.where(lengths, lengths, np.inf)) * lengths
         vectors = wrapped[:, None, None] - wrapped[None, :, None] + shifts
         total += np.count_nonzero(np.linalg.norm(vectors, axis=-1) < cutoff) - len(positions)
     return total / pairs.positions[:, :, 0].size
@@ -200,12 +203,17 @@ def test_another_system_is_refused(files, tmp_path):
         build_dataset(settings(), files | {"test": [wider]}, Reading())
 
 
-def test_an_isolated_molecule(tmp_path):
-    runs = [write_h5md(tmp_path / f"{i}.h5md", random_motion(i, periodic=False)) for i in range(3)]
+@pytest.mark.parametrize("periodic", [(True, True, False), (False, True, False), (False, False, False)])
+def test_slabs_wires_and_molecules(tmp_path, periodic):
+    axes = np.array(periodic)
+    runs = []
+    for seed in range(3):
+        motion = random_motion(seed)
+        open_ends = replace(motion.topology, periodic=axes, cell=motion.topology.cell * axes[:, None])
+        runs.append(write_h5md(tmp_path / f"{seed}.h5md", replace(motion, topology=open_ends)))
     data = build_dataset(settings(), dict(zip(SPLITS, [[r] for r in runs], strict=True)), Reading())
-    assert not data.topology.periodic.any()
-    assert not data.topology.cell.any()
-    assert 0 < data.statistics.average_neighbors < 12
+    np.testing.assert_array_equal(data.topology.periodic, axes)
+    assert data.statistics.average_neighbors == pytest.approx(counted_by_hand(data.split("training"), 3.5), rel=1e-12)
 
 
 def test_the_command_writes_the_data_set_and_says_what_it_did(files, tmp_path, capsys):

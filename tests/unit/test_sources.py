@@ -64,6 +64,23 @@ def test_extended_xyz_of_a_triclinic_cell(tmp_path):
     assert_is_the_motion(frames, motion, 3e-8, 1e-8)
 
 
+@pytest.mark.parametrize("periodic", [(True, True, False), (False, True, False), (False, False, False)])
+def test_extended_xyz_of_slabs_wires_and_molecules(tmp_path, periodic):
+    motion = random_motion(5)
+    axes = np.array(periodic)
+    topology = replace(motion.topology, periodic=axes, cell=motion.topology.cell * axes[:, None])
+    motion = replace(motion, topology=topology)
+    ase.io.write(tmp_path / "run.extxyz", images(motion))
+    frames = read_frames(tmp_path / "run.extxyz", Reading(interval_fs=1.0))
+    np.testing.assert_array_equal(frames.topology.periodic, axes)
+    np.testing.assert_array_equal(frames.topology.cell, topology.cell)
+    np.testing.assert_allclose(
+        frames.positions - frames.positions[0],
+        [motion.positions(float(t)) - motion.positions(0.0) for t in range(len(frames))],
+        atol=3e-8,
+    )
+
+
 def test_masses_in_the_file_are_kept(motion, tmp_path):
     heavy = images(motion, 5)
     for image in heavy:

@@ -45,12 +45,11 @@ def build_dataset(settings: config.Dataset, files: Mapping[str, Sequence[Path]],
         source |= {"frames": len(frames), "interval_fs": frames.interval_fs}
         log.info("%s: %d pairs from %s (%d frames, %g fs apart)", split, share, path, len(frames), frames.interval_fs)
     check_independent(marks)
-    assert topology is not None  # the settings ask for at least one sample of each split
     splits = {split: _interleaved(pairs) for split, pairs in drawn.items()}
     return Dataset(
         horizon_fs=settings.horizon_fs,
         cutoff_A=settings.cutoff_A,
-        topology=topology,
+        topology=splits["training"].topology,
         statistics=training_statistics(splits["training"], settings.cutoff_A),
         splits=splits,
         provenance=provenance("dataset", settings.model_dump(mode="json"), sources=sources),
