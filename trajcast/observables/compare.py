@@ -43,6 +43,8 @@ def compare(md: Trajectory, forecast: Trajectory, context: Context, folder: Path
         folder / "summary.json",
         {
             "frames": {kind: str(selection) for kind, selection in selections.items()},
-            "rows": verdict_rows(results["md"], results["forecast"]),
+            "rows": verdict_rows(
+                results["md"], results["forecast"], len(selections["md"]), len(selections["forecast"])
+            ),
         },
     )

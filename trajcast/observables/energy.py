@@ -52,7 +52,7 @@ def measure(selection: Selection, context: Context) -> Result:
                 value=width,
                 error=width_error(energies, settings.blocks),
                 unit=UNIT,
-                note=note,
+                note=note or ("" if width is not None else "not measured: 1 frame"),
             ),
         ],
         caption=f"Energies of the {context.reference.system} reference potential ({context.reference.engine}), "

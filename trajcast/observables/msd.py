@@ -1,7 +1,8 @@
-"""Mean squared displacement and self-diffusion coefficient of each element.
+"""Mean squared displacement of each element, and the self-diffusion coefficient of the heaviest one.
 
-Displacements are those of unwrapped positions relative to the centre of mass of the whole system. D comes twice:
-from the slope of the MSD (Einstein: MSD = 6 D t + const, straight line by least squares over the fit range, error
+Displacements are those of unwrapped positions relative to the centre of mass of the whole system. Lighter atoms of a
+molecule travel with the heaviest, but also turn about it, which hides their diffusion for longer. D comes twice: from
+the slope of the MSD (Einstein: MSD = 6 D t + const, straight line by least squares over the fit range, error
 from blocks), and from the zero-frequency limit of the velocity spectrum by STACIE (Toraman et al. 2025,
 doi:10.1021/acs.jcim.5c01475), which brings its own error.
 """
@@ -20,24 +21,24 @@ from trajcast.units import PS
 
 UNIT = "1e-9 m²/s"
 TO_UNIT = 10.0  # Å²/ps in 1e-9 m²/s
+FEWEST_STEPS = 64  # for STACIE: twice the frequencies that its smallest fit takes
 
 
 def measure(selection: Selection, context: Context) -> Result:
     """MSD up to the end of the fit range, and D."""
     settings = context.settings
     sparse = selection.at_least(settings.structure_interval_fs)
+    heaviest = next(iter(selection.atoms_of))
     curves, scalars, note = [], [], ""
     if sparse.spacing_fs is None or len(sparse) < 2:
         note = f"not measured: {len(sparse)} frame(s), at least 2 are needed"
         scalars = [
-            Scalar(name=name, value=None, error=None, unit=UNIT, note=note)
-            for symbol in selection.atoms_of
-            for name in _names(symbol, settings)
+            Scalar(name=name, value=None, error=None, unit=UNIT, note=note) for name in _names(heaviest, settings)
         ]
     else:
         spacing_ps = sparse.spacing_fs / PS
         lags = min(int(settings.msd_fit_to_ps / spacing_ps + 1e-6), len(sparse) - 1)
-        if (lags + 1) * spacing_ps <= settings.msd_fit_to_ps:
+        if (lags + 1) * spacing_ps < settings.msd_fit_to_ps - 1e-9:
             note = f"only up to {lags * spacing_ps:g} ps: the trajectory ends there"
         positions = _without_drift(sparse)
         blocks = sparse.blocks(settings.blocks, shared=1)
@@ -46,9 +47,9 @@ def measure(selection: Selection, context: Context) -> Result:
         for symbol, atoms in sparse.atoms_of.items():
             own = positions[:, atoms]
             parts = [own[sparse.frames.index(b.frames.start) :][: len(b)] for b in blocks]
-            curve, slope = _curve(symbol, own, parts, spacing_ps, lags, settings)
-            curves.append(curve)
-            scalars += [slope, _stacie(symbol, own, sparse.spacing_fs, settings)]
+            curves.append(_curve(symbol, own, parts, spacing_ps, lags))
+            if symbol == heaviest:
+                scalars = [_slope(curves[-1], settings), _stacie(symbol, own, sparse.spacing_fs, settings)]
     return Result(
         observable="msd",
         title="Mean squared displacements",
@@ -88,50 +89,56 @@ def _curve(
     parts: list[NDArray[np.float64]],
     spacing_ps: float,
     lags: int,
-    settings: Observables,
-) -> tuple[Curve, Scalar]:
-    """The MSD of one element, and D from its slope."""
+) -> Curve:
+    """The MSD of one element, from all of `positions` and from each of `parts` that is long enough."""
     times = np.arange(lags + 1) * spacing_ps
     y = mean_squared_displacement(positions, lags)
     long_enough = bool(parts) and len(parts[0]) > lags
     y_parts = np.array([mean_squared_displacement(part, lags) for part in parts]) if long_enough else None
-    curve = Curve(
+    return Curve(
         name=symbol,
         x=times.tolist(),
         y=y.tolist(),
         error=None if y_parts is None else standard_error(y_parts).tolist(),
         blocks=[] if y_parts is None else y_parts.tolist(),
     )
-    name = _names(symbol, settings)[0]
+
+
+def _slope(curve: Curve, settings: Observables) -> Scalar:
+    """D from the slope of an MSD, with the error of its blocks' slopes."""
+    name, times = _names(curve.name, settings)[0], np.array(curve.x)
     fitted = (times >= settings.msd_fit_from_ps - 1e-9) & (times <= settings.msd_fit_to_ps + 1e-9)
-    if times[-1] + spacing_ps <= settings.msd_fit_to_ps or fitted.sum() < 3:
+    if fitted.sum() < 3 or 2 * times[-1] - times[-2] < settings.msd_fit_to_ps - 1e-9:  # one step short still counts
         why = f"the MSD ends at {times[-1]:g} ps and has {fitted.sum()} point(s) in the fit range"
-        return curve, Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
+        return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
 
-    def diffusion(values: NDArray[np.float64]) -> float:
-        return float(np.polyfit(times[fitted], values[fitted], 1)[0] / 6 * TO_UNIT)
+    def diffusion(values: list[float]) -> float:
+        return float(np.polyfit(times[fitted], np.array(values)[fitted], 1)[0] / 6 * TO_UNIT)
 
-    if y_parts is None:
+    if not curve.blocks:
         why = f"no error: {settings.blocks} blocks are shorter than the fit range"
-        return curve, Scalar(name=name, value=diffusion(y), error=None, unit=UNIT, note=why)
-    error = float(standard_error(np.array([diffusion(part) for part in y_parts])))
-    return curve, Scalar(name=name, value=diffusion(y), error=error, unit=UNIT)
+        return Scalar(name=name, value=diffusion(curve.y), error=None, unit=UNIT, note=why)
+    error = float(standard_error(np.array([diffusion(part) for part in curve.blocks])))
+    return Scalar(name=name, value=diffusion(curve.y), error=error, unit=UNIT)
 
 
 def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, settings: Observables) -> Scalar:
     """D from the spectrum of the mean velocities between frames, whose zero-frequency limit is ½ ∫⟨v v⟩ dt."""
     from stacie.estimate import estimate_acint
-    from stacie.model import ExpPolyModel
+    from stacie.model import PadeModel
     from stacie.spectrum import compute_spectrum
 
     name = _names(symbol, settings)[1]
     spacing_ps = spacing_fs / PS
     steps = np.diff(positions, axis=0).reshape(len(positions) - 1, -1).T / spacing_ps
+    if steps.shape[1] < FEWEST_STEPS:
+        why = f"{steps.shape[1]} steps are too few for STACIE, which needs {FEWEST_STEPS}"
+        return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
     try:
         spectrum = compute_spectrum(steps, timestep=spacing_ps)
-        # log-spectrum p₀ + p₂ f²: even in f, as the spectrum of a real process is
-        estimate = estimate_acint(spectrum, ExpPolyModel([0, 2]))
-    except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
+        # (p₀ + p₂ f²) / (1 + q₂ f²), even in f: falls for a gas, rises from the cage of a liquid
+        estimate = estimate_acint(spectrum, PadeModel([0, 2], [2]))
+    except (ValueError, ArithmeticError) as error:
         why = f"STACIE found no estimate for {steps.shape[1]} steps: {error}"
         return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
     value, deviation = float(estimate.acint) * TO_UNIT, float(estimate.acint_std) * TO_UNIT

@@ -3,6 +3,9 @@
 Numbers are within error when they differ by at most two combined standard errors. Scored curves are within error when
 their score is at least the ceiling less two of its standard deviations, that is, when the forecast agrees with the MD
 as well as the MD's halves agree with each other. Without errors there is no verdict.
+
+Noise alone lowers a score: for stretches of m and f frames it grows with 1/m + 1/f, and is less than that between the
+MD's halves (4/m) as long as the forecast has a third of the MD's frames. A note is made of a shorter one.
 """
 
 from __future__ import annotations
@@ -16,20 +19,23 @@ from trajcast.observables.score import ceiling, score
 SIGMAS = 2.0
 
 
-def verdict_rows(md: Mapping[str, Result], forecast: Mapping[str, Result]) -> list[dict[str, Any]]:
+def verdict_rows(
+    md: Mapping[str, Result], forecast: Mapping[str, Result], md_frames: int, forecast_frames: int
+) -> list[dict[str, Any]]:
     """One row per scored curve and per number of every observable; both mappings have the same keys."""
     rows = []
+    short = "shorter than a third of the MD: noise alone may lower its score" if 3 * forecast_frames < md_frames else ""
     for name, of_md in md.items():
         of_forecast = forecast[name]
         if of_md.scored:
             curves = {curve.name: curve for curve in of_forecast.curves}
-            rows += [_curve_row(of_md, of_forecast, curve, curves.get(curve.name)) for curve in of_md.curves]
+            rows += [_curve_row(of_md, of_forecast, curve, curves.get(curve.name), short) for curve in of_md.curves]
         scalars = {scalar.name: scalar for scalar in of_forecast.scalars}
         rows += [_scalar_row(name, scalar, scalars[scalar.name]) for scalar in of_md.scalars if scalar.name in scalars]
     return rows
 
 
-def _curve_row(md: Result, forecast: Result, reference: Curve, curve: Curve | None) -> dict[str, Any]:
+def _curve_row(md: Result, forecast: Result, reference: Curve, curve: Curve | None, short: str) -> dict[str, Any]:
     best, spread = ceiling(reference) or (None, None)
     value = None if curve is None else score(reference, curve)
     within = None
@@ -48,7 +54,7 @@ def _curve_row(md: Result, forecast: Result, reference: Curve, curve: Curve | No
         "ceiling": best,
         "ceiling_error": spread,
         "within_error": within,
-        "note": _notes(md.note, forecast.note),
+        "note": _notes(md.note, forecast.note or short),
     }
 
 
