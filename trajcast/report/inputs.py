@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -36,6 +35,7 @@ OUTCOME_KEYS = [
     "ns_per_day",
     "threads",
     "device",
+    "atoms",
     "ensemble",
 ]
 TEST_KEYS = [
@@ -55,7 +55,32 @@ METRICS_COLUMNS = [
 ]
 SPEED_KEYS = ["steps_per_s", "ns_per_day", "threads"]
 SUMMARY_KEYS = ["rows"]
+ROW_KEYS = [
+    "observable",
+    "quantity",
+    "unit",
+    "md",
+    "md_error",
+    "forecast",
+    "forecast_error",
+    "score",
+    "ceiling",
+    "within_error",
+]
 HEALTH_KEYS = ["runs"]
+RUN_KEYS = [
+    "run",
+    "ensemble",
+    "duration_ps",
+    "frames",
+    "drift_meV_per_atom_per_ps",
+    "temperature_K",
+    "temperature_error_K",
+    "target_K",
+    "allowed_K",
+    "degrees_of_freedom",
+    "passed",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +135,7 @@ def read_study(folder: Path, horizons_fs: Sequence[float], model: str) -> Study:
     reference = folder / "reference"
     made_by = f"trajcast reference --settings {reference}/reference.yaml --output {reference}"
     health = _read_json(reference / "health.json", HEALTH_KEYS, made_by)
+    _check_rows(reference / "health.json", health["runs"], RUN_KEYS, made_by)
     nvt = _existing(reference / "nvt.h5md", made_by)
     with Trajectory(nvt) as trajectory:
         missing = [key for key in SPEED_KEYS if key not in trajectory.provenance.get("speed", {})]
@@ -155,10 +181,15 @@ def _read_horizon(folder: Path, horizon_fs: float, model: str) -> HorizonRun:
         if abs(found["horizon_fs"] - horizon_fs) > 1e-6:
             raise UserError(f"{path}: made for a horizon of {found['horizon_fs']:g} fs, but lies in the folder {at}")
     summary = _read_json(observed / "summary.json", SUMMARY_KEYS, by_observe)
-    provenance = {"dataset": _dataset_provenance(folder / at / "dataset.h5"), "training": model_card["provenance"]}
+    _check_rows(observed / "summary.json", summary["rows"], ROW_KEYS, by_observe)
     with Trajectory(_existing(forecast, by_forecast)) as trajectory:
-        provenance["forecast"], series = trajectory.provenance, temperature_series(trajectory)
-    provenance["observables"] = summary.get("provenance", {})
+        of_forecast, series = trajectory.provenance, temperature_series(trajectory)
+    provenance = {
+        "dataset": model_card["provenance"].get("dataset", {}),
+        "training": model_card["provenance"],
+        "forecast": of_forecast,
+        "observables": summary.get("provenance", {}),
+    }
     return HorizonRun(
         horizon_fs=horizon_fs,
         model=model_card,
@@ -213,12 +244,11 @@ def _read_results(folder: Path) -> dict[str, Result]:
     return results
 
 
-def _dataset_provenance(path: Path) -> dict[str, Any]:
-    """How the data set was made; empty where the file is not kept (the page does without it)."""
-    if not path.is_file():
-        return {}
-    with h5py.File(path, "r") as file:
-        return json.loads(file.attrs["provenance"])
+def _check_rows(path: Path, rows: Sequence[Any], keys: Sequence[str], made_by: str) -> None:
+    for row in rows:
+        missing = [key for key in keys if not isinstance(row, dict) or key not in row]
+        if missing:
+            raise UserError(f"{path}: a row lacks {', '.join(missing)}; make it again with: {made_by}")
 
 
 def _total_energies(reference: Path) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:

@@ -40,7 +40,7 @@ def temperature_figure(study: Study) -> Figure:
             ax.set_ylim(0.8 * target, 1.2 * target)
             ax.text(0.5, 0.7, "no frames kept", transform=ax.transAxes, ha="center", color=colour)
         if run.outcome["outcome"] != "completed":
-            reached = times[-1] if len(times) else 0.0
+            reached = run.outcome["time_ps"]
             ax.axvline(reached, color=colour, linewidth=1.2, linestyle="--")
             ax.axvspan(reached, planned, color="#000000", alpha=0.05, linewidth=0)
         ax.set_ylabel("T / K")

@@ -43,8 +43,9 @@ def stability_table(study: Study) -> Table:
         )
     return Table(
         title="Stability of the roll-outs",
-        caption="A guard ends a roll-out that is not finite, whose atoms overlap, or whose temperature leaves "
-        "the allowed band; the frames before it are kept. ⟨T⟩ is over the frames kept after equilibration.",
+        caption="A guard ends a roll-out that is not finite, whose atoms overlap, or whose temperature leaves the "
+        "allowed band; the frames before it are kept. Time and frames count from the end of the equilibration, steps "
+        "from its start; ⟨T⟩ is over the frames kept.",
         columns=[
             "Δt / fs",
             "Ensemble",
@@ -112,6 +113,7 @@ def speed_table(study: Study) -> Table:
         plain(timestep),
         text_cell(f"CPU, {machine}"),
         str(speed["threads"]),
+        number_of(study.topology.n_atoms),
         number(speed["steps_per_s"], 3),
         number(speed["ns_per_day"], 3),
         "1",
@@ -119,7 +121,7 @@ def speed_table(study: Study) -> Table:
     rows = [cells(reference)]
     other_machine = False
     for run in study.runs:
-        outcome = run.outcome
+        outcome, rate = run.outcome, run.outcome["ns_per_day"]
         where = run.provenance["forecast"]["machine"]["processor"]
         other_machine |= where != machine
         rows.append(
@@ -129,9 +131,10 @@ def speed_table(study: Study) -> Table:
                     f"{run.horizon_fs:g}",
                     text_cell(f"{outcome['device']}, {where}".replace("cpu", "CPU")),
                     str(outcome["threads"]),
-                    number(outcome["ns_per_day"] * 1e6 / 86400 / run.horizon_fs, 3),
-                    number(outcome["ns_per_day"], 3),
-                    number(outcome["ns_per_day"] / speed["ns_per_day"], 3),
+                    number_of(outcome["atoms"]),
+                    number(None if rate is None else rate * 1e6 / 86400 / run.horizon_fs, 3),
+                    number(rate, 3),
+                    number(None if rate is None else rate / speed["ns_per_day"], 3),
                 ]
             )
         )
@@ -143,8 +146,8 @@ def speed_table(study: Study) -> Table:
         notes.append("Not all of these runs were made on the same processor; their ratios are then not comparable.")
     return Table(
         title="Speed",
-        caption=f"Simulated time per day for {study.topology.n_atoms} atoms, wall time with output of frames included.",
-        columns=["Method", "Step / fs", "Device", "Threads", "Steps / s", "ns / day", "Ratio to reference"],
+        caption="Simulated time per day of wall time, output of frames included.",
+        columns=["Method", "Step / fs", "Device", "Threads", "Atoms", "Steps / s", "ns / day", "Ratio to reference"],
         groups=[("", rows)],
         notes=notes,
     )
