@@ -11,6 +11,7 @@ from trajcast.observables import Context, observables
 from trajcast.observables.result import Result
 from trajcast.observables.selection import select
 from trajcast.observables.summary import verdict_rows
+from trajcast.provenance import provenance
 from trajcast.trajectory import Trajectory
 
 NAMES = {"md": "MD", "forecast": "forecast"}
@@ -42,6 +43,7 @@ def compare(md: Trajectory, forecast: Trajectory, context: Context, folder: Path
     write_json(
         folder / "summary.json",
         {
+            "provenance": provenance("observables", context.settings.model_dump(mode="json")),
             "frames": {kind: str(selection) for kind, selection in selections.items()},
             "rows": verdict_rows(
                 results["md"], results["forecast"], len(selections["md"]), len(selections["forecast"])
