@@ -121,5 +121,10 @@ class Recorder:
                         cells=group["box/edges/value"][()],
                         energies={n: segment[f"observables/{n}_energy/value"][()] for n in self.energies},
                     )
-        for folder in self.path.parent.glob(f".{self.path.name}.{'[0-9a-f]' * 16}"):
-            shutil.rmtree(folder)
+        remove_segments(self.path)
+
+
+def remove_segments(path: Path) -> None:
+    """Remove the segments of every run that wrote to `path`, finished or abandoned."""
+    for folder in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 16}"):
+        shutil.rmtree(folder)

@@ -20,7 +20,7 @@ from trajcast.files import fingerprint, sole_writer
 from trajcast.mechanics import thermal_velocities
 from trajcast.modules import named_module
 from trajcast.provenance import provenance
-from trajcast.recorder import Recorder
+from trajcast.recorder import Recorder, remove_segments
 from trajcast.reference.starts import start_state, write_starts
 from trajcast.state import State
 from trajcast.trajectory import Topology, Trajectory
@@ -110,6 +110,7 @@ def _record(
     if path.exists():
         with Trajectory(path) as trajectory:
             _check_identity(trajectory, identity)
+        remove_segments(path)  # there are some if the run was killed at its very end
         return
     engine = named_module("engines", settings.engine)
     recorder = Recorder(

@@ -32,7 +32,7 @@ class Parameters(Section):
 
     molecules: Count
     box_A: Positive
-    cutoff_A: Positive  # of Lennard-Jones and the real-space part of the Coulomb sum
+    cutoff_A: Annotated[float, Field(gt=LJ_SIGMA_A)]  # of Lennard-Jones and the real-space part of the Coulomb sum
     ewald_accuracy: Annotated[float, Field(gt=0, lt=1)]  # error of forces, relative to two unit charges 1 Å apart
 
 
