@@ -57,10 +57,9 @@ class SpeedBasis(nn.Module):
         return torch.einsum("nu,ns,usw->nw", gauss, one_hot, self.weight) * scale
 
 
-def directions(vectors: Float[Tensor, "*batch 3"], l_max: int) -> list[Float[Tensor, "*batch m"]]:
+def directions(vectors: Float[Tensor, "*batch 3"], l_max: int) -> Float[Tensor, "*batch harmonics"]:
     """Real spherical harmonics of the unit vectors for l = 0 … l_max, component-normalised, in e3nn's order."""
-    harmonics = spherical_harmonics(list(range(l_max + 1)), vectors, normalize=True, normalization="component")
-    return list(harmonics.split([2 * l + 1 for l in range(l_max + 1)], dim=-1))
+    return spherical_harmonics(list(range(l_max + 1)), vectors, normalize=True, normalization="component")
 
 
 @cache

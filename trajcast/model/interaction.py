@@ -9,6 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trajcast.config import Network
+from trajcast.model.edge_product import edge_product
 from trajcast.model.embedding import RadialNet, unit_second_moment
 from trajcast.model.linear import (
     EquivariantLinear,
@@ -17,8 +18,8 @@ from trajcast.model.linear import (
     join_parities,
     path_columns,
 )
-from trajcast.model.paths import Parities, parities_after
-from trajcast.model.tensor_product import Features, PathWeights, edge_product, node_product
+from trajcast.model.paths import Features, Parities, parities_after
+from trajcast.model.tensor_product import PathWeights, node_product
 
 
 class Interaction(nn.Module):
@@ -53,9 +54,9 @@ class Interaction(nn.Module):
         one_hot: Float[Tensor, "atoms species"],
         index: Int[Tensor, "atoms slots"],
         radial_basis: Float[Tensor, "atoms slots basis"],
-        edge_directions: list[Tensor],
+        edge_directions: Float[Tensor, "atoms slots harmonics"],
         speed_basis: Float[Tensor, "atoms basis"],
-        velocity_directions: list[Tensor],
+        velocity_directions: list[Float[Tensor, "atoms m"]],
     ) -> Features:
         messages = edge_product(features, index, self.radial(radial_basis), edge_directions, self.edge_weights())
         summed = self.contraction(collect_paths(messages, self.parities_in))

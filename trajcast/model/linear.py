@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trajcast.model.paths import Parities, Path
-from trajcast.model.tensor_product import Features
+from trajcast.model.paths import Features, Parities, Path
 
 
 class EquivariantLinear(nn.Module):

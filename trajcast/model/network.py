@@ -113,12 +113,13 @@ class TrajCast(nn.Module):
     def _network(
         self, velocities: Float[Tensor, "atoms 3"], species: Int[Tensor, " atoms"], neighbors: Neighbors
     ) -> Float[Tensor, "atoms 2 3"]:
+        l_max = self.settings.l_max
         one_hot = nn.functional.one_hot(species, len(self.scales.species)).to(self.dtype)
         v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
         radial_basis = self.bessel(torch.linalg.vector_norm(r, dim=-1))
         speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
-        edge_directions = directions(r, self.settings.l_max)
-        velocity_directions = directions(v, self.settings.l_max)
+        edge_directions = directions(r, l_max)
+        velocity_directions = directions(v, l_max).split([2 * l + 1 for l in range(l_max + 1)], dim=1)
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(velocity_directions)}
         entering[0, 1] = torch.cat([one_hot, speed_basis], dim=1)[:, None]
         features = join_parities(self.embed(entering), self.parities_first)

@@ -18,6 +18,10 @@ Parities = tuple[tuple[int, ...], ...]
 """For each l the parities present, ascending: ((1,), (-1,)) is 0e + 1o."""
 
 
+Features = list[Tensor]
+"""For each l a tensor (atoms, 2l + 1, columns)."""
+
+
 class Path(NamedTuple):
     """Features of l_in times harmonics of l_y give features of l_out; the harmonics' parity is (−1)^l_y."""
 
