@@ -21,10 +21,9 @@ rule report:
         runtime=15,
     params:
         folder=subpath(output[0], parent=True),
-        timings=subpath(log[0], parent=True),
         horizons=lambda wildcards: plan.horizons(wildcards.system),
         model=lambda wildcards: plan.model(wildcards.system),
         code=CODE["report"],
     shell:
         "trajcast report --folder {params.folder:q} --horizons {params.horizons:q} --model {params.model:q}"
-        " --timings {params.timings:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        " --timings logs/{wildcards.system} --output {output:q} 2>&1 | tee -i {log:q}"

@@ -6,8 +6,6 @@ rule reference_settings:
         "results/{system}/reference/reference.yaml",
     log:
         "logs/{system}/reference/reference_settings.log",
-    benchmark:
-        "logs/{system}/reference/reference_settings.tsv"
     conda:
         "../../envs/trajcast.yaml"
     threads: 1
@@ -27,8 +25,6 @@ use rule reference_settings as dataset_settings with:
         "results/{system}/{horizon}fs/dataset.yaml",
     log:
         "logs/{system}/{horizon}fs/dataset_settings.log",
-    benchmark:
-        "logs/{system}/{horizon}fs/dataset_settings.tsv"
     params:
         section="dataset",
         json=lambda wildcards: plan.dataset_settings(wildcards.system, wildcards.horizon),
@@ -40,8 +36,6 @@ use rule reference_settings as training_settings with:
         "results/{system}/{horizon}fs/model-n{samples}-s{seed}/training.yaml",
     log:
         "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/training_settings.log",
-    benchmark:
-        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/training_settings.tsv"
     params:
         section="training",
         json=lambda wildcards: plan.training_settings(wildcards.system, wildcards.samples, wildcards.seed),
@@ -53,8 +47,6 @@ use rule reference_settings as forecast_settings with:
         "results/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast/forecast.yaml",
     log:
         "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast_settings.log",
-    benchmark:
-        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast_settings.tsv"
     params:
         section="forecast",
         json=lambda wildcards: plan.settings(wildcards.system, "forecast"),
@@ -66,8 +58,6 @@ use rule reference_settings as observables_settings with:
         "results/{system}/observables/{horizon}fs/observables.yaml",
     log:
         "logs/{system}/{horizon}fs/observables_settings.log",
-    benchmark:
-        "logs/{system}/{horizon}fs/observables_settings.tsv"
     params:
         section="observables",
         json=lambda wildcards: plan.settings(wildcards.system, "observables"),
