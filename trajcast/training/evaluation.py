@@ -33,7 +33,7 @@ def errors(model: TrajCast, pairs: Pairs, statistics: Statistics, batch_size: in
     """Errors of `model` on all `pairs`."""
     device = model.bessel.roots.device
     sums = np.zeros(6)
-    with progress("errors", len(pairs), unit="pairs") as advance:
+    with progress(f"errors at {model.scales.horizon_fs:g} fs", len(pairs), unit="pairs") as advance:
         for start in range(0, len(pairs), batch_size):
             indices = np.arange(start, min(start + batch_size, len(pairs)))
             state, displacement, velocity = pairs.batch(indices, device=device)

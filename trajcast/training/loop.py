@@ -60,7 +60,7 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
         saved = read_checkpoint(path)
         if saved is not None:
             run.restore(saved)
-            log.info("going on from epoch %d, batch %d of %s", run.epoch + 1, run.batch, path)
+            log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
         with _tensorboard(folder) as board:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
                 run.train_epoch(pairs, path)
@@ -71,6 +71,7 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
                 if board is not None:
                     for name in METRICS[2:]:
                         board.add_scalar(name, run.rows[-1][name], run.epoch)
+        write_text(folder / "metrics.csv", metrics_csv(run.rows))  # again: all epochs may be an earlier process's
         run.averaged.load_state_dict(run.best)
         record = {"epochs": run.epoch, "minutes": run.elapsed_s / 60, "stopped": reason, "device": str(device)}
         save_model(
@@ -80,7 +81,9 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
             training=record,
         )
         path.unlink(missing_ok=True)
-    log.info("%s after %d epochs, %.1f minutes", reason, run.epoch, run.elapsed_s / 60)
+    log.info(
+        "training at %g fs: %s after %d epochs, %.1f minutes", dataset.horizon_fs, reason, run.epoch, run.elapsed_s / 60
+    )
 
 
 class _Run:
@@ -104,6 +107,11 @@ class _Run:
     def averaged(self) -> TrajCast:
         """The model with running averages of the weights."""
         return cast(TrajCast, self.averager.module)
+
+    @property
+    def label(self) -> str:
+        """What is going on, to tell the lines of runs side by side apart."""
+        return f"training at {self.dataset.horizon_fs:g} fs, epoch {self.epoch + 1}"
 
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(
@@ -133,7 +141,7 @@ class _Run:
         order = np.random.default_rng((settings.seed, self.epoch)).permutation(settings.samples)
         batches = math.ceil(settings.samples / settings.batch_size)
         last_save = last = time.monotonic()
-        with progress(f"epoch {self.epoch + 1}", batches, done=self.batch, unit="batches") as advance:
+        with progress(self.label, batches, done=self.batch, unit="batches") as advance:
             while self.batch < batches and self._budget_used() < 1:
                 chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
                 self._update(pairs, np.sort(chosen), (self.epoch + self.batch / batches) / settings.max_epochs)
@@ -184,15 +192,15 @@ class _Run:
             "displacement_mae_percent": found.displacement_percent,
             "velocity_mae_percent": found.velocity_percent,
         }
-        self.rows = [*self.rows, row]
+        label, self.rows = self.label, [*self.rows, row]
         if not self.best or validation_loss < self.schedule.best_loss:
             self.best = {name: tensor.clone() for name, tensor in self.averaged.state_dict().items()}
         self.schedule = after_epoch(self.schedule, validation_loss, settings)
         self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0
         log.info(
-            "epoch %d: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %%, "
+            "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %%, "
             "learning rate %.2g, %s left at most",
-            row["epoch"],
+            label,
             row["training_loss"],
             row["validation_loss"],
             row["displacement_mae_percent"],
