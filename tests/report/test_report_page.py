@@ -118,7 +118,7 @@ def test_a_roll_out_that_failed_gives_a_whole_page(folder: Path, frames: int) ->
     assert (row[6] == "–") == (frames == 0)
     assert "Δt = 5 fs – roll-out ended early (too hot) at 0 ps of 0.3 ps – 0 of 0 quantities within error" in text
     assert "2 of 3 roll-outs reached the end" in text
-    assert "forecast, Δt = 5 fs: not measured: no frames" in text
+    assert "forecast (Δt = 5 fs): not measured: no frames" in text
     assert page.verdict("centre / Å")[-1] == ["centre / Å", "3.00 ± 0.10", "–", "–", "–", "–", "–"]
 
 

@@ -107,13 +107,15 @@ def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
 
 def _by_origin(runs: Sequence[HorizonRun], name: str, attribute: str) -> list[str]:
     """A text of each result of one observable, said once where all say the same."""
-    texts: dict[str, list[str]] = {}
+    origins: dict[str, dict[str, list[str]]] = {}  # text → MD or forecast → horizons
     for run in runs:
         for who, results in (("reference MD", run.md), ("forecast", run.forecast)):
-            if name in results and getattr(results[name], attribute):
-                origin = f"{who}, {horizon_name(run.horizon_fs)}"
-                texts.setdefault(getattr(results[name], attribute), []).append(origin)
-    return [f"{'; '.join(origins)}: {text}" for text, origins in texts.items()]
+            if name in results and (text := getattr(results[name], attribute)):
+                origins.setdefault(text, {}).setdefault(who, []).append(f"{run.horizon_fs:g}")
+    return [
+        f"{joined([f'{who} (Δt = {joined(horizons)} fs)' for who, horizons in found.items()])}: {text}"
+        for text, found in origins.items()
+    ]
 
 
 def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure, DrawnFigure]:
