@@ -19,7 +19,7 @@ except UserError as error:
 
 
 wildcard_constraints:
-    system=r"[a-z][a-z0-9_]*",
+    system="|".join(plan.systems),
     horizon=r"\d+(\.\d*[1-9])?",
     samples=r"[1-9]\d*",
     seed=r"[1-9]\d*",

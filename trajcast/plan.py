@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from trajcast.config import Config, System, read_config, section_json
-from trajcast.errors import UserError
 
 CODE = {
     "settings": 1,
@@ -31,7 +30,7 @@ class Plan:
     """
 
     def __init__(self, values: Mapping[str, Any]):
-        self.config: Config = read_config(_plain(values), "configuration")
+        self.config: Config = read_config(_plain(values))
 
     @property
     def systems(self) -> list[str]:
@@ -39,11 +38,8 @@ class Plan:
         return list(self.config.systems)
 
     def system(self, name: str) -> System:
-        """One system's sections; UserError that lists the configured ones."""
-        try:
-            return self.config.systems[name]
-        except KeyError:
-            raise UserError(f"systems: no {name!r} there; choose one of: {', '.join(self.systems)}") from None
+        """One system's sections."""
+        return self.config.systems[name]
 
     def settings(self, system: str, section: str) -> str:
         """One stage's settings as JSON with sorted keys."""

@@ -1,0 +1,47 @@
+"""Mistakes in config.yaml end in one clear line, before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from project import lay_out, snakemake
+
+MISTAKES = {
+    "unknown key": ("vdos_window_ps: 2.0", "vdos_windw_ps: 2.0", ["observables.vdos_windw_ps", "unknown key", "2.0"]),
+    "unknown key of the data set": ("cutoff_A: 4.0", "cutof_A: 4.0", ["dataset", "cutof_A", "unknown key", "4.0"]),
+    "exponent without point": ("learning_rate: 0.01", "learning_rate: 1e-3", ["learning_rate", "'1e-3'", "1.0e-3"]),
+    "wrong type": ("blocks: 4", "blocks: four", ["observables.blocks", "'four'", "integer"]),
+    "out of range": ("cooldown: 0.5", "cooldown: 1.5", ["training.cooldown", "1.5", "less than or equal to 1"]),
+    "horizon": ("horizons_fs: [1.0, 2.0, 5.0]", "horizons_fs: [1.0, 2.5]", ["2.5", "not a multiple", "interval_fs 1"]),
+    "missing key": (
+        "    training:\n      network",
+        "    trainig:\n      network",
+        ["training: missing", "trainig: unknown key"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistake_is_named_in_one_line(mistake: str, tmp_path: Path) -> None:
+    folder = lay_out(tmp_path / "project")
+    config = folder / "config.yaml"
+    right, wrong, said = MISTAKES[mistake]
+    text = config.read_text(encoding="utf-8")
+    assert text.count(right) == 1
+    config.write_text(text.replace(right, wrong), encoding="utf-8")
+    (folder / "config/test.yaml").write_text("systems: {}\n", encoding="utf-8")
+    run = snakemake(folder, "--dry-run")
+    assert run.returncode != 0
+    message = [line for line in run.stdout.splitlines() if line.startswith("config.yaml: ")]
+    assert len(message) == 1, run.stdout
+    assert all(words in message[0] for words in said), message[0]
+    assert "Traceback" not in run.stdout
+    assert not (folder / "results").exists()
+
+
+def test_unknown_system_has_no_rule(tmp_path: Path) -> None:
+    run = snakemake(lay_out(tmp_path / "project"), "--dry-run", "--", "results/cristal/report.html")
+    assert run.returncode != 0
+    assert "No rule to produce results/cristal/report.html" in run.stdout
+    assert "Traceback" not in run.stdout

@@ -1,0 +1,86 @@
+"""After a change only what depends on it is run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from project import PAGE, change, planned, ran, snakemake
+
+pytestmark = pytest.mark.workflow
+
+
+def test_unchanged_configuration_runs_nothing(results: Path) -> None:
+    assert planned(results) == {}
+
+
+def test_order_of_keys_runs_nothing(results: Path) -> None:
+    for name in ("config.yaml", "config/test.yaml"):
+        path = results / name
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        path.write_text(yaml.safe_dump(_reversed(content), sort_keys=False), encoding="utf-8")
+        assert list(yaml.safe_load(path.read_text(encoding="utf-8"))["systems"]["liquid"]) != list(
+            content["systems"]["liquid"]
+        )
+    assert planned(results) == {}
+
+
+def test_threads_and_cores_run_nothing(results: Path) -> None:
+    assert planned(results, "--cores", "4", "--set-threads", "train=2", "forecast=2") == {}
+
+
+def test_observables_run_observe_and_report_only(results: Path) -> None:
+    change(results, {"observables.rdf_bins": 40})
+    expected = {"observables_settings": 2, "observe": 2, "report": 1}
+    assert planned(results) == expected
+    run = snakemake(results, "--", PAGE)
+    assert run.returncode == 0, run.stdout
+    assert ran(run.stdout) == expected
+    assert planned(results) == {}
+
+
+def test_forecast_does_not_train(results: Path) -> None:
+    change(results, {"forecast.seed": 2})
+    assert planned(results) == {"forecast_settings": 2, "forecast": 2, "observe": 2, "report": 1}
+
+
+def test_training_does_not_run_reference_or_data_sets(results: Path) -> None:
+    change(results, {"training.learning_rate": 0.02})
+    assert planned(results) == {
+        "training_settings": 2,
+        "train": 2,
+        "evaluate": 2,
+        "forecast": 2,
+        "observe": 2,
+        "report": 1,
+    }
+
+
+def test_new_horizon_runs_its_own_jobs_and_the_report(results: Path) -> None:
+    change(results, {"horizons_fs": [1.0, 2.0, 5.0]})
+    of_horizon = ("dataset", "train", "evaluate", "forecast", "observe")
+    settings = ("dataset_settings", "training_settings", "forecast_settings", "observables_settings")
+    assert planned(results) == dict.fromkeys((*of_horizon, *settings, "report"), 1)
+
+
+def test_dropped_horizon_runs_the_report_only(results: Path) -> None:
+    change(results, {"horizons_fs": [2.0]})
+    assert planned(results) == {"report": 1}
+
+
+def test_new_version_of_a_stage_runs_it_and_what_follows(results: Path) -> None:
+    snakefile = results / "Snakefile"
+    text = snakefile.read_text(encoding="utf-8")
+    snakefile.write_text(text.replace('min_version("9.27")', 'CODE["observe"] += 1\nmin_version("9.27")'))
+    assert planned(results) == {"observe": 2, "report": 1}
+
+
+def test_lost_file_is_made_again_with_what_follows(results: Path) -> None:
+    (results / "results/liquid/2fs/model-n40-s1/forecast/outcome.json").unlink()
+    assert planned(results) == {"forecast": 1, "observe": 1, "report": 1}
+
+
+def _reversed(value: Any) -> Any:
+    return {key: _reversed(value[key]) for key in reversed(value)} if isinstance(value, dict) else value

@@ -1,0 +1,79 @@
+"""From LAMMPS to the page, through an interruption."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from conftest import Finished
+from project import PAGE, lay_out, ran, snakemake
+
+pytestmark = pytest.mark.workflow
+
+
+def test_killed_run_goes_on_and_completes(finished: Finished) -> None:
+    assert finished.continued.returncode == 0, finished.continued.stdout
+    assert (finished.folder / PAGE).is_file()
+
+
+def test_finished_stages_are_not_run_again_after_a_kill(finished: Finished) -> None:
+    reference = {path: written for path, written in finished.before.items() if path.suffix == ".h5md"}
+    assert len(reference) >= 6
+    assert {path: path.stat().st_mtime_ns for path in reference} == reference
+    assert ran(finished.continued.stdout)["train"] == 2
+    assert not {"equilibration", "nve", "nvt", "health"} & set(ran(finished.continued.stdout))
+
+
+def test_progress_of_a_stage_is_on_the_terminal_and_in_its_log(finished: Finished) -> None:
+    log = (finished.folder / "logs/liquid/2fs/model-n40-s1/forecast.log").read_text(encoding="utf-8")
+    line = next(line for line in log.splitlines() if "steps" in line)
+    assert line in finished.continued.stdout
+
+
+def test_every_horizon_has_its_results(finished: Finished) -> None:
+    for horizon in (1, 2):
+        folder = finished.folder / f"results/liquid/{horizon}fs/model-n40-s1"
+        assert json.loads((folder / "test.json").read_text(encoding="utf-8"))["horizon_fs"] == horizon
+        assert json.loads((folder / "forecast/outcome.json").read_text(encoding="utf-8"))["horizon_fs"] == horizon
+        rows = json.loads(
+            (finished.folder / f"results/liquid/observables/{horizon}fs/summary.json").read_text(encoding="utf-8")
+        )["rows"]
+        assert {"rdf", "msd", "vdos", "temperature"} <= {row["observable"] for row in rows}
+
+
+def test_page_shows_the_run_and_asks_for_nothing_outside(finished: Finished) -> None:
+    page = (finished.folder / PAGE).read_text(encoding="utf-8")
+    seen = _Page()
+    seen.feed(page)
+    assert seen.figures >= 6
+    assert all(address.startswith(("data:", "#")) for address in seen.loaded)
+    assert "Maxwell" in page or "temperature" in page
+
+
+def test_failing_stage_ends_in_its_message_and_a_failure(tmp_path: Path) -> None:
+    folder = lay_out(tmp_path / "project")
+    config = folder / "config/test.yaml"
+    config.write_text(config.read_text(encoding="utf-8").replace("reference:\n", "reference:\n      engine: gromos\n"))
+    run = snakemake(folder, "--", "results/liquid/reference/starts.h5")
+    assert run.returncode != 0
+    log = (folder / "logs/liquid/reference/equilibration.log").read_text(encoding="utf-8")
+    assert "no 'gromos' there" in log
+    assert log.strip() in run.stdout
+    assert "Traceback" not in run.stdout
+
+
+class _Page(HTMLParser):
+    """Counts figures and collects every address that a browser would load."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.figures = 0
+        self.loaded: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.figures += tag == "figure"
+        values = dict(attrs)
+        if tag in ("img", "script", "link", "iframe", "source", "image", "use"):
+            self.loaded += [v for k in ("src", "href", "xlink:href") if (v := values.get(k)) is not None]
