@@ -77,10 +77,5 @@ def test_new_version_of_a_stage_runs_it_and_what_follows(results: Path) -> None:
     assert planned(results) == {"observe": 2, "report": 1}
 
 
-def test_lost_file_is_made_again_with_what_follows(results: Path) -> None:
-    (results / "results/liquid/2fs/model-n40-s1/forecast/outcome.json").unlink()
-    assert planned(results) == {"forecast": 1, "observe": 1, "report": 1}
-
-
 def _reversed(value: Any) -> Any:
     return {key: _reversed(value[key]) for key in reversed(value)} if isinstance(value, dict) else value
