@@ -1,0 +1,97 @@
+"""The CSVR thermostat against the canonical distribution and its own equation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from small_systems import random_state
+
+from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum, thermal_velocities
+from trajcast.state import State, join
+from trajcast.thermostats import csvr
+from trajcast.units import BOLTZMANN
+
+T = 300.0
+
+
+def sample(state: State, steps: int, *, tau_fs: float, interval_fs: float, seed: int) -> np.ndarray:
+    """Kinetic energies (steps, systems) in units of k T."""
+    rng = torch.Generator().manual_seed(seed)
+    dof = degrees_of_freedom(state)
+    energies = []
+    for _ in range(steps):
+        state = csvr.apply(
+            state, temperature_K=T, tau_fs=tau_fs, interval_fs=interval_fs, degrees_of_freedom=dof, rng=rng
+        )
+        energies.append(kinetic_energy(state).numpy() / (BOLTZMANN * T))
+    return np.array(energies)
+
+
+@pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
+def test_kinetic_energy_is_canonical(length: float | None) -> None:
+    """Kolmogorov–Smirnov on samples three relaxation times apart, χ² with 3N − 3 or 3N − 6 degrees of freedom."""
+    start = thermal_velocities(random_state(1, length=length), 600.0, torch.Generator().manual_seed(1))
+    dof = float(degrees_of_freedom(start)[0])
+    assert dof == (33 if length else 30)
+    energies = sample(start, 6000, tau_fs=10.0, interval_fs=2.0, seed=2)[100:, 0]
+    apart = energies[::15]
+    assert stats.kstest(2 * apart, stats.chi2(dof).cdf).pvalue > 0.01
+    wrong = stats.kstest(2 * apart, stats.chi2(dof + (3 if length else 6)).cdf).pvalue
+    assert wrong < 1e-4  # 3N would be noticed
+    error = np.sqrt(dof / 2 / len(apart))
+    assert abs(apart.mean() - dof / 2) < 4 * error
+    assert abs(apart.std(ddof=1) / np.sqrt(dof / 2) - 1) < 4 / np.sqrt(2 * len(apart)) * 1.2
+
+
+def test_relaxation_and_correlation_time() -> None:
+    """From far off the mean energy relaxes as exp(−t/τ); in equilibrium energies decorrelate as exp(−t/τ)."""
+    tau, interval, n = 50.0, 5.0, 400
+    cold = join([thermal_velocities(random_state(s), 30.0, torch.Generator().manual_seed(s)) for s in range(n)])
+    energies = sample(cold, 40, tau_fs=tau, interval_fs=interval, seed=3)
+    dof = float(degrees_of_freedom(cold)[0])
+    start = float((kinetic_energy(cold) / (BOLTZMANN * T)).mean())
+    times = interval * np.arange(1, 41)
+    expected = dof / 2 + (start - dof / 2) * np.exp(-times / tau)
+    error = np.sqrt(dof / 2 / n)
+    assert np.all(np.abs(energies.mean(1) - expected) < 4.5 * error)
+    hot = join([thermal_velocities(random_state(s), T, torch.Generator().manual_seed(1000 + s)) for s in range(n)])
+    energies = sample(hot, 11, tau_fs=tau, interval_fs=interval, seed=4)
+    correlation = np.corrcoef(energies[0], energies[10])[0, 1]
+    assert abs(correlation - np.exp(-1)) < 4 * (1 - np.exp(-2)) / np.sqrt(n)
+
+
+def test_directions_and_momentum_do_not_change() -> None:
+    state = thermal_velocities(random_state(5), T, torch.Generator().manual_seed(5))
+    after = csvr.apply(
+        state,
+        temperature_K=T,
+        tau_fs=10.0,
+        interval_fs=2.0,
+        degrees_of_freedom=degrees_of_freedom(state),
+        rng=torch.Generator().manual_seed(6),
+    )
+    ratio = after.velocities / state.velocities
+    torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio))
+    assert ratio[0, 0] != 1
+    assert momentum(after).abs().max() < 1e-14
+
+
+def test_systems_of_a_batch_get_independent_noise_and_seeds_repeat() -> None:
+    one = thermal_velocities(random_state(7), T, torch.Generator().manual_seed(7))
+    energies = sample(join([one, one]), 3, tau_fs=10.0, interval_fs=2.0, seed=8)
+    assert not np.isclose(energies[0, 0], energies[0, 1])
+    assert np.array_equal(energies, sample(join([one, one]), 3, tau_fs=10.0, interval_fs=2.0, seed=8))
+    assert not np.array_equal(energies, sample(join([one, one]), 3, tau_fs=10.0, interval_fs=2.0, seed=9))
+
+
+def test_infinitely_slow_thermostat_does_nothing() -> None:
+    state = thermal_velocities(random_state(9), T, torch.Generator().manual_seed(9))
+    dof = degrees_of_freedom(state)
+    rng = torch.Generator().manual_seed(10)
+    after = csvr.apply(state, temperature_K=T, tau_fs=1e30, interval_fs=1.0, degrees_of_freedom=dof, rng=rng)
+    torch.testing.assert_close(after.velocities, state.velocities, rtol=1e-12, atol=0)
+    assert replace(after) is not state

@@ -1,0 +1,261 @@
+"""Roll-outs: free flight in closed form, the canonical ensemble, the guard, kill -9, supercells."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from scipy import stats
+from small_systems import network, random_state
+
+from trajcast.cli import main
+from trajcast.config import Forecast, Guard, Network
+from trajcast.errors import UserError
+from trajcast.forecast.forecaster import forecaster, roll_out
+from trajcast.forecast.outcome import Alarm, Ending, check_distances, check_motion
+from trajcast.forecast.steps import plan
+from trajcast.mechanics import degrees_of_freedom, temperature, thermal_velocities
+from trajcast.model.network import TrajCast
+from trajcast.model.store import save_model
+from trajcast.neighbors import find_neighbors
+from trajcast.recorder import Recorder
+from trajcast.trajectory import Trajectory, topology_of
+
+GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
+SETTINGS = Forecast(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0, seed=1, guard=GUARD)
+
+
+def free_flight() -> TrajCast:
+    """A model whose atoms keep their velocities: exact dynamics of an ideal gas."""
+    tiny = Network(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
+    return network(tiny, displacement=0.0, velocity=0.0, baseline=((2.0, 1.0), (2.0, 1.0)))
+
+
+def run(model: TrajCast, settings: Forecast, folder: Path, **state: Any) -> tuple[dict[str, Any], Path]:
+    start = random_state(1, **state)
+    output = folder / "f.h5md"
+    result = roll_out(
+        model, settings, topology_of(start), start.positions, output=output, outcome=folder / "o.json", record={}
+    )
+    assert json.loads((folder / "o.json").read_text()) == result
+    return result, output
+
+
+def test_nve_free_flight_is_exact(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"thermostat": None, "frame_every": 5, "equilibration_ps": 0.0})
+    result, output = run(free_flight(), settings, tmp_path)
+    assert result["outcome"] == "completed"
+    assert result["ensemble"] == "NVE"
+    with Trajectory(output) as flight:
+        assert len(flight) == result["frames"] == 21
+        assert flight.interval_fs == 10.0
+        v = flight.velocities[0].astype(float)
+        expected = flight.positions[0] + flight.times[:, None, None] * v
+        np.testing.assert_allclose(flight.positions[()], expected, atol=2e-5)
+        np.testing.assert_allclose(flight.velocities[()], np.broadcast_to(v, (21, 12, 3)), rtol=1e-6)
+        assert flight.provenance["outcome"] == result
+
+
+def test_nvt_free_flight_is_canonical(tmp_path: Path) -> None:
+    """The temperature over a roll-out follows χ² with 3N − 3 degrees of freedom, and P stays zero."""
+    settings = SETTINGS.model_copy(
+        update={"duration_ps": 12.0, "equilibration_ps": 0.2, "tau_horizons": 4.0, "frame_every": 12}
+    )
+    result, output = run(free_flight(), settings, tmp_path)
+    assert result["ensemble"] == "NVT (CSVR)"
+    with Trajectory(output) as flight:
+        states = [flight.state(k) for k in range(len(flight))]
+        energies = 33 * np.array([float(temperature(s)) for s in states]) / 300.0
+        assert stats.kstest(energies[1:], stats.chi2(33).cdf).pvalue > 0.01
+        momenta = (flight.topology.masses[:, None] * flight.velocities[()]).sum(1)
+        assert np.abs(momenta).max() < 1e-5  # float32 frames
+
+
+def test_same_seed_same_trajectory_other_seed_another(tmp_path: Path) -> None:
+    frames = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        (tmp_path / name).mkdir()
+        _, output = run(network(), SETTINGS.model_copy(update={"seed": seed, "duration_ps": 0.02}), tmp_path / name)
+        with Trajectory(output) as trajectory:
+            frames.append(trajectory.positions[()])
+    assert np.array_equal(frames[0], frames[1])
+    assert not np.array_equal(frames[0], frames[2])
+
+
+def test_every_alarm_rings() -> None:
+    state = thermal_velocities(random_state(2), 300.0, torch.Generator().manual_seed(1))
+    dof = degrees_of_freedom(state)
+    guard = Guard(min_temperature_K=100.0, max_temperature_K=1000.0, min_distance_A=0.5)
+    assert check_motion(state, dof, guard) is None
+
+    def ending(changed: Any) -> Ending:
+        alarm = check_motion(changed, dof, guard)
+        assert alarm is not None
+        return alarm.ending
+
+    for broken in (state.positions * torch.nan, state.positions + torch.inf):
+        assert ending(replace(state, positions=broken)) is Ending.NOT_FINITE
+    one_bad = state.velocities.clone()
+    one_bad[3, 1] = torch.nan
+    assert ending(replace(state, velocities=one_bad)) is Ending.NOT_FINITE
+    assert ending(replace(state, velocities=3 * state.velocities)) is Ending.TOO_HOT
+    assert ending(replace(state, velocities=0.1 * state.velocities)) is Ending.TOO_COLD
+    close = state.positions.clone()
+    close[1] = close[0] + torch.tensor([0.0, 0.0, 0.4])
+    alarm = check_distances(find_neighbors(replace(state, positions=close), 3.0), guard)
+    assert alarm is not None
+    assert alarm.ending is Ending.OVERLAP
+    assert "0.40 Å apart" in alarm.reason
+    assert check_distances(find_neighbors(state, 3.0), guard) is None
+
+
+@pytest.mark.parametrize(
+    ("model", "guard", "outcome"),
+    [
+        (network(displacement=0.0, velocity=0.0, baseline=((2.0, 1.2), (2.0, 1.2))), GUARD, "too hot"),
+        (network(displacement=0.0, velocity=0.0, baseline=((2.0, 0.8), (2.0, 0.8))), GUARD, "too cold"),
+        (
+            network(displacement=0.0, velocity=0.0, baseline=((1e200, 1.0), (-1e200, 1.0))),
+            GUARD.model_copy(update={"max_temperature_K": 1e9}),
+            "not finite",
+        ),
+        (free_flight(), GUARD.model_copy(update={"min_distance_A": 0.8}), "atoms overlap"),
+    ],
+    ids=["hot", "cold", "not finite", "overlap"],
+)
+def test_a_bad_roll_out_ends_early_and_keeps_its_frames(
+    tmp_path: Path, model: TrajCast, guard: Guard, outcome: str
+) -> None:
+    settings = SETTINGS.model_copy(
+        update={"guard": guard, "thermostat": None, "equilibration_ps": 0.0, "duration_ps": 20.0}
+    )
+    if outcome == "not finite":
+        model.scales = replace(model.scales, displacement=torch.inf)
+    result, output = run(model, settings, tmp_path)
+    assert result["outcome"] == outcome
+    assert result["reason"]
+    assert result["step"] < result["steps_planned"]
+    with Trajectory(output) as trajectory:
+        assert len(trajectory) == result["frames"] == result["step"] + 1
+        assert np.isfinite(trajectory.positions[()]).all()
+
+
+def test_ending_during_equilibration_leaves_an_empty_trajectory(tmp_path: Path) -> None:
+    model = network(displacement=0.0, velocity=0.0, baseline=((2.0, 1.5), (2.0, 1.5)))
+    settings = SETTINGS.model_copy(update={"thermostat": None, "equilibration_ps": 1.0})
+    result, output = run(model, settings, tmp_path)
+    assert result["outcome"] == "too hot"
+    assert result["frames"] == 0
+    with Trajectory(output) as trajectory:
+        assert len(trajectory) == 0
+
+
+def test_steps_are_whole() -> None:
+    steps = plan(SETTINGS, 2.0)
+    assert (steps.equilibration, steps.production, steps.total) == (10, 100, 110)
+    assert [s for s in range(13) if steps.keeps(s)] == [10, 11, 12]
+    every = plan(SETTINGS.model_copy(update={"frame_every": 3}), 2.0)
+    assert [sum(every.keeps(s) for s in range(n + 1)) for n in (9, 10, 16, 110)] == [
+        every.frames(n) for n in (9, 10, 16, 110)
+    ]
+    with pytest.raises(UserError, match=r"equilibration_ps in fs 20 is not a multiple of the horizon 7"):
+        plan(SETTINGS, 7.0)
+
+
+def test_unknown_thermostat_lists_the_alternatives() -> None:
+    with pytest.raises(UserError, match=r"no 'csvrr' there; choose one of: csvr"):
+        forecaster(network(), SETTINGS.model_copy(update={"thermostat": "csvrr"}), random_state(1))
+
+
+def test_unknown_element_stops_before_the_first_step(tmp_path: Path) -> None:
+    start = random_state(1)
+    topology = replace(topology_of(start), numbers=np.full(12, 14))
+    with pytest.raises(UserError, match="knows H, O, not Si"):
+        roll_out(
+            network(), SETTINGS, topology, start.positions, output=tmp_path / "f", outcome=tmp_path / "o", record={}
+        )
+
+
+def test_a_step_from_overlapping_atoms_is_an_alarm() -> None:
+    guard = GUARD.model_copy(update={"min_distance_A": 5.0})
+    caster = forecaster(free_flight(), SETTINGS.model_copy(update={"guard": guard}), random_state(1))
+    assert isinstance(caster.step(random_state(1), 1, torch.Generator().manual_seed(1)), Alarm)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """A folder with a model, a start and settings for the command."""
+    save_model(tmp_path / "model.safetensors", network().float())
+    start = random_state(1)
+    recorder = Recorder(tmp_path / "start.h5md", topology_of(start), identity={}, provenance={})
+    recorder.add(0, 0.0, start.positions.numpy(), start.velocities.numpy())
+    recorder.commit({})
+    recorder.finish()
+    settings = SETTINGS.model_copy(update={"duration_ps": 0.6, "supercell": [2, 1, 1]})
+    settings = settings.model_copy(update={"guard": GUARD.model_copy(update={"max_temperature_K": 1e9})})
+    (tmp_path / "forecast.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    return tmp_path
+
+
+def command(folder: Path, name: str) -> list[str]:
+    files = {"settings": "forecast.yaml", "model": "model.safetensors", "start": "start.h5md"}
+    made = {"output": f"{name}.h5md", "outcome": f"{name}.json"}
+    return ["forecast", *[part for k, v in (files | made).items() for part in (f"--{k}", str(folder / v))]]
+
+
+def test_kill_9_and_resume_gives_the_same_trajectory(files: Path) -> None:
+    assert main(command(files, "whole")) == 0
+    script = f"""
+import trajcast.forecast.forecaster as forecaster
+forecaster.COMMIT_EVERY_S = 0.0
+from trajcast.cli import main
+raise SystemExit(main({command(files, "killed")!r}))"""
+    killed = 0
+    for wait in (0.02, 0.1, 0.05):
+        process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 60
+        known = len(list(files.glob(".killed.h5md.*/segment-*.h5")))
+        while len(list(files.glob(".killed.h5md.*/segment-*.h5"))) <= known and time.monotonic() < deadline:
+            time.sleep(0.002)
+        time.sleep(wait)
+        os.kill(process.pid, signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+    assert killed
+    assert not (files / "killed.h5md").exists()
+    assert main(command(files, "killed")) == 0
+    with Trajectory(files / "whole.h5md") as whole, Trajectory(files / "killed.h5md") as resumed:
+        assert whole.topology.n_atoms == 24
+        assert len(whole) == len(resumed)
+        assert np.array_equal(whole.positions[()], resumed.positions[()])
+        assert np.array_equal(whole.velocities[()], resumed.velocities[()])
+        assert np.array_equal(whole.times, resumed.times)
+    assert not list(files.glob(".killed.h5md.*/"))
+
+
+def test_truncated_start_is_one_clear_line(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (files / "start.h5md").write_bytes((files / "start.h5md").read_bytes()[:2000])
+    assert main(command(files, "x")) == 2
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "start.h5md: not a readable H5MD file" in message
+    assert not (files / "x.h5md").exists()
+
+
+def test_supercell_of_a_wire_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = random_state(1, length=None)
+    recorder = Recorder(files / "start.h5md", topology_of(start), identity={"other": 1}, provenance={})
+    recorder.add(0, 0.0, start.positions.numpy(), start.velocities.numpy())
+    recorder.commit({})
+    recorder.finish()
+    assert main(command(files, "x")) == 2
+    assert "direction 1 is not periodic; put 1 there" in capsys.readouterr().err

@@ -1,0 +1,174 @@
+"""Training: what it learns, that it survives kill -9 bit for bit, and its messages."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+from small_dataset import FREQUENCY, HORIZON_FS, small_dataset
+
+from trajcast.config import Network, Training
+from trajcast.errors import UserError
+from trajcast.model.store import load_model
+from trajcast.training.evaluation import errors, evaluate
+from trajcast.training.loop import train
+from trajcast.training.scales import scales_of
+
+NETWORK = Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])
+SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=4, max_epochs=3, dtype="float32", ema_decay=0.9)
+
+
+def test_the_network_learns_the_closed_form(tmp_path: Path) -> None:
+    """Within 60 epochs the error falls to a tenth of what the linear baseline alone leaves."""
+    dataset = small_dataset(tmp_path / "d.h5", samples=48)
+    settings = SETTINGS.model_copy(update={"samples": 48, "max_epochs": 60, "cooldown": 0.5, "batch_size": 2})
+    train(settings, dataset, tmp_path / "model")
+    found = evaluate(load_model(tmp_path / "model" / "model.safetensors"), dataset)
+    pairs = dataset.split("test")
+    slope = np.cos(FREQUENCY * HORIZON_FS)
+    baseline = np.abs(pairs.new_velocities - slope * pairs.velocities).mean() / np.abs(pairs.new_velocities).mean()
+    assert found["velocity_mae_percent"] < 0.1 * 100 * baseline
+    assert found["frames"] == 4
+    assert found["horizon_fs"] == HORIZON_FS
+
+
+def test_baseline_is_the_least_squares_fit(tmp_path: Path) -> None:
+    """Independent stretch and speed make v' ≈ cos(ωΔt) v and Δr ≈ sin(ωΔt)/ω v, within the error of a slope."""
+    dataset = small_dataset(tmp_path / "d.h5", samples=2000)
+    scales = scales_of(dataset, NETWORK.model_copy(update={"velocity_baseline": True}))
+    angle = FREQUENCY * HORIZON_FS
+    for displacement, velocity in scales.baseline:
+        # the residual, sin(ωΔt) ω × stretch, is as large as the speed: σ_slope = sin / sqrt(number of oscillators)
+        assert abs(velocity - np.cos(angle)) < 4 * np.sin(angle) / np.sqrt(2000 * 4)
+        assert abs(displacement - np.sin(angle) / FREQUENCY) < 4 * (1 - np.cos(angle)) / FREQUENCY / np.sqrt(2000 * 4)
+    plain = scales_of(dataset, NETWORK)
+    assert plain.baseline == ((0.0, 0.0), (0.0, 0.0))
+    assert plain.displacement == pytest.approx(dataset.statistics.displacement_rms, rel=1e-5)
+    assert plain.velocity == pytest.approx(dataset.statistics.velocity_rms, rel=1e-5)
+    assert scales.velocity == pytest.approx(np.sin(angle) * plain.velocity, rel=0.05)
+
+
+def run_training(folder: Path, dataset: Path, *, kill_after_s: float | None = None) -> int:
+    (folder.parent / "training.yaml").write_text(yaml.safe_dump(SETTINGS.model_dump(mode="json")))
+    command = [sys.executable, "-c", f"""
+import trajcast.training.loop as loop
+loop.CHECKPOINT_EVERY_S = 0.0
+from trajcast.cli import main
+raise SystemExit(main(["train", "--settings", {str(folder.parent / "training.yaml")!r},
+    "--dataset", {str(dataset)!r}, "--output", {str(folder)!r}]))"""]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    if kill_after_s is not None:
+        checkpoints = folder.parent
+        deadline = time.monotonic() + 60
+        while not list(checkpoints.glob(".*.checkpoint")) and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        time.sleep(kill_after_s)
+        os.kill(process.pid, signal.SIGKILL)
+    return process.wait()
+
+
+def test_kill_9_and_resume_gives_the_same_weights(tmp_path: Path) -> None:
+    small_dataset(tmp_path / "d.h5")
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "killed").mkdir()
+    assert run_training(tmp_path / "whole" / "model", tmp_path / "d.h5") == 0
+    kills = [run_training(tmp_path / "killed" / "model", tmp_path / "d.h5", kill_after_s=t) for t in (0.01, 0.05, 0.02)]
+    assert kills[0] == -signal.SIGKILL
+    assert list((tmp_path / "killed").glob(".*.checkpoint")) or kills[-1] == 0
+    assert run_training(tmp_path / "killed" / "model", tmp_path / "d.h5") == 0
+    whole = load_file(tmp_path / "whole" / "model" / "model.safetensors")
+    resumed = load_file(tmp_path / "killed" / "model" / "model.safetensors")
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    rows = [list(csv.DictReader((tmp_path / d / "model" / "metrics.csv").open())) for d in ("whole", "killed")]
+    timeless = [[{k: v for k, v in row.items() if k != "time_s"} for row in r] for r in rows]
+    assert timeless[0] == timeless[1]
+    assert len(rows[0]) == 3
+    assert not list((tmp_path / "killed").glob(".*.checkpoint"))
+
+
+def test_other_seeds_give_other_weights(tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    one = SETTINGS.model_copy(update={"max_epochs": 1})
+    train(one, dataset, tmp_path / "a")
+    train(one.model_copy(update={"seed": 4}), dataset, tmp_path / "b")
+    a, b = (load_file(tmp_path / d / "model.safetensors") for d in "ab")
+    assert not torch.equal(a["embed.weights.0e"], b["embed.weights.0e"])
+
+
+def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    settings = SETTINGS.model_copy(update={"max_epochs": 10**6, "budget_minutes": 0.02, "dtype": "float64"})
+    began = time.monotonic()
+    train(settings, dataset, tmp_path / "model")
+    assert time.monotonic() - began < 30
+    record = json.loads((tmp_path / "model" / "model.json").read_text())
+    assert record["training"]["stopped"] == "used budget_minutes 0.02"
+    assert record["dtype"] == "float64"
+    losses = [float(r["validation_loss"]) for r in csv.DictReader((tmp_path / "model" / "metrics.csv").open())]
+    found = errors(
+        load_model(tmp_path / "model" / "model.safetensors"), dataset.split("validation"), dataset.statistics, 4
+    )
+    assert 0.5 * (found.displacement_mse + found.velocity_mse) == pytest.approx(min(losses), rel=1e-9)
+
+
+def test_divergence_is_an_error_not_a_model(tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    with pytest.raises(UserError, match=r"training loss is (nan|inf).*lower learning_rate 1e\+30"):
+        train(SETTINGS.model_copy(update={"learning_rate": 1e30}), dataset, tmp_path / "model")
+    assert not (tmp_path / "model" / "model.safetensors").exists()
+
+
+def test_more_samples_than_there_are(tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    with pytest.raises(UserError, match=r"training.samples 25 exceed the 24"):
+        train(SETTINGS.model_copy(update={"samples": 25}), dataset, tmp_path / "model")
+
+
+def test_evaluating_at_another_horizon_is_refused(tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    train(SETTINGS.model_copy(update={"max_epochs": 1}), dataset, tmp_path / "model")
+    other = small_dataset(tmp_path / "e.h5", horizon_fs=5.0)
+    with pytest.raises(UserError, match=r"model's horizon is 2 fs, the data set's 5 fs"):
+        evaluate(load_model(tmp_path / "model" / "model.safetensors"), other)
+
+
+@pytest.mark.parametrize("damage", ["truncated", "foreign json", "other network", "missing"])
+def test_damaged_model_files_are_refused(tmp_path: Path, damage: str) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    train(SETTINGS.model_copy(update={"max_epochs": 1}), dataset, tmp_path / "model")
+    weights, record = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "model.json"
+    if damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    elif damage == "foreign json":
+        record.write_text('{"format": "something else"}')
+    elif damage == "other network":
+        values = json.loads(record.read_text())
+        values["network"]["channels"] = 5
+        record.write_text(json.dumps(values))
+    else:
+        weights.unlink()
+    with pytest.raises(UserError, match=r"model\.(safetensors|json)"):
+        load_model(weights)
+
+
+def test_saved_model_predicts_the_same(tmp_path: Path) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    train(SETTINGS.model_copy(update={"max_epochs": 1}), dataset, tmp_path / "model")
+    model = load_model(tmp_path / "model" / "model.safetensors")
+    again = load_model(tmp_path / "model" / "model.safetensors")
+    pairs = dataset.split("test")
+    assert errors(model, pairs, dataset.statistics) == errors(again, pairs, dataset.statistics)
+    assert model.scales == again.scales
+    assert not any(p.requires_grad for p in model.parameters())

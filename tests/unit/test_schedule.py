@@ -1,0 +1,47 @@
+"""Learning rate and the end of training."""
+
+from __future__ import annotations
+
+import pytest
+
+from trajcast.config import Training
+from trajcast.training.schedule import after_epoch, begin, cooled, stop_reason
+
+SETTINGS = Training(samples=10, seed=1, plateau_patience=3, stop_patience=7, max_epochs=50, budget_minutes=2.0)
+
+
+def rates(losses: list[float]) -> list[float]:
+    schedule, found = begin(SETTINGS), []
+    for loss in losses:
+        schedule = after_epoch(schedule, loss, SETTINGS)
+        found.append(schedule.learning_rate)
+    return found
+
+
+def test_rate_falls_after_three_epochs_without_improvement_and_again_after_three_more() -> None:
+    losses = [1.0, 0.9, 0.95, 0.95, 0.95, 0.95, 0.95, 0.95]
+    assert rates(losses) == pytest.approx([0.01, 0.01, 0.01, 0.01, 0.008, 0.008, 0.008, 0.0064])
+
+
+def test_an_improvement_starts_the_wait_anew() -> None:
+    assert rates([1.0, 1.1, 1.1, 0.9, 1.0, 1.0]) == pytest.approx([0.01] * 6)
+
+
+def test_equal_loss_is_no_improvement() -> None:
+    assert rates([1.0, 1.0, 1.0, 1.0])[-1] == pytest.approx(0.008)
+
+
+def test_stops_for_patience_epochs_and_budget() -> None:
+    schedule = begin(SETTINGS)
+    assert stop_reason(schedule, 0, 0.0, SETTINGS) is None
+    for _ in range(8):
+        schedule = after_epoch(schedule, 1.0, SETTINGS)
+    assert stop_reason(schedule, 8, 0.0, SETTINGS) == "no improvement for stop_patience 7 epochs"
+    assert stop_reason(begin(SETTINGS), 50, 0.0, SETTINGS) == "reached max_epochs 50"
+    assert stop_reason(begin(SETTINGS), 1, 120.0, SETTINGS) == "used budget_minutes 2"
+    assert stop_reason(begin(SETTINGS), 1, 119.0, SETTINGS) is None
+
+
+def test_cooldown_is_linear_to_zero_over_the_last_part() -> None:
+    assert [cooled(0.01, p, 0.5) for p in (0.0, 0.5, 0.75, 1.0, 1.2)] == pytest.approx([0.01, 0.01, 0.005, 0.0, 0.0])
+    assert cooled(0.01, 0.99, 0.0) == 0.01  # the paper's schedule
