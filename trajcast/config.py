@@ -118,6 +118,7 @@ class Training(Section):
     learning_rate: Positive = 0.01
     displacement_weight: Fraction = 0.5
     velocity_weight: Fraction = 0.5
+    mass_weighted: bool = False  # weigh squared errors with the atom's mass: all elements count alike; the paper: no
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.8
     plateau_patience: Count = 20  # epochs
     stop_patience: Count = 100  # epochs

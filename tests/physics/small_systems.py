@@ -10,6 +10,7 @@ from trajcast.mechanics import set_angular_momentum, set_momentum
 from trajcast.model.network import Scales, TrajCast
 from trajcast.state import State, single_system
 
+NOTHING = ((0.0, 0.0), (0.0, 0.0))  # outputs of a model that is its baseline alone
 SMALL = Network(channels=4, l_max=2, layers=2, radial_mlp=[8, 6], speed_mlp=[8, 6])
 SCALES = Scales(
     horizon_fs=2.0,
@@ -17,8 +18,7 @@ SCALES = Scales(
     species=(1, 8),
     average_neighbors=8.0,
     speed_max=0.1,
-    displacement=0.02,
-    velocity=0.01,
+    outputs=((0.02, 0.01), (0.02, 0.01)),
     baseline=((1.9, 0.8), (2.0, 0.9)),
 )
 

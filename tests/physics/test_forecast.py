@@ -17,7 +17,7 @@ import pytest
 import torch
 import yaml
 from scipy import stats
-from small_systems import network, random_state
+from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
 from trajcast.config import Forecast, Guard, Network
@@ -39,7 +39,7 @@ SETTINGS = Forecast(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0,
 def free_flight() -> TrajCast:
     """A model whose atoms keep their velocities: exact dynamics of an ideal gas."""
     tiny = Network(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
-    return network(tiny, displacement=0.0, velocity=0.0, baseline=((2.0, 1.0), (2.0, 1.0)))
+    return network(tiny, outputs=NOTHING, baseline=((2.0, 1.0), (2.0, 1.0)))
 
 
 def run(model: TrajCast, settings: Forecast, folder: Path, **state: Any) -> tuple[dict[str, Any], Path]:
@@ -123,10 +123,10 @@ def test_every_alarm_rings() -> None:
 @pytest.mark.parametrize(
     ("model", "guard", "outcome"),
     [
-        (network(displacement=0.0, velocity=0.0, baseline=((2.0, 1.2), (2.0, 1.2))), GUARD, "too hot"),
-        (network(displacement=0.0, velocity=0.0, baseline=((2.0, 0.8), (2.0, 0.8))), GUARD, "too cold"),
+        (network(outputs=NOTHING, baseline=((2.0, 1.2), (2.0, 1.2))), GUARD, "too hot"),
+        (network(outputs=NOTHING, baseline=((2.0, 0.8), (2.0, 0.8))), GUARD, "too cold"),
         (
-            network(displacement=0.0, velocity=0.0, baseline=((1e200, 1.0), (-1e200, 1.0))),
+            network(outputs=NOTHING, baseline=((1e200, 1.0), (-1e200, 1.0))),
             GUARD.model_copy(update={"max_temperature_K": 1e9}),
             "not finite",
         ),
@@ -141,7 +141,7 @@ def test_a_bad_roll_out_ends_early_and_keeps_its_frames(
         update={"guard": guard, "thermostat": None, "equilibration_ps": 0.0, "duration_ps": 20.0}
     )
     if outcome == "not finite":
-        model.scales = replace(model.scales, displacement=torch.inf)
+        model.outputs = torch.full_like(model.outputs, torch.inf)
     result, output = run(model, settings, tmp_path)
     assert result["outcome"] == outcome
     assert result["reason"]
@@ -152,7 +152,7 @@ def test_a_bad_roll_out_ends_early_and_keeps_its_frames(
 
 
 def test_ending_during_equilibration_leaves_an_empty_trajectory(tmp_path: Path) -> None:
-    model = network(displacement=0.0, velocity=0.0, baseline=((2.0, 1.5), (2.0, 1.5)))
+    model = network(outputs=NOTHING, baseline=((2.0, 1.5), (2.0, 1.5)))
     settings = SETTINGS.model_copy(update={"thermostat": None, "equilibration_ps": 1.0})
     result, output = run(model, settings, tmp_path)
     assert result["outcome"] == "too hot"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from small_systems import SCALES, SMALL, network, normal, random_state, rotation
+from small_systems import NOTHING, SCALES, SMALL, network, normal, random_state, rotation
 
 from trajcast.config import Network
 from trajcast.errors import UserError
@@ -156,7 +156,7 @@ def test_rotating_only_the_velocities_changes_the_prediction(model: TrajCast) ->
 
 def test_output_scales_and_baseline() -> None:
     """Scales of zero leave the baseline alone: Δr = a v, v' = b v with each element's coefficients."""
-    model = network(displacement=0.0, velocity=0.0, baseline=((2.0, 1.0), (2.0, 1.0)))
+    model = network(outputs=NOTHING, baseline=((2.0, 1.0), (2.0, 1.0)))
     state = random_state(15)
     step = predict(model, state)
     torch.testing.assert_close(step.displacement, 2.0 * state.velocities, **EXACT)

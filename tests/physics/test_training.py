@@ -16,13 +16,15 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from small_dataset import FREQUENCY, HORIZON_FS, small_dataset
+from small_dataset import FREQUENCY, HORIZON_FS, MASSES, small_dataset
 
 from trajcast.config import Network, Training
 from trajcast.errors import UserError
+from trajcast.model.network import Prediction
 from trajcast.model.store import load_model
 from trajcast.training.evaluation import errors, evaluate
 from trajcast.training.loop import train
+from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
 
 NETWORK = Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])
@@ -30,15 +32,17 @@ SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=4, max_epoch
 
 
 def test_the_network_learns_the_closed_form(tmp_path: Path) -> None:
-    """Within 60 epochs the error falls to a tenth of what the linear baseline alone leaves."""
+    """Within 40 epochs a tiny network leaves less than half of what the best linear prediction does."""
     dataset = small_dataset(tmp_path / "d.h5", samples=48)
-    settings = SETTINGS.model_copy(update={"samples": 48, "max_epochs": 60, "cooldown": 0.5, "batch_size": 2})
+    settings = SETTINGS.model_copy(
+        update={"samples": 48, "max_epochs": 40, "cooldown": 0.5, "batch_size": 1, "learning_rate": 0.02}
+    )
     train(settings, dataset, tmp_path / "model")
     found = evaluate(load_model(tmp_path / "model" / "model.safetensors"), dataset)
     pairs = dataset.split("test")
     slope = np.cos(FREQUENCY * HORIZON_FS)
-    baseline = np.abs(pairs.new_velocities - slope * pairs.velocities).mean() / np.abs(pairs.new_velocities).mean()
-    assert found["velocity_mae_percent"] < 0.1 * 100 * baseline
+    linear = np.abs(pairs.new_velocities - slope * pairs.velocities).mean() / np.abs(pairs.new_velocities).mean()
+    assert found["velocity_mae_percent"] < 0.5 * 100 * linear
     assert found["frames"] == 4
     assert found["horizon_fs"] == HORIZON_FS
 
@@ -46,17 +50,37 @@ def test_the_network_learns_the_closed_form(tmp_path: Path) -> None:
 def test_baseline_is_the_least_squares_fit(tmp_path: Path) -> None:
     """Independent stretch and speed make v' ≈ cos(ωΔt) v and Δr ≈ sin(ωΔt)/ω v, within the error of a slope."""
     dataset = small_dataset(tmp_path / "d.h5", samples=2000)
-    scales = scales_of(dataset, NETWORK.model_copy(update={"velocity_baseline": True}))
+    plain = scales_of(dataset, SETTINGS)
+    with_baseline = SETTINGS.model_copy(update={"network": NETWORK.model_copy(update={"velocity_baseline": True})})
+    scales = scales_of(dataset, with_baseline)
     angle = FREQUENCY * HORIZON_FS
     for displacement, velocity in scales.baseline:
         # the residual, sin(ωΔt) ω × stretch, is as large as the speed: σ_slope = sin / sqrt(number of oscillators)
         assert abs(velocity - np.cos(angle)) < 4 * np.sin(angle) / np.sqrt(2000 * 4)
         assert abs(displacement - np.sin(angle) / FREQUENCY) < 4 * (1 - np.cos(angle)) / FREQUENCY / np.sqrt(2000 * 4)
-    plain = scales_of(dataset, NETWORK)
     assert plain.baseline == ((0.0, 0.0), (0.0, 0.0))
-    assert plain.displacement == pytest.approx(dataset.statistics.displacement_rms, rel=1e-5)
-    assert plain.velocity == pytest.approx(dataset.statistics.velocity_rms, rel=1e-5)
-    assert scales.velocity == pytest.approx(np.sin(angle) * plain.velocity, rel=0.05)
+    statistics = dataset.statistics
+    for displacement, velocity in plain.outputs:
+        assert displacement == pytest.approx(statistics.displacement_rms, rel=1e-5)
+        assert velocity == pytest.approx(statistics.velocity_rms, rel=1e-5)
+        assert scales.outputs[0][1] == pytest.approx(np.sin(angle) * velocity, rel=0.05)
+
+
+def test_mass_weighting_makes_elements_count_alike(tmp_path: Path) -> None:
+    """The O of an oscillator moves m_H/m_O as far as its H: unweighted its error hardly counts."""
+    dataset = small_dataset(tmp_path / "d.h5", samples=200)
+    pairs = dataset.split("training")
+    state, displacement, velocity = pairs.batch(np.arange(200))
+    for mass_weighted, share_of_oxygen in ((False, (MASSES[1] / MASSES[0]) ** 2), (True, MASSES[1] / MASSES[0])):
+        loss = loss_of(dataset, SETTINGS.model_copy(update={"mass_weighted": mass_weighted}))
+        nothing = Prediction(torch.zeros_like(displacement), torch.zeros_like(velocity))
+        assert loss(nothing, displacement, velocity, state.masses).item() == pytest.approx(1.0, rel=1e-5)
+        oxygen = (state.numbers == 8)[:, None]
+        only_oxygen_wrong = Prediction(displacement * ~oxygen, velocity * ~oxygen)
+        value = loss(only_oxygen_wrong, displacement, velocity, state.masses).item()
+        assert value == pytest.approx(share_of_oxygen / (1 + share_of_oxygen), rel=1e-4)
+    outputs = scales_of(dataset, SETTINGS.model_copy(update={"mass_weighted": True})).outputs
+    assert outputs[1][0] / outputs[0][0] == pytest.approx(MASSES[1] / MASSES[0], rel=1e-4)
 
 
 def run_training(folder: Path, dataset: Path, *, kill_after_s: float | None = None) -> int:
@@ -117,10 +141,10 @@ def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
     assert record["training"]["stopped"] == "used budget_minutes 0.02"
     assert record["dtype"] == "float64"
     losses = [float(r["validation_loss"]) for r in csv.DictReader((tmp_path / "model" / "metrics.csv").open())]
-    found = errors(
-        load_model(tmp_path / "model" / "model.safetensors"), dataset.split("validation"), dataset.statistics, 4
+    _, value = errors(
+        load_model(tmp_path / "model" / "model.safetensors"), dataset.split("validation"), loss_of(dataset, settings), 4
     )
-    assert 0.5 * (found.displacement_mse + found.velocity_mse) == pytest.approx(min(losses), rel=1e-9)
+    assert value == pytest.approx(min(losses), rel=1e-9)
 
 
 def test_divergence_is_an_error_not_a_model(tmp_path: Path) -> None:
@@ -169,6 +193,6 @@ def test_saved_model_predicts_the_same(tmp_path: Path) -> None:
     model = load_model(tmp_path / "model" / "model.safetensors")
     again = load_model(tmp_path / "model" / "model.safetensors")
     pairs = dataset.split("test")
-    assert errors(model, pairs, dataset.statistics) == errors(again, pairs, dataset.statistics)
+    assert errors(model, pairs) == errors(again, pairs)
     assert model.scales == again.scales
     assert not any(p.requires_grad for p in model.parameters())

@@ -33,9 +33,8 @@ class Scales:
     species: tuple[int, ...]  # atomic numbers, ascending
     average_neighbors: float
     speed_max: float  # Å/fs, end of the speed basis
-    displacement: float  # Å, RMS of what the network adds to the baseline
-    velocity: float  # Å/fs, likewise
-    baseline: tuple[tuple[float, float], ...]  # per element: displacement in fs, velocity in 1, per unit velocity
+    outputs: tuple[tuple[float, float], ...]  # per element: Å and Å/fs, what 1 from the network stands for
+    baseline: tuple[tuple[float, float], ...]  # per element: displacement (fs) and new velocity (1) per unit velocity
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,7 @@ class TrajCast(nn.Module):
     """
 
     lookup: Tensor
+    outputs: Tensor
     baseline: Tensor
 
     def __init__(self, settings: Network, scales: Scales, rng: torch.Generator):
@@ -77,7 +77,9 @@ class TrajCast(nn.Module):
         lookup = torch.full((len(chemical_symbols),), -1)
         lookup[list(scales.species)] = torch.arange(n_species)
         self.register_buffer("lookup", lookup, persistent=False)
-        self.register_buffer("baseline", torch.tensor(scales.baseline, dtype=torch.float64), persistent=False)
+        for name in ("outputs", "baseline"):
+            table = torch.tensor(getattr(scales, name), dtype=torch.float64)
+            self.register_buffer(name, table, persistent=False)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -102,13 +104,9 @@ class TrajCast(nn.Module):
         """
         species = self.species_index(state.numbers)
         raw = self._network(state.velocities, species, neighbors).to(state.positions)
-        along = self.baseline[species].to(state.positions)[:, :, None] * state.velocities[:, None]
-        return conserving(
-            state,
-            along[:, 0] + self.scales.displacement * raw[:, 0],
-            along[:, 1] + self.scales.velocity * raw[:, 1],
-            self.scales.horizon_fs,
-        )
+        baseline, outputs = (x[species].to(state.positions)[:, :, None] for x in (self.baseline, self.outputs))
+        step = baseline * state.velocities[:, None] + outputs * raw
+        return conserving(state, step[:, 0], step[:, 1], self.scales.horizon_fs)
 
     def _network(
         self, velocities: Float[Tensor, "atoms 3"], species: Int[Tensor, " atoms"], neighbors: Neighbors

@@ -86,4 +86,4 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
 
 
 def _tuples(scales: Mapping[str, Any]) -> dict[str, Any]:
-    return {**scales, "baseline": tuple(tuple(pair) for pair in scales["baseline"])}
+    return {k: tuple(tuple(pair) for pair in v) if isinstance(v, list) else v for k, v in scales.items()}

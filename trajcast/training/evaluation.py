@@ -8,54 +8,51 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajcast.data.dataset import Dataset, Pairs, Statistics
+from trajcast.data.dataset import Dataset, Pairs
 from trajcast.errors import UserError
 from trajcast.model.network import TrajCast
 from trajcast.neighbors import find_neighbors
 from trajcast.progress import progress
-from trajcast.training.loss import relative_squared_errors
+from trajcast.training.loss import Loss
 
 
 @dataclass(frozen=True, kw_only=True)
 class Errors:
-    """Means over all atoms and Cartesian components."""
+    """Mean absolute errors over all atoms and Cartesian components."""
 
-    displacement_mse: float  # in units of the training set's mean square
-    velocity_mse: float  # likewise
     displacement_mae: float  # Å
     velocity_mae: float  # Å/fs
-    displacement_percent: float  # MAE in % of the mean absolute displacement
-    velocity_percent: float  # MAE in % of the mean absolute new velocity
+    displacement_percent: float  # of the mean absolute displacement
+    velocity_percent: float  # of the mean absolute new velocity
 
 
 @torch.no_grad()
-def errors(model: TrajCast, pairs: Pairs, statistics: Statistics, batch_size: int = 1) -> Errors:
-    """Errors of `model` on all `pairs`."""
+def errors(model: TrajCast, pairs: Pairs, loss: Loss | None = None, batch_size: int = 1) -> tuple[Errors, float]:
+    """Errors of `model` on all `pairs`, and the mean of `loss` over batches where it is given (else 0)."""
     device = model.bessel.roots.device
-    sums = np.zeros(6)
+    sums = np.zeros(5)
     with progress(f"errors at {model.scales.horizon_fs:g} fs", len(pairs), unit="pairs") as advance:
         for start in range(0, len(pairs), batch_size):
             indices = np.arange(start, min(start + batch_size, len(pairs)))
             state, displacement, velocity = pairs.batch(indices, device=device)
             prediction = model(state, find_neighbors(state, model.scales.cutoff))
-            squared = relative_squared_errors(prediction, displacement, velocity, statistics)
             absolute = [
                 prediction.displacement - displacement,
                 prediction.velocity - velocity,
                 displacement,
                 velocity,
             ]
-            sums += len(indices) * np.array([x.item() for x in squared] + [x.abs().mean().item() for x in absolute])
+            value = loss(prediction, displacement, velocity, state.masses).item() if loss else 0.0
+            sums += len(indices) * np.array([value] + [x.abs().mean().item() for x in absolute])
             advance(len(indices))
     mean = sums / len(pairs)
-    return Errors(
-        displacement_mse=mean[0],
-        velocity_mse=mean[1],
-        displacement_mae=mean[2],
-        velocity_mae=mean[3],
-        displacement_percent=100 * mean[2] / mean[4],
-        velocity_percent=100 * mean[3] / mean[5],
+    found = Errors(
+        displacement_mae=mean[1],
+        velocity_mae=mean[2],
+        displacement_percent=100 * mean[1] / mean[3],
+        velocity_percent=100 * mean[2] / mean[4],
     )
+    return found, mean[0]
 
 
 def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
@@ -67,7 +64,7 @@ def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
             "use a data set of the model's horizon"
         )
     pairs = dataset.split("test")
-    found = errors(model, pairs, dataset.statistics)
+    found, _ = errors(model, pairs)
     return {
         "horizon_fs": scales.horizon_fs,
         "frames": len(pairs),

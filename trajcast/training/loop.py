@@ -27,7 +27,7 @@ from trajcast.progress import progress
 from trajcast.provenance import provenance
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from trajcast.training.evaluation import Errors, errors
-from trajcast.training.loss import relative_squared_errors, weighted
+from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
 from trajcast.training.schedule import after_epoch, begin, cooled, stop_reason
 
@@ -64,8 +64,7 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
         with _tensorboard(folder) as board:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
                 run.train_epoch(pairs, path)
-                found = errors(run.averaged, validation, dataset.statistics, settings.batch_size)
-                run.end_epoch(found)
+                run.end_epoch(*errors(run.averaged, validation, run.loss, settings.batch_size))
                 write_checkpoint(path, run.checkpoint())
                 write_text(folder / "metrics.csv", metrics_csv(run.rows))
                 if board is not None:
@@ -92,9 +91,10 @@ class _Run:
     def __init__(self, settings: Training, dataset: Dataset, device: torch.device | str):
         self.settings, self.dataset, self.device = settings, dataset, device
         rng = torch.Generator().manual_seed(settings.seed)
-        model = TrajCast(settings.network, scales_of(dataset, settings.network), rng)
+        model = TrajCast(settings.network, scales_of(dataset, settings), rng)
         self.model = model.to(device=device, dtype=getattr(torch, settings.dtype))
         self.averager = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+        self.loss = loss_of(dataset, settings)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, amsgrad=True)
         self.schedule = begin(settings)
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
@@ -157,9 +157,7 @@ class _Run:
         settings = self.settings
         state, displacement, velocity = pairs.batch(chosen, device=self.device)
         prediction = self.model(state, find_neighbors(state, self.dataset.cutoff_A))
-        value = weighted(
-            *relative_squared_errors(prediction, displacement, velocity, self.dataset.statistics), settings
-        )
+        value = self.loss(prediction, displacement, velocity, state.masses)
         if not torch.isfinite(value):
             raise UserError(
                 f"training loss is {value.item()} in epoch {self.epoch + 1}; lower learning_rate "
@@ -178,11 +176,8 @@ class _Run:
         minutes = self.settings.budget_minutes
         return 0.0 if minutes is None else self.elapsed_s / (60 * minutes)
 
-    def end_epoch(self, found: Errors) -> None:
+    def end_epoch(self, found: Errors, validation_loss: float) -> None:
         """Note the errors, move the schedule on, keep the weights if they are the best so far."""
-        settings = self.settings
-        validation_loss = settings.displacement_weight * found.displacement_mse
-        validation_loss += settings.velocity_weight * found.velocity_mse
         row = {
             "epoch": self.epoch + 1,
             "time_s": round(self.elapsed_s, 3),
@@ -195,7 +190,7 @@ class _Run:
         label, self.rows = self.label, [*self.rows, row]
         if not self.best or validation_loss < self.schedule.best_loss:
             self.best = {name: tensor.clone() for name, tensor in self.averaged.state_dict().items()}
-        self.schedule = after_epoch(self.schedule, validation_loss, settings)
+        self.schedule = after_epoch(self.schedule, validation_loss, self.settings)
         self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0
         log.info(
             "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %%, "

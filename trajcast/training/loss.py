@@ -2,26 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from trajcast.config import Training
-from trajcast.data.dataset import Statistics
+from trajcast.data.dataset import Dataset
 from trajcast.model.network import Prediction
 
 
-def relative_squared_errors(
-    prediction: Prediction,
-    displacement: Float[Tensor, "atoms 3"],
-    velocity: Float[Tensor, "atoms 3"],
-    statistics: Statistics,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Mean squared errors of displacement and new velocity, each in units of its training-set mean square."""
-    displacement_error = ((prediction.displacement - displacement) / statistics.displacement_rms) ** 2
-    velocity_error = ((prediction.velocity - velocity) / statistics.velocity_rms) ** 2
-    return displacement_error.mean(), velocity_error.mean()
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """Mean squared errors of displacement and new velocity, each relative to its mean square over the training set.
+
+    With `mass_weighted` every square is weighted with its atom's mass, so that by equipartition all elements count
+    alike; without, the error of the light elements outweighs that of the heavy ones.
+    """
+
+    displacement_weight: float
+    velocity_weight: float
+    mass_weighted: bool
+    displacement_square: float  # Å², or u Å² if mass-weighted
+    velocity_square: float  # (Å/fs)², or u (Å/fs)²
+
+    def __call__(
+        self,
+        prediction: Prediction,
+        displacement: Float[Tensor, "atoms 3"],
+        velocity: Float[Tensor, "atoms 3"],
+        masses: Float[Tensor, " atoms"],
+    ) -> Float[Tensor, ""]:
+        weights = (masses if self.mass_weighted else torch.ones_like(masses))[:, None]
+        displacement_error = (weights * (prediction.displacement - displacement) ** 2).mean() / self.displacement_square
+        velocity_error = (weights * (prediction.velocity - velocity) ** 2).mean() / self.velocity_square
+        return self.displacement_weight * displacement_error + self.velocity_weight * velocity_error
 
 
-def weighted(displacement_error: Tensor, velocity_error: Tensor, settings: Training) -> Tensor:
-    """The loss from the two relative squared errors."""
-    return settings.displacement_weight * displacement_error + settings.velocity_weight * velocity_error
+def loss_of(dataset: Dataset, settings: Training) -> Loss:
+    """The loss on `dataset`: 1 for a model that predicts no displacement and no velocity."""
+    pairs = dataset.split("training")
+    weights = dataset.topology.masses if settings.mass_weighted else np.ones(dataset.topology.n_atoms)
+
+    def mean_square(values: np.ndarray) -> float:
+        return float((weights[:, None] * np.square(values, dtype=np.float64)).mean())
+
+    return Loss(
+        displacement_weight=settings.displacement_weight,
+        velocity_weight=settings.velocity_weight,
+        mass_weighted=settings.mass_weighted,
+        displacement_square=mean_square(pairs.displacements),
+        velocity_square=mean_square(pairs.new_velocities),
+    )

@@ -1,40 +1,43 @@
-"""What a network takes from its training data: scales, basis ranges, and the linear baseline."""
+"""What a network takes from its training data: output scales, basis ranges, and the linear baseline."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from trajcast.config import Network
+from trajcast.config import Training
 from trajcast.data.dataset import Dataset
 from trajcast.model.network import Scales
 
 
-def scales_of(dataset: Dataset, settings: Network) -> Scales:
-    """The scales for a network on `dataset`.
+def scales_of(dataset: Dataset, settings: Training) -> Scales:
+    """The scales for a network trained on `dataset`.
 
-    With `velocity_baseline` each element gets the least-squares coefficients a, b of Δr ≈ a v and v' ≈ b v, and the
-    network's outputs are scaled by the RMS of what these leave over; else a = b = 0 and the scales are the data's RMS.
+    With `velocity_baseline` each element gets the least-squares coefficients a, b of Δr ≈ a v and v' ≈ b v, else zeros.
+    The outputs are scaled by the RMS of what that leaves over: over all atoms, or, where the loss is mass-weighted,
+    of each element.
     """
-    statistics = dataset.statistics
+    statistics, pairs = dataset.statistics, dataset.split("training")
     species = tuple(sorted(statistics.speed_rms))
-    lightest = min(species)
-    baseline, left = [], np.zeros(2)
-    pairs = dataset.split("training")
+    baseline, squares, counts = [], [], []
     for number in species:
         atoms = dataset.topology.numbers == number
         v = pairs.velocities[:, atoms].astype(np.float64)
         targets = [x[:, atoms].astype(np.float64) for x in (pairs.displacements, pairs.new_velocities)]
-        slopes = [float((v * x).sum() / (v * v).sum()) if settings.velocity_baseline else 0.0 for x in targets]
+        slopes = [float((v * x).sum() / (v * v).sum()) * settings.network.velocity_baseline for x in targets]
         baseline.append((slopes[0], slopes[1]))
-        left += [((x - slope * v) ** 2).sum() for x, slope in zip(targets, slopes, strict=True)]
-    residual = np.sqrt(left / pairs.velocities.size)
+        squares.append([np.square(x - slope * v).sum() for x, slope in zip(targets, slopes, strict=True)])
+        counts.append(v.size)
+    total, number_of = np.array(squares), np.array(counts)[:, None]
+    if settings.mass_weighted:
+        outputs = np.sqrt(total / number_of)
+    else:
+        outputs = np.sqrt(total.sum(0) / number_of.sum()) * np.ones_like(total)
     return Scales(
         horizon_fs=dataset.horizon_fs,
         cutoff=dataset.cutoff_A,
         species=species,
         average_neighbors=statistics.average_neighbors,
-        speed_max=settings.speed_max_rms * statistics.speed_rms[lightest],
-        displacement=float(residual[0]),
-        velocity=float(residual[1]),
+        speed_max=settings.network.speed_max_rms * statistics.speed_rms[min(species)],
+        outputs=tuple((float(a), float(b)) for a, b in outputs),
         baseline=tuple(baseline),
     )
