@@ -46,6 +46,12 @@ def test_forecast_does_not_train(results: Path) -> None:
     assert planned(results) == {"forecast_settings": 2, "forecast": 2, "observe": 2, "report": 1}
 
 
+def test_dataset_does_not_run_reference(results: Path) -> None:
+    change(results, {"dataset.seed": 2})
+    following = ("dataset_settings", "dataset", "train", "evaluate", "forecast", "observe")
+    assert planned(results) == dict.fromkeys(following, 2) | {"report": 1}
+
+
 def test_training_does_not_run_reference_or_data_sets(results: Path) -> None:
     change(results, {"training.learning_rate": 0.02})
     assert planned(results) == {

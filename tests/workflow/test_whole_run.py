@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import Finished
@@ -37,19 +38,18 @@ def test_every_horizon_has_its_results(finished: Finished) -> None:
         folder = finished.folder / f"results/liquid/{horizon}fs/model-n40-s1"
         assert json.loads((folder / "test.json").read_text(encoding="utf-8"))["horizon_fs"] == horizon
         assert json.loads((folder / "forecast/outcome.json").read_text(encoding="utf-8"))["horizon_fs"] == horizon
-        rows = json.loads(
-            (finished.folder / f"results/liquid/observables/{horizon}fs/summary.json").read_text(encoding="utf-8")
-        )["rows"]
-        assert {"rdf", "msd", "vdos", "temperature"} <= {row["observable"] for row in rows}
+        assert {"rdf", "msd", "vdos", "temperature", "energy"} <= {
+            row["observable"] for row in _rows(finished, horizon)
+        }
 
 
-def test_page_shows_the_run_and_asks_for_nothing_outside(finished: Finished) -> None:
-    page = (finished.folder / PAGE).read_text(encoding="utf-8")
+def test_page_shows_every_quantity_and_asks_for_nothing_outside(finished: Finished) -> None:
     seen = _Page()
-    seen.feed(page)
-    assert seen.figures >= 6
-    assert all(address.startswith(("data:", "#")) for address in seen.loaded)
-    assert "Maxwell" in page or "temperature" in page
+    seen.feed((finished.folder / PAGE).read_text(encoding="utf-8"))
+    assert all(address.startswith("data:") for address in seen.loaded)
+    assert seen.figures == sum(address.startswith("data:image/") for address in seen.loaded) >= 6
+    missing = [row["quantity"] for h in (1, 2) for row in _rows(finished, h) if row["quantity"] not in seen.text]
+    assert not missing
 
 
 def test_failing_stage_ends_in_its_message_and_a_failure(tmp_path: Path) -> None:
@@ -64,16 +64,26 @@ def test_failing_stage_ends_in_its_message_and_a_failure(tmp_path: Path) -> None
     assert "Traceback" not in run.stdout
 
 
+def _rows(finished: Finished, horizon: int) -> list[dict[str, Any]]:
+    path = finished.folder / f"results/liquid/observables/{horizon}fs/summary.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return rows
+
+
 class _Page(HTMLParser):
-    """Counts figures and collects every address that a browser would load."""
+    """Counts figures; collects the text and every address that a browser would load."""
 
     def __init__(self) -> None:
         super().__init__()
         self.figures = 0
         self.loaded: list[str] = []
+        self.text = ""
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.figures += tag == "figure"
         values = dict(attrs)
         if tag in ("img", "script", "link", "iframe", "source", "image", "use"):
             self.loaded += [v for k in ("src", "href", "xlink:href") if (v := values.get(k)) is not None]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
