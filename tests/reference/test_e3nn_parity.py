@@ -11,11 +11,10 @@ from e3nn import o3
 from e3nn.nn import FullyConnectedNet
 from torch import Tensor
 
-from trajcast.model.edge_product import edge_product
 from trajcast.model.embedding import RadialNet, directions
 from trajcast.model.linear import collect_paths, split_parities
-from trajcast.model.paths import Parities, Path, all_parities
-from trajcast.model.tensor_product import PathWeights, node_product
+from trajcast.model.paths import Parities, Path, all_parities, paths_from
+from trajcast.model.tensor_product import PathWeights, edge_product, node_product
 
 CHANNELS, HIDDEN = 3, 5
 CASES: dict[str, tuple[Parities, int]] = {
@@ -45,10 +44,11 @@ def to_e3nn(features: list[Tensor], parities: Parities) -> Tensor:
     return torch.cat([x.mT.flatten(1) for x in split_parities(features, parities).values()], dim=1)
 
 
-def e3nn_product(parities: Parities, paths: list[Path], l_max: int) -> tuple[o3.TensorProduct, list[tuple[Path, int]]]:
+def e3nn_product(parities: Parities, l_max: int) -> tuple[o3.TensorProduct, list[tuple[Path, int]]]:
     """e3nn's product with one instruction per path and parity, and which path and parity each output is."""
     left, right = irreps(parities), o3.Irreps.spherical_harmonics(l_max)
     index = {(ir.l, ir.p): i for i, (_, ir) in enumerate(left)}
+    paths = [path for l, present in enumerate(parities) if present for path in paths_from(l, l_max)]
     labels = [(path, p) for path in paths for p in parities[path.l_in]]
     out = o3.Irreps([(CHANNELS, (path.l_out, p * (-1) ** path.l_y)) for path, p in labels])
     instructions = [
@@ -82,7 +82,7 @@ def test_edge_product(parities: Parities, l_max: int) -> None:
     hidden = draw(atoms, slots, HIDDEN, seed=10).requires_grad_()
     index = torch.randint(0, atoms, (atoms, slots), generator=torch.Generator().manual_seed(4))
     harmonics = directions(draw(atoms, slots, 3, seed=11), l_max)
-    product, labels = e3nn_product(parities, weights.paths, l_max)
+    product, labels = e3nn_product(parities, l_max)
 
     ours = ours_as_e3nn(edge_product(features, index, hidden, harmonics, weights()), parities, labels)
     per_edge = hidden.flatten(0, 1) @ (weights.weight / HIDDEN**0.5)
@@ -103,9 +103,8 @@ def test_node_product(parities: Parities, l_max: int) -> None:
     weights = PathWeights(parities, l_max, CHANNELS, HIDDEN, torch.Generator().manual_seed(1))
     features = [draw(atoms, 2 * l + 1, CHANNELS * len(p), seed=l) for l, p in enumerate(parities)]
     hidden, harmonics = draw(atoms, HIDDEN, seed=10), directions(draw(atoms, 3, seed=11), l_max)
-    product, labels = e3nn_product(parities, weights.paths, l_max)
-    parts = list(harmonics.split([2 * l + 1 for l in range(l_max + 1)], dim=1))
-    ours = ours_as_e3nn(node_product(features, hidden, parts, weights()), parities, labels)
+    product, labels = e3nn_product(parities, l_max)
+    ours = ours_as_e3nn(node_product(features, hidden, harmonics, weights()), parities, labels)
     theirs = product(to_e3nn(features, parities), harmonics, hidden @ (weights.weight / HIDDEN**0.5))
     torch.testing.assert_close(ours, theirs, rtol=1e-10, atol=1e-12)
 
@@ -114,8 +113,8 @@ def test_collected_paths_have_the_parity_of_their_product() -> None:
     parities: Parities = ((1,), (-1,))
     weights = PathWeights(parities, 1, CHANNELS, HIDDEN, torch.Generator().manual_seed(1))
     features = [draw(2, 2 * l + 1, CHANNELS, seed=l) for l in range(2)]
-    parts = list(directions(draw(2, 3, seed=3), 1).split([1, 3], dim=1))
-    collected = collect_paths(node_product(features, draw(2, HIDDEN, seed=4), parts, weights()), parities)
+    harmonics = directions(draw(2, 3, seed=3), 1)
+    collected = collect_paths(node_product(features, draw(2, HIDDEN, seed=4), harmonics, weights()), parities)
     assert {irrep: x.shape[-1] // CHANNELS for irrep, x in collected.items()} == {(0, 1): 2, (1, -1): 2, (1, 1): 1}
 
 

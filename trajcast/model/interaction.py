@@ -9,7 +9,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trajcast.config import Network
-from trajcast.model.edge_product import edge_product
 from trajcast.model.embedding import RadialNet, unit_second_moment
 from trajcast.model.linear import (
     EquivariantLinear,
@@ -19,7 +18,7 @@ from trajcast.model.linear import (
     path_columns,
 )
 from trajcast.model.paths import Features, Parities, parities_after
-from trajcast.model.tensor_product import PathWeights, node_product
+from trajcast.model.tensor_product import PathWeights, edge_product, node_product
 
 
 class Interaction(nn.Module):
@@ -37,15 +36,13 @@ class Interaction(nn.Module):
         self.radial = RadialNet([settings.radial_basis, *settings.radial_mlp], rng)
         self.edge_weights = PathWeights(parities, l_max, channels, settings.radial_mlp[-1], rng)
         pooled = {(l, p): channels for l, present in enumerate(self.parities_pooled) for p in present}
-        self.contraction = EquivariantLinear(path_columns(self.edge_weights.paths, parities, channels), pooled, rng)
+        self.contraction = EquivariantLinear(path_columns(parities, l_max, channels), pooled, rng)
         self.speed = RadialNet([settings.speed_basis, *settings.speed_mlp], rng)
         self.node_weights = PathWeights(self.parities_pooled, l_max, channels, settings.speed_mlp[-1], rng)
         updated = {(l, p): channels for l, present in enumerate(self.parities_out) for p in present}
         gates = channels * sum(l > 0 for l, _ in updated)
         updated[0, 1] += gates  # one gate for each channel with l > 0
-        self.update = EquivariantLinear(
-            path_columns(self.node_weights.paths, self.parities_pooled, channels), updated, rng
-        )
+        self.update = EquivariantLinear(path_columns(self.parities_pooled, l_max, channels), updated, rng)
         self.self_connection = SpeciesLinear(parities, channels, n_species, rng)
 
     def forward(
@@ -56,7 +53,7 @@ class Interaction(nn.Module):
         radial_basis: Float[Tensor, "atoms slots basis"],
         edge_directions: Float[Tensor, "atoms slots harmonics"],
         speed_basis: Float[Tensor, "atoms basis"],
-        velocity_directions: list[Float[Tensor, "atoms m"]],
+        velocity_directions: Float[Tensor, "atoms harmonics"],
     ) -> Features:
         messages = edge_product(features, index, self.radial(radial_basis), edge_directions, self.edge_weights())
         summed = self.contraction(collect_paths(messages, self.parities_in))

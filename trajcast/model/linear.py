@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trajcast.model.paths import Features, Parities, Path
+from trajcast.model.paths import Features, Parities, Path, paths_from
 
 
 class EquivariantLinear(nn.Module):
@@ -93,13 +93,14 @@ def collect_paths(products: Mapping[Path, Tensor], parities: Parities) -> dict[t
     return {irrep: torch.cat(parts, dim=-1) for irrep, parts in found.items()}
 
 
-def path_columns(paths: list[Path], parities: Parities, channels: int) -> dict[tuple[int, int], int]:
+def path_columns(parities: Parities, l_max: int, channels: int) -> dict[tuple[int, int], int]:
     """How many columns `collect_paths` gives for each (l, parity)."""
     columns: dict[tuple[int, int], int] = {}
-    for path in paths:
-        for p in parities[path.l_in]:
-            irrep = (path.l_out, p * (-1) ** path.l_y)
-            columns[irrep] = columns.get(irrep, 0) + channels
+    for l_in, present in enumerate(parities):
+        for path in paths_from(l_in, l_max):
+            for p in present:
+                irrep = (path.l_out, p * (-1) ** path.l_y)
+                columns[irrep] = columns.get(irrep, 0) + channels
     return columns
 
 

@@ -117,8 +117,9 @@ class TrajCast(nn.Module):
         radial_basis = self.bessel(torch.linalg.vector_norm(r, dim=-1))
         speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
         edge_directions = directions(r, l_max)
-        velocity_directions = directions(v, l_max).split([2 * l + 1 for l in range(l_max + 1)], dim=1)
-        entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(velocity_directions)}
+        velocity_directions = directions(v, l_max)
+        by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
+        entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
         entering[0, 1] = torch.cat([one_hot, speed_basis], dim=1)[:, None]
         features = join_parities(self.embed(entering), self.parities_first)
         for layer in self.layers:

@@ -1,6 +1,6 @@
 """Which Clebsch–Gordan paths join features with spherical harmonics, and their coefficients.
 
-Features are lists over l of tensors (rows, 2l + 1, columns); the columns hold `channels` numbers for each parity that
+Features are lists over l of tensors (atoms, 2l + 1, columns); the columns hold `channels` numbers for each parity that
 occurs at that l, odd before even. Both parities of one l go through the same paths.
 """
 
@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 import torch
 from e3nn.o3 import wigner_3j
+from jaxtyping import Float, Int
 from torch import Tensor
 
 Parities = tuple[tuple[int, ...], ...]
 """For each l the parities present, ascending: ((1,), (-1,)) is 0e + 1o."""
-
 
 Features = list[Tensor]
 """For each l a tensor (atoms, 2l + 1, columns)."""
@@ -35,27 +35,46 @@ def all_parities(l_max: int) -> Parities:
     return ((-1, 1),) * (l_max + 1)
 
 
-def paths_from(parities: Parities, l_max: int) -> list[Path]:
-    """All paths from features with `parities` through harmonics up to l_max to features up to l_max."""
-    return [
+@cache
+def paths_from(l_in: int, l_max: int) -> tuple[Path, ...]:
+    """All paths from features of l_in through harmonics up to l_max to features up to l_max."""
+    return tuple(
         Path(l_in, l_y, l_out)
-        for l_in, present in enumerate(parities)
-        if present
         for l_y in range(l_max + 1)
         for l_out in range(abs(l_in - l_y), min(l_in + l_y, l_max) + 1)
-    ]
+    )
 
 
 def parities_after(parities: Parities, l_max: int) -> Parities:
     """The parities that the product with harmonics gives at each l."""
     found: list[set[int]] = [set() for _ in range(l_max + 1)]
-    for path in paths_from(parities, l_max):
-        found[path.l_out] |= {p * (-1) ** path.l_y for p in parities[path.l_in]}
+    for l_in, present in enumerate(parities):
+        for path in paths_from(l_in, l_max):
+            found[path.l_out] |= {p * (-1) ** path.l_y for p in present}
     return tuple(tuple(sorted(f)) for f in found)
 
 
 @cache
-def coupling(l_in: int, l_y: int, l_out: int) -> Tensor:
-    """Clebsch–Gordan coefficients (2 l_out + 1, 2 l_y + 1, 2 l_in + 1), float64, scaled by sqrt(2 l_out + 1)."""
-    coefficients = wigner_3j(l_in, l_y, l_out, dtype=torch.float64) * math.sqrt(2 * l_out + 1)
-    return coefficients.permute(2, 1, 0).contiguous()
+def coefficients(
+    l_in: int, l_max: int, dtype: torch.dtype, device: torch.device
+) -> Float[Tensor, "m harmonics outputs"]:
+    """Clebsch–Gordan coefficients of all paths from l_in, their outputs side by side, scaled by sqrt(2 l_out + 1)."""
+    blocks = []
+    for path in paths_from(l_in, l_max):
+        block = torch.zeros(2 * l_in + 1, (l_max + 1) ** 2, 2 * path.l_out + 1, dtype=torch.float64)
+        block[:, path.l_y**2 : (path.l_y + 1) ** 2] = wigner_3j(*path, dtype=torch.float64)
+        blocks.append(block * math.sqrt(2 * path.l_out + 1))
+    return torch.cat(blocks, dim=2).to(device=device, dtype=dtype)
+
+
+@cache
+def path_of_output(l_in: int, l_max: int, device: torch.device) -> Int[Tensor, " outputs"]:
+    """For each output of `coefficients` the number of its path."""
+    sizes = torch.tensor([2 * path.l_out + 1 for path in paths_from(l_in, l_max)])
+    return torch.arange(len(sizes)).repeat_interleave(sizes).to(device)
+
+
+def split_outputs(outputs: Float[Tensor, "atoms outputs columns"], l_in: int, l_max: int) -> dict[Path, Tensor]:
+    """Outputs side by side as one tensor (atoms, 2 l_out + 1, columns) per path."""
+    paths = paths_from(l_in, l_max)
+    return dict(zip(paths, outputs.split([2 * path.l_out + 1 for path in paths], dim=1), strict=True))

@@ -95,7 +95,7 @@ class _Run:
         self.model = model.to(device=device, dtype=getattr(torch, settings.dtype))
         self.averager = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
         self.loss = loss_of(dataset, settings)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, amsgrad=True)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, amsgrad=True, fused=True)
         self.schedule = begin(settings)
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
         self.loss_sum = 0.0
