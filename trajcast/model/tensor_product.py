@@ -56,7 +56,10 @@ def edge_product(
             per_output = weights[l].index_select(1, path_of_output(l, l_max, flat.device)).permute(2, 0, 1)
             coupling = coefficients(l, l_max, flat.dtype, flat.device)
             matrix = (coupling[None, :, :, None] * per_output[:, None, None]).flatten(1, 3)
-            result |= split_outputs((by_column @ matrix).permute(1, 2, 0), l, l_max)
+            outputs = by_column @ matrix
+            if outputs.requires_grad:  # on strides as permuted below, a batched product would go column by column
+                outputs.register_hook(Tensor.contiguous)
+            result |= split_outputs(outputs.permute(1, 2, 0), l, l_max)
     return result
 
 
