@@ -125,6 +125,11 @@ class Recorder:
 
 
 def remove_segments(path: Path) -> None:
-    """Remove the segments of every run that wrote to `path`, finished or abandoned."""
+    """Remove the segments of every run that wrote to `path`, finished or abandoned.
+
+    The last segments go first: those that a kill leaves behind are still the beginning of the run.
+    """
     for folder in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 16}"):
+        for segment in sorted(folder.glob("segment-*.h5"), reverse=True):
+            segment.unlink()
         shutil.rmtree(folder)

@@ -49,6 +49,17 @@ def run(path: Path, kill_at: str = "", seed: int = 1) -> None:
             kill("after commit")
     if kill_at == "in finish":
         os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    if kill_at == "in removal":
+        unlink, removed = os.unlink, []
+
+        def unlink_two(name: str, **options: int) -> None:
+            if Path(name).name.startswith("segment-"):
+                removed.append(name)
+            if len(removed) > 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            unlink(name, **options)
+
+        os.unlink = unlink_two
     recorder.finish(ended=True)
 
 
@@ -61,6 +72,13 @@ def frames(path: Path):
             trajectory.velocities[()],
             trajectory.energy("total"),
         )
+
+
+def killed_run(path: Path, kill_at: str) -> int:
+    """The exit status of `run` in a process of its own."""
+    here = "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_recorder as t; "
+    code = here + "t.run(Path(sys.argv[2]), sys.argv[3])"
+    return subprocess.run([sys.executable, "-c", code, Path(__file__).parent, path, kill_at]).returncode
 
 
 @pytest.fixture(scope="module")
@@ -97,16 +115,25 @@ def test_segments_join_to_the_frames_that_were_added(uninterrupted, tmp_path):
 )
 def test_kill_9_and_again_gives_the_same_frames(tmp_path, uninterrupted, kill_at):
     path = tmp_path / "run.h5md"
-    here = "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import test_recorder as t; "
-    code = here + "t.run(Path(sys.argv[2]), sys.argv[3])"
-    killed = subprocess.run([sys.executable, "-c", code, Path(__file__).parent, path, kill_at])
-    assert killed.returncode == -signal.SIGKILL
+    assert killed_run(path, kill_at) == -signal.SIGKILL
     assert not path.exists()
     run(path)
     for again, expected in zip(frames(path), uninterrupted, strict=True):
         np.testing.assert_array_equal(again, expected)
     left = {name for name in os.listdir(tmp_path) if not name.endswith(".part")}
     assert left == {"run.h5md"}
+
+
+def test_segments_that_a_kill_in_their_removal_leaves_are_the_beginning(tmp_path, uninterrupted):
+    path = tmp_path / "run.h5md"
+    assert killed_run(path, "in removal") == -signal.SIGKILL
+    path.unlink()  # as the workflow does with what an unfinished job wrote
+    left = Recorder(path, TOPOLOGY, identity={"seed": 1}, provenance={}, energies=("total",)).segments
+    assert 0 < len(left) < STEPS / SEGMENT
+    assert [segment.name for segment in left] == [f"segment-{i:06d}.h5" for i in range(len(left))]
+    run(path)
+    for again, expected in zip(frames(path), uninterrupted, strict=True):
+        np.testing.assert_array_equal(again, expected)
 
 
 def test_segments_of_other_settings_are_not_continued(tmp_path):
