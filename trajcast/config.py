@@ -20,6 +20,7 @@ Positive = Annotated[float, Field(gt=0)]
 NonNegative = Annotated[float, Field(ge=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
 Seed = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
@@ -216,7 +217,7 @@ class System(Section):
 class Config(Section):
     """The whole of `config.yaml`."""
 
-    systems: Annotated[dict[str, System], Field(min_length=1)]
+    systems: Annotated[dict[Name, System], Field(min_length=1)]
 
 
 def whole_multiple(value: float, unit: float, value_name: str, unit_name: str) -> int:

@@ -93,6 +93,12 @@ def test_an_empty_configuration(nothing):
         config.read_config(nothing)
 
 
+@pytest.mark.parametrize("name", ["two words", "../liquid", "$(date)", "-x", ""])
+def test_names_of_systems_go_into_paths(values, name):
+    with pytest.raises(UserError, match="should match pattern"):
+        config.read_config({"systems": {name: values["systems"]["liquid"]}})
+
+
 def test_whole_numbers_are_real_numbers_too(values):
     system = config.read_config(changed(values, "forecast.duration_ps", 20)).systems["liquid"]
     assert system.forecast.duration_ps == 20
