@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -14,10 +15,15 @@ from filelock import FileLock, Timeout
 
 from trajcast.errors import UserError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 @contextlib.contextmanager
 def written_aside(path: Path | str) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; on success it becomes `path`, on any error it goes."""
+    """Yield a path beside `path` to write to; on success it becomes `path`, on any error it goes.
+
+    Raises OSError that names `path` and the remedy when the disk is full.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -26,8 +32,17 @@ def written_aside(path: Path | str) -> Iterator[Path]:
         with open(aside, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(aside, path)
+    except OSError as error:
+        if error.errno in NO_ROOM and error.filename is None:  # write(2) does not say which file it was
+            raise no_room(error, path) from None
+        raise
     finally:
         aside.unlink(missing_ok=True)
+
+
+def no_room(error: OSError, path: Path | str) -> OSError:
+    """The failure to write `path`, with its name and the remedy."""
+    return OSError(error.errno, f"{error.strerror}; make room, then run the same command again", str(path))
 
 
 def write_text(path: Path | str, text: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import h5py
 
-from trajcast.files import written_aside
+from trajcast.files import no_room, written_aside
 
 
 @contextlib.contextmanager
@@ -21,8 +21,7 @@ def hdf5_written_aside(path: Path | str) -> Iterator[h5py.File]:
                 yield file
         finally:
             if raw.failure is not None:
-                number, reason = raw.failure.errno, raw.failure.strerror
-                raise OSError(number, f"{reason}; make room, then run the same command again", str(path)) from None
+                raise no_room(raw.failure, path) from None
 
 
 class _PatientFile(io.FileIO):

@@ -22,6 +22,8 @@ from trajcast.config import Network, Training
 from trajcast.errors import UserError
 from trajcast.model.network import Prediction
 from trajcast.model.store import load_model
+from trajcast.training import loop
+from trajcast.training.checkpoint import read_checkpoint
 from trajcast.training.evaluation import errors, evaluate
 from trajcast.training.loop import train
 from trajcast.training.loss import loss_of
@@ -147,6 +149,58 @@ def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
     assert value == pytest.approx(min(losses), rel=1e-9)
 
 
+def test_killed_while_validating_at_the_end_of_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
+    settings = SETTINGS.model_copy(update={"max_epochs": 10**6, "budget_minutes": 0.0005, "batch_size": 1})
+    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+
+    def killed(*_: object) -> None:
+        raise InterruptedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "errors", killed)
+        with pytest.raises(InterruptedError):
+            train(settings, dataset, tmp_path / "model")
+    train(settings, dataset, tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["training"]["epochs"] >= 1
+
+
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    small_dataset(tmp_path / "d.h5")
+    (tmp_path / "training.yaml").write_text(yaml.safe_dump(SETTINGS.model_dump(mode="json")))
+    arguments = ["train", "--settings", "training.yaml", "--dataset", "d.h5", "--output", "model"]
+    for limit, code in ((5_000, 1), (-1, 0)):
+        script = f"""
+import resource
+from trajcast.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+raise SystemExit(main({arguments!r}))"""
+        done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        if limit > 0:
+            assert "Traceback" not in done.stderr
+            last = done.stderr.splitlines()[-1]
+            assert last.startswith("trajcast train: error: [Errno 27] File too large; make room, then run the same")
+            assert not list(tmp_path.glob(".model*part"))
+    assert (tmp_path / "model" / "model.json").exists()
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    for content in (b"", b"hello", b"PK\x03\x04"):
+        (tmp_path / "c").write_bytes(content)
+        with pytest.raises(UserError, match="damaged checkpoint"):
+            read_checkpoint(tmp_path / "c")
+
+
+def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
+    """The only update throws the weights off: no batch sees it, validation does."""
+    dataset = small_dataset(tmp_path / "d.h5")
+    once = {"learning_rate": 1e30, "samples": 4, "batch_size": 4, "max_epochs": 1}
+    with pytest.raises(UserError, match=r"validation loss is (nan|inf) in epoch 1; lower learning_rate 1e\+30"):
+        train(SETTINGS.model_copy(update=once), dataset, tmp_path / "model")
+    assert not (tmp_path / "model" / "model.safetensors").exists()
+
+
 def test_divergence_is_an_error_not_a_model(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     with pytest.raises(UserError, match=r"training loss is (nan|inf).*lower learning_rate 1e\+30"):
@@ -168,7 +222,7 @@ def test_evaluating_at_another_horizon_is_refused(tmp_path: Path) -> None:
         evaluate(load_model(tmp_path / "model" / "model.safetensors"), other)
 
 
-@pytest.mark.parametrize("damage", ["truncated", "foreign json", "other network", "missing"])
+@pytest.mark.parametrize("damage", ["truncated", "foreign json", "other network", "no dtype", "missing"])
 def test_damaged_model_files_are_refused(tmp_path: Path, damage: str) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     train(SETTINGS.model_copy(update={"max_epochs": 1}), dataset, tmp_path / "model")
@@ -180,6 +234,10 @@ def test_damaged_model_files_are_refused(tmp_path: Path, damage: str) -> None:
     elif damage == "other network":
         values = json.loads(record.read_text())
         values["network"]["channels"] = 5
+        record.write_text(json.dumps(values))
+    elif damage == "no dtype":
+        values = json.loads(record.read_text())
+        del values["dtype"]
         record.write_text(json.dumps(values))
     else:
         weights.unlink()

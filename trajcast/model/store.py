@@ -71,10 +71,11 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
             **(_tuples(record["scales"])),
         )
         settings: Mapping[str, Any] = record["network"]
+        dtype = {"float32": torch.float32, "float64": torch.float64}[record["dtype"]]
     except (KeyError, TypeError) as error:
         raise UserError(f"{Path(path).with_suffix('.json')}: damaged model description: {error}") from None
     network = validate(Network, settings, f"{Path(path).with_suffix('.json')}: network")
-    model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(getattr(torch, record["dtype"]))
+    model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
     try:
         model.load_state_dict(load(Path(path).read_bytes()))
     except FileNotFoundError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,10 @@ class Checkpoint:
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `path`, whole or not at all."""
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
+    whole = io.BytesIO()  # torch hides why a file could not be written
+    torch.save({**values, "schedule": asdict(checkpoint.schedule)}, whole)
     with written_aside(path) as aside:
-        torch.save({**values, "schedule": asdict(checkpoint.schedule)}, aside)
+        aside.write_bytes(whole.getbuffer())
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
@@ -43,6 +47,6 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         return None
     try:
         values = torch.load(path, weights_only=True)
-    except (RuntimeError, EOFError, OSError) as error:
+        return Checkpoint(**{**values, "schedule": Schedule(**values["schedule"])})
+    except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: damaged checkpoint ({error}); remove it to train from the start") from None
-    return Checkpoint(**{**values, "schedule": Schedule(**values["schedule"])})

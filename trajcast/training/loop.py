@@ -149,7 +149,8 @@ class _Run:
                 now = time.monotonic()
                 self.elapsed_s, last = self.elapsed_s + now - last, now
                 advance(1)
-                if now - last_save > CHECKPOINT_EVERY_S:
+                # not once the budget is used: a run that goes on from there would stop before validation
+                if now - last_save > CHECKPOINT_EVERY_S and self._budget_used() < 1:
                     write_checkpoint(path, self.checkpoint())
                     last_save = now
 
@@ -158,11 +159,7 @@ class _Run:
         state, displacement, velocity = pairs.batch(chosen, device=self.device)
         prediction = self.model(state, find_neighbors(state, self.dataset.cutoff_A))
         value = self.loss(prediction, displacement, velocity, state.masses)
-        if not torch.isfinite(value):
-            raise UserError(
-                f"training loss is {value.item()} in epoch {self.epoch + 1}; lower learning_rate "
-                f"{settings.learning_rate:g} or raise batch_size {settings.batch_size}"
-            )
+        self._check_finite("training loss", value.item())
         done = max(epochs_used, self._budget_used())
         for group in self.optimizer.param_groups:
             group["lr"] = cooled(self.schedule.learning_rate, done, settings.cooldown)
@@ -172,12 +169,20 @@ class _Run:
         self.averager.update_parameters(self.model)
         self.loss_sum += value.item()
 
+    def _check_finite(self, name: str, value: float) -> None:
+        if not math.isfinite(value):
+            raise UserError(
+                f"{name} is {value} in epoch {self.epoch + 1}; lower learning_rate {self.settings.learning_rate:g} "
+                f"or raise batch_size {self.settings.batch_size}"
+            )
+
     def _budget_used(self) -> float:
         minutes = self.settings.budget_minutes
         return 0.0 if minutes is None else self.elapsed_s / (60 * minutes)
 
     def end_epoch(self, found: Errors, validation_loss: float) -> None:
         """Note the errors, move the schedule on, keep the weights if they are the best so far."""
+        self._check_finite("validation loss", validation_loss)
         row = {
             "epoch": self.epoch + 1,
             "time_s": round(self.elapsed_s, 3),
