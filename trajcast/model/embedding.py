@@ -28,7 +28,7 @@ class BesselBasis(nn.Module):
 
     def forward(self, distance: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges size"]:
         r = distance[..., None]
-        waves = (2 / self.cutoff) * torch.sin(self.roots * r / self.cutoff) / (r + 1e-5)
+        waves = (2 / self.cutoff) * torch.sin(self.roots * r / self.cutoff) / (r + 1e-5)  # Å, against 0 / 0
         return waves * polynomial_cutoff(r / self.cutoff, self.power)
 
 
@@ -52,6 +52,7 @@ class SpeedBasis(nn.Module):
         self, speed: Float[Tensor, " atoms"], one_hot: Float[Tensor, "atoms species"]
     ) -> Float[Tensor, "atoms size"]:
         centers = self.width * torch.arange(1, self.size + 1, dtype=speed.dtype, device=speed.device)
+        # 1.12 as in e3nn's soft_one_hot_linspace: with sqrt(size) the mean square over the Gaussians is about 1
         gauss = torch.exp(-(((speed[:, None] - centers) / self.width) ** 2)) * (math.sqrt(self.size) / 1.12)
         scale = 1 / math.sqrt(self.size * one_hot.shape[1])
         return torch.einsum("nu,ns,usw->nw", gauss, one_hot, self.weight) * scale
