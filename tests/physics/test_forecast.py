@@ -29,6 +29,7 @@ from trajcast.mechanics import degrees_of_freedom, temperature, thermal_velociti
 from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
 from trajcast.neighbors import find_neighbors
+from trajcast.observables.temperature import canonical_temperature
 from trajcast.recorder import Recorder
 from trajcast.trajectory import Trajectory, topology_of
 
@@ -65,6 +66,7 @@ def test_nve_free_flight_is_exact(tmp_path: Path) -> None:
         np.testing.assert_allclose(flight.positions[()], expected, atol=2e-5)
         np.testing.assert_allclose(flight.velocities[()], np.broadcast_to(v, (21, 12, 3)), rtol=1e-6)
         assert flight.provenance["outcome"] == result
+        assert canonical_temperature(flight) is None
 
 
 def test_nvt_free_flight_is_canonical(tmp_path: Path) -> None:
@@ -75,6 +77,7 @@ def test_nvt_free_flight_is_canonical(tmp_path: Path) -> None:
     result, output = run(free_flight(), settings, tmp_path)
     assert result["ensemble"] == "NVT (CSVR)"
     with Trajectory(output) as flight:
+        assert canonical_temperature(flight) == 300.0
         states = [flight.state(k) for k in range(len(flight))]
         energies = 33 * np.array([float(temperature(s)) for s in states]) / 300.0
         assert stats.kstest(energies[1:], stats.chi2(33).cdf).pvalue > 0.01

@@ -99,7 +99,7 @@ def roll_out(
             output,
             topology,
             identity=identity,
-            provenance=provenance("forecast", settings.model_dump(mode="json"), **record),
+            provenance=provenance("forecast", settings.model_dump(mode="json"), ensemble=_ensemble(settings), **record),
         )
         saved = recorder.restart()
         if saved is None:
@@ -163,7 +163,7 @@ class _Run:
 
 
 def _outcome(caster: Forecaster, topology: Topology, steps: Plan, run: _Run, alarm: Alarm | None) -> dict[str, Any]:
-    horizon_fs, thermostat = caster.model.scales.horizon_fs, caster.settings.thermostat
+    horizon_fs = caster.model.scales.horizon_fs
     produced = max(0, run.step - steps.equilibration)
     simulated_ns = run.step * horizon_fs / PS / 1000
     return {
@@ -181,8 +181,12 @@ def _outcome(caster: Forecaster, topology: Topology, steps: Plan, run: _Run, ala
         "threads": torch.get_num_threads(),
         "device": str(caster.model.bessel.roots.device),
         "atoms": topology.n_atoms,
-        "ensemble": f"NVT ({thermostat.upper()})" if thermostat else "NVE",
+        "ensemble": _ensemble(caster.settings),
     }
+
+
+def _ensemble(settings: Forecast) -> str:
+    return f"NVT ({settings.thermostat.upper()})" if settings.thermostat else "NVE"
 
 
 def _digest(positions: Tensor) -> str:
