@@ -246,6 +246,23 @@ raise SystemExit(main({command(files, "killed")!r}))"""
     assert not list(files.glob(".killed.h5md.*/"))
 
 
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(files: Path) -> None:
+    for limit, code in ((20_000, 1), (-1, 0)):
+        script = f"""
+import resource
+from trajcast.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+raise SystemExit(main({command(files, "full")!r}))"""
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+        assert done.returncode == code, done.stderr
+        if limit > 0:
+            assert "Traceback" not in done.stderr
+            assert "forecast: error: [Errno 27] File too large; make room, then" in done.stderr.splitlines()[-1]
+            assert not (files / "full.h5md").exists()
+    with Trajectory(files / "full.h5md") as trajectory:
+        assert len(trajectory) == json.loads((files / "full.json").read_text())["frames"] > 100
+
+
 def test_truncated_start_is_one_clear_line(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (files / "start.h5md").write_bytes((files / "start.h5md").read_bytes()[:2000])
     assert main(command(files, "x")) == 2
