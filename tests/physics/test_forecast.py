@@ -190,10 +190,21 @@ def test_unknown_element_stops_before_the_first_step(tmp_path: Path) -> None:
         )
 
 
-def test_a_step_from_overlapping_atoms_is_an_alarm() -> None:
-    guard = GUARD.model_copy(update={"min_distance_A": 5.0})
+def test_overlap_at_the_start_and_after_a_step() -> None:
+    guard = GUARD.model_copy(update={"min_distance_A": 1.0})
     caster = forecaster(free_flight(), SETTINGS.model_copy(update={"guard": guard}), random_state(1))
-    assert isinstance(caster.step(random_state(1), 1, torch.Generator().manual_seed(1)), Alarm)
+    apart = replace(
+        random_state(1, atoms=2),
+        positions=torch.tensor([[0.0, 0.0, 0.0], [1.1, 0.0, 0.0]], dtype=torch.float64),
+        velocities=torch.tensor([[0.0, 0.0, 0.0], [-0.1, 0.0, 0.0]], dtype=torch.float64),
+    )
+    found = caster.neighbors(apart)
+    assert not isinstance(found, Alarm)
+    alarm = caster.step(apart, found, 1, torch.Generator().manual_seed(1))
+    assert isinstance(alarm, Alarm)
+    assert alarm.ending is Ending.OVERLAP
+    alarm = caster.neighbors(replace(apart, positions=0.5 * apart.positions))
+    assert isinstance(alarm, Alarm)
 
 
 @pytest.fixture
@@ -229,7 +240,11 @@ raise SystemExit(main({command(files, "killed")!r}))"""
         process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
         known = len(list(files.glob(".killed.h5md.*/segment-*.h5")))
-        while len(list(files.glob(".killed.h5md.*/segment-*.h5"))) <= known and time.monotonic() < deadline:
+        while (
+            len(list(files.glob(".killed.h5md.*/segment-*.h5"))) <= known
+            and process.poll() is None
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.002)
         time.sleep(wait)
         os.kill(process.pid, signal.SIGKILL)

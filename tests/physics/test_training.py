@@ -20,11 +20,13 @@ from small_dataset import FREQUENCY, HORIZON_FS, MASSES, small_dataset
 
 from trajcast.config import Network, Training
 from trajcast.errors import UserError
-from trajcast.model.network import Prediction
+from trajcast.model.network import Prediction, TrajCast
 from trajcast.model.store import load_model
+from trajcast.neighbors import Neighbors, find_neighbors
 from trajcast.training import loop
 from trajcast.training.checkpoint import read_checkpoint
 from trajcast.training.evaluation import errors, evaluate
+from trajcast.training.initialization import scale_weights
 from trajcast.training.loop import train
 from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
@@ -66,6 +68,27 @@ def test_baseline_is_the_least_squares_fit(tmp_path: Path) -> None:
         assert displacement == pytest.approx(statistics.displacement_rms, rel=1e-5)
         assert velocity == pytest.approx(statistics.velocity_rms, rel=1e-5)
         assert scales.outputs[0][1] == pytest.approx(np.sin(angle) * velocity, rel=0.05)
+
+
+def test_new_weights_let_every_layer_speak(tmp_path: Path) -> None:
+    """After scaling the neighbours matter for the prediction, which begins small; before, they hardly do."""
+    dataset = small_dataset(tmp_path / "d.h5")
+    model = TrajCast(NETWORK, scales_of(dataset, SETTINGS), torch.Generator().manual_seed(1))
+    state, _, _ = dataset.split("training").batch(np.arange(8))
+    near = find_neighbors(state, dataset.cutoff_A)
+    none = Neighbors(index=near.index, vectors=torch.full_like(near.vectors, dataset.cutoff_A), cutoff=near.cutoff)
+
+    def influence() -> float:
+        with torch.no_grad():
+            with_, without = model(state, near).velocity, model(state, none).velocity
+        return float((with_ - without).std() / with_.std())
+
+    assert influence() < 0.05
+    scale_weights(model, state, near)
+    assert influence() > 0.3
+    with torch.no_grad():
+        first = model(state, near).velocity.square().mean().sqrt()
+    assert 0.01 < first / dataset.statistics.velocity_rms < 0.1
 
 
 def test_mass_weighting_makes_elements_count_alike(tmp_path: Path) -> None:

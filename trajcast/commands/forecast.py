@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> None:
         topology, positions = replicate(trajectory.topology, positions, settings.supercell)
     record = {
         "model": hashlib.sha256(arguments.model.read_bytes()).hexdigest(),
-        "start": str(arguments.start),
+        "start": arguments.start.name,
         "device": arguments.device,
     }
     result = roll_out(

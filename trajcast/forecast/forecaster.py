@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
+from trajcast import __version__
 from trajcast.config import Forecast
 from trajcast.files import sole_writer, write_json
 from trajcast.forecast.outcome import Alarm, Ending, check_distances, check_motion
@@ -21,7 +22,7 @@ from trajcast.forecast.steps import Plan, plan
 from trajcast.mechanics import degrees_of_freedom, set_angular_momentum, thermal_velocities
 from trajcast.model.network import TrajCast
 from trajcast.modules import named_module
-from trajcast.neighbors import find_neighbors
+from trajcast.neighbors import Neighbors, find_neighbors
 from trajcast.progress import progress
 from trajcast.provenance import provenance
 from trajcast.recorder import Recorder
@@ -41,12 +42,14 @@ class Forecaster:
     degrees_of_freedom: Float[Tensor, " systems"]
     thermostat: Callable[..., State] | None
 
-    def step(self, state: State, number: int, rng: Generator) -> State | Alarm:
-        """The state one horizon later, or why there is none; `number` counts steps from 1."""
+    def neighbors(self, state: State) -> Neighbors | Alarm:
+        """The neighbours that a step from `state` needs; an alarm when atoms overlap."""
+        found = find_neighbors(state, self.model.scales.cutoff)
+        return check_distances(found, self.settings.guard) or found
+
+    def step(self, state: State, neighbors: Neighbors, number: int, rng: Generator) -> tuple[State, Neighbors] | Alarm:
+        """The state one horizon later with its neighbours, or why one can't go on from it; `number` counts from 1."""
         settings, horizon_fs = self.settings, self.model.scales.horizon_fs
-        neighbors = find_neighbors(state, self.model.scales.cutoff)
-        if alarm := check_distances(neighbors, settings.guard):
-            return alarm
         with torch.no_grad():
             predicted = self.model(state, neighbors)
         after = replace(state, positions=state.positions + predicted.displacement, velocities=predicted.velocity)
@@ -54,16 +57,19 @@ class Forecaster:
             after = set_angular_momentum(after)
         if alarm := check_motion(after, self.degrees_of_freedom, settings.guard):
             return alarm
-        if self.thermostat is None:
-            return after
-        return self.thermostat(
-            after,
-            temperature_K=settings.temperature_K,
-            tau_fs=settings.tau_horizons * horizon_fs,
-            interval_fs=horizon_fs,
-            degrees_of_freedom=self.degrees_of_freedom,
-            rng=rng,
-        )
+        found = self.neighbors(after)
+        if isinstance(found, Alarm):
+            return found
+        if self.thermostat is not None:
+            after = self.thermostat(
+                after,
+                temperature_K=settings.temperature_K,
+                tau_fs=settings.tau_horizons * horizon_fs,
+                interval_fs=horizon_fs,
+                degrees_of_freedom=self.degrees_of_freedom,
+                rng=rng,
+            )
+        return after, found
 
 
 def forecaster(model: TrajCast, settings: Forecast, state: State) -> Forecaster:
@@ -93,7 +99,7 @@ def roll_out(
     start = topology.state(positions.numpy(), np.zeros(positions.shape)).to(device=device)
     steps = plan(settings, model.scales.horizon_fs)
     caster = forecaster(model, settings, start)
-    identity = {"settings": settings.model_dump(), "start": _digest(positions), "record": record}
+    identity = {"settings": settings.model_dump(), "start": _digest(start), "record": record, "version": __version__}
     with sole_writer(output):
         recorder = Recorder(
             output,
@@ -130,15 +136,17 @@ class _Run:
 
     def advance(self, caster: Forecaster, steps: Plan, recorder: Recorder, rng: Generator) -> Alarm | None:
         """Step to the end of the plan or to an alarm; every kept frame is committed when it returns."""
-        horizon_fs, alarm = caster.model.scales.horizon_fs, None
+        horizon_fs = caster.model.scales.horizon_fs
+        found = caster.neighbors(self.state)
+        alarm = found if isinstance(found, Alarm) else None
         committed = last = time.monotonic()
         with progress(f"forecast at {horizon_fs:g} fs", steps.total, done=self.step) as tick:
-            while self.step < steps.total and alarm is None:
-                after = caster.step(self.state, self.step + 1, rng)
+            while self.step < steps.total and not isinstance(found, Alarm):
+                after = caster.step(self.state, found, self.step + 1, rng)
                 if isinstance(after, Alarm):
-                    alarm = after
+                    found = alarm = after
                 else:
-                    self.state, self.step = after, self.step + 1
+                    (self.state, found), self.step = after, self.step + 1
                     if steps.keeps(self.step):
                         self.keep(recorder, (self.step - steps.equilibration) * horizon_fs)
                     tick(1)
@@ -189,5 +197,9 @@ def _ensemble(settings: Forecast) -> str:
     return f"NVT ({settings.thermostat.upper()})" if settings.thermostat else "NVE"
 
 
-def _digest(positions: Tensor) -> str:
-    return hashlib.sha256(np.ascontiguousarray(positions.numpy()).tobytes()).hexdigest()
+def _digest(start: State) -> str:
+    """Changes with any of the numbers that a roll-out starts from."""
+    digest = hashlib.sha256()
+    for tensor in (start.positions, start.masses, start.numbers, start.cell, start.periodic):
+        digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
+    return digest.hexdigest()

@@ -85,5 +85,9 @@ class RadialNet(nn.Module):
 
     def forward(self, x: Float[Tensor, "*batch basis"]) -> Float[Tensor, "*batch hidden"]:
         for weight in self.weights:
-            x = self.activation(x @ (weight / math.sqrt(len(weight))))
+            x = self.activation(self.entering(x, weight))
         return x
+
+    def entering(self, x: Float[Tensor, "*batch width"], weight: Float[Tensor, "width next"]) -> Tensor:
+        """What enters the activation of the layer with `weight`."""
+        return x @ (weight / math.sqrt(len(weight)))

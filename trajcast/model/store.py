@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,8 +25,9 @@ def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
     """Write `path` (.safetensors) and the .json beside it; `record` goes into the JSON (provenance, training)."""
     path = Path(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    data = save(weights)
     with written_aside(path) as aside:
-        aside.write_bytes(save(weights))
+        aside.write_bytes(data)
     scales = asdict(model.scales)
     write_json(
         path.with_suffix(".json"),
@@ -37,6 +39,7 @@ def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
             "scales": scales,
             "network": model.settings.model_dump(mode="json"),
             "dtype": str(model.dtype).removeprefix("torch."),
+            "sha256": hashlib.sha256(data).hexdigest(),
             "weights": sum(p.numel() for p in model.parameters()),
             **record,
         },
@@ -77,9 +80,13 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
     network = validate(Network, settings, f"{Path(path).with_suffix('.json')}: network")
     model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
     try:
-        model.load_state_dict(load(Path(path).read_bytes()))
+        data = Path(path).read_bytes()
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
+    if hashlib.sha256(data).hexdigest() != record.get("sha256"):
+        raise UserError(f"{path}: damaged weights, or not those that its .json describes; train or copy both again")
+    try:
+        model.load_state_dict(load(data))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: damaged weights, or not those that its .json describes: {reason}") from None

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from trajcast import __version__
 from trajcast.config import Training
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.errors import UserError
@@ -27,11 +28,13 @@ from trajcast.progress import progress
 from trajcast.provenance import provenance
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from trajcast.training.evaluation import Errors, errors
+from trajcast.training.initialization import scale_weights
 from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
 from trajcast.training.schedule import after_epoch, begin, cooled, stop_reason
 
 CHECKPOINT_EVERY_S = 60.0
+INITIAL_PAIRS = 4  # that the initial weights are scaled on
 METRICS = (
     "epoch",
     "time_s",
@@ -53,7 +56,9 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
     pairs, validation = dataset.split("training"), dataset.split("validation")
     if settings.samples > len(pairs):
         raise UserError(f"training.samples {settings.samples} exceed the {len(pairs)} of the data set; lower them")
-    identity = fingerprint(settings.model_dump(), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance))
+    identity = fingerprint(
+        __version__, settings.model_dump(), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance)
+    )
     path = folder.parent / f".{folder.name}.{identity}.checkpoint"
     with sole_writer(folder):
         run = _Run(settings, dataset, device)
@@ -92,6 +97,8 @@ class _Run:
         self.settings, self.dataset, self.device = settings, dataset, device
         rng = torch.Generator().manual_seed(settings.seed)
         model = TrajCast(settings.network, scales_of(dataset, settings), rng)
+        sample, _, _ = dataset.split("training").batch(np.arange(min(INITIAL_PAIRS, settings.samples)))
+        scale_weights(model, sample, find_neighbors(sample, dataset.cutoff_A))
         self.model = model.to(device=device, dtype=getattr(torch, settings.dtype))
         self.averager = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
         self.loss = loss_of(dataset, settings)
