@@ -11,6 +11,7 @@ import yaml
 from synthetic import context, topology, write
 
 from trajcast.cli import main
+from trajcast.errors import UserError
 from trajcast.mechanics import thermal_velocities
 from trajcast.observables import observables
 from trajcast.observables.result import load_result
@@ -105,7 +106,10 @@ def test_unmeasurable_energies_are_left_out_with_a_reason(tmp_path):
         positions = trajectory.positions[()]
         positions[1, 0] = np.nan
         broken = write(tmp_path / "b.h5md", trajectory.topology, positions, None, 10.0)
+    with Trajectory(broken) as trajectory, pytest.raises(UserError, match="Non-numeric atom coords"):
+        observables()["energy"].measure(select(trajectory), context(WATER, **SETTINGS))  # in MD it is an error
     with Trajectory(broken) as trajectory:
+        trajectory.provenance["stage"] = "forecast"
         result = observables()["energy"].measure(select(trajectory), context(WATER, **SETTINGS))
     assert result.curves == []
     assert result.note.startswith("not measured")

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.errors import UserError
+from trajcast.modules import named_module
 from trajcast.observables import Context
 from trajcast.observables.blocks import mean_error, width_error
 from trajcast.observables.histogram import density
@@ -64,14 +65,16 @@ def measure(selection: Selection, context: Context) -> Result:
 
 def _energies(selection: Selection, context: Context) -> tuple[NDArray[np.float64], str]:
     """Energies (meV/atom), and why there are none."""
-    from trajcast.engines.lammps import potential_energies
-
     nothing = np.zeros(0)
     if len(selection) == 0:
         return nothing, "not measured: no frames"
     try:
-        energies = potential_energies(context.reference, selection.topology, selection.positions)
-    except UserError as error:  # a roll-out gone wrong may hold what the reference potential cannot take
+        engine = named_module("engines", context.reference.engine)
+        energies = engine.potential_energies(context.reference, selection.topology, selection.positions)
+    except UserError as error:
+        if selection.trajectory.provenance.get("stage") != "forecast":
+            raise
+        # a roll-out gone wrong may hold what the reference potential cannot take
         log.warning("%s: no potential energies: %s", selection.trajectory.path, error)
         return nothing, f"not measured: {error}"
     if not np.isfinite(energies).all():
