@@ -120,6 +120,7 @@ class Training(Section):
     displacement_weight: Fraction = 0.5
     velocity_weight: Fraction = 0.5
     mass_weighted: bool = False  # weigh squared errors with the atom's mass: all elements count alike; the paper: no
+    warmup_updates: Annotated[int, Field(ge=0)] = 0  # first updates, over which the learning rate rises linearly
     plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.8
     plateau_patience: Count = 20  # epochs
     stop_patience: Count = 100  # epochs

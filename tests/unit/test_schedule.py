@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from trajcast.config import Training
-from trajcast.training.schedule import after_epoch, begin, cooled, stop_reason
+from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
 
 SETTINGS = Training(samples=10, seed=1, plateau_patience=3, stop_patience=7, max_epochs=50, budget_minutes=2.0)
 
@@ -42,6 +42,9 @@ def test_stops_for_patience_epochs_and_budget() -> None:
     assert stop_reason(begin(SETTINGS), 1, 119.0, SETTINGS) is None
 
 
-def test_cooldown_is_linear_to_zero_over_the_last_part() -> None:
-    assert [cooled(0.01, p, 0.5) for p in (0.0, 0.5, 0.75, 1.0, 1.2)] == pytest.approx([0.01, 0.01, 0.005, 0.0, 0.0])
-    assert cooled(0.01, 0.99, 0.0) == 0.01  # the paper's schedule
+def test_rate_rises_over_the_warmup_and_falls_over_the_cooldown() -> None:
+    both = SETTINGS.model_copy(update={"warmup_updates": 4, "cooldown": 0.5})
+    schedule = begin(both)
+    assert [rate(schedule, u, 0.0, both) for u in (0, 1, 3, 9)] == pytest.approx([0.0025, 0.005, 0.01, 0.01])
+    assert [rate(schedule, 9, p, both) for p in (0.5, 0.75, 1.0, 1.2)] == pytest.approx([0.01, 0.005, 0.0, 0.0])
+    assert rate(schedule, 0, 0.99, SETTINGS) == 0.01  # the paper's schedule

@@ -31,7 +31,7 @@ from trajcast.training.evaluation import Errors, errors
 from trajcast.training.initialization import scale_weights
 from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
-from trajcast.training.schedule import after_epoch, begin, cooled, stop_reason
+from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
 
 CHECKPOINT_EVERY_S = 60.0
 INITIAL_PAIRS = 4  # that the initial weights are scaled on
@@ -151,7 +151,7 @@ class _Run:
         with progress(self.label, batches, done=self.batch, unit="batches") as advance:
             while self.batch < batches and self._budget_used() < 1:
                 chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
-                self._update(pairs, np.sort(chosen), (self.epoch + self.batch / batches) / settings.max_epochs)
+                self._update(pairs, np.sort(chosen), batches)
                 self.batch += 1
                 now = time.monotonic()
                 self.elapsed_s, last = self.elapsed_s + now - last, now
@@ -161,15 +161,16 @@ class _Run:
                     write_checkpoint(path, self.checkpoint())
                     last_save = now
 
-    def _update(self, pairs: Pairs, chosen: np.ndarray, epochs_used: float) -> None:
+    def _update(self, pairs: Pairs, chosen: np.ndarray, batches: int) -> None:
         settings = self.settings
+        updates = self.epoch * batches + self.batch
         state, displacement, velocity = pairs.batch(chosen, device=self.device)
         prediction = self.model(state, find_neighbors(state, self.dataset.cutoff_A))
         value = self.loss(prediction, displacement, velocity, state.masses)
         self._check_finite("training loss", value.item())
-        done = max(epochs_used, self._budget_used())
+        progress_made = max(updates / (batches * settings.max_epochs), self._budget_used())
         for group in self.optimizer.param_groups:
-            group["lr"] = cooled(self.schedule.learning_rate, done, settings.cooldown)
+            group["lr"] = rate(self.schedule, updates, progress_made, settings)
         self.optimizer.zero_grad()
         value.backward()
         self.optimizer.step()

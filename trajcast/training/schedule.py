@@ -37,11 +37,15 @@ def after_epoch(schedule: Schedule, validation_loss: float, settings: Training) 
     return replace(waited, learning_rate=waited.learning_rate * settings.plateau_factor, epochs_since_decay=0)
 
 
-def cooled(learning_rate: float, progress: float, cooldown: float) -> float:
-    """`learning_rate`, falling linearly to zero over the last part `cooldown` of the run; progress from 0 to 1."""
-    if cooldown == 0.0:
-        return learning_rate
-    return learning_rate * min(1.0, max(0.0, (1 - progress) / cooldown))
+def rate(schedule: Schedule, update: int, progress: float, settings: Training) -> float:
+    """The learning rate of one update, counted from 0; `progress` of the whole run goes from 0 to 1.
+
+    That of the plateau, rising linearly to it over the first `warmup_updates`, and falling linearly to zero over the
+    last part `cooldown` of the run.
+    """
+    warm = min(1.0, (update + 1) / settings.warmup_updates) if settings.warmup_updates else 1.0
+    cool = min(1.0, max(0.0, (1 - progress) / settings.cooldown)) if settings.cooldown else 1.0
+    return schedule.learning_rate * warm * cool
 
 
 def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: Training) -> str | None:
