@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -20,7 +16,7 @@ from trajcast import __version__
 from trajcast.config import Training
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.errors import UserError
-from trajcast.files import fingerprint, sole_writer, write_text
+from trajcast.files import fingerprint, sole_writer
 from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
 from trajcast.neighbors import find_neighbors
@@ -30,20 +26,12 @@ from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_chec
 from trajcast.training.evaluation import Errors, errors
 from trajcast.training.initialization import scale_weights
 from trajcast.training.loss import loss_of
+from trajcast.training.metrics import tensorboard, write_csv
 from trajcast.training.scales import scales_of
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
 
 CHECKPOINT_EVERY_S = 60.0
 INITIAL_PAIRS = 4  # that the initial weights are scaled on
-METRICS = (
-    "epoch",
-    "time_s",
-    "learning_rate",
-    "training_loss",
-    "validation_loss",
-    "displacement_mae_percent",
-    "velocity_mae_percent",
-)
 log = logging.getLogger(__name__)
 
 
@@ -66,16 +54,14 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
         if saved is not None:
             run.restore(saved)
             log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
-        with _tensorboard(folder) as board:
+        with tensorboard(folder, run.rows) as show:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
                 run.train_epoch(pairs, path)
                 run.end_epoch(*errors(run.averaged, validation, run.loss, settings.batch_size))
                 write_checkpoint(path, run.checkpoint())
-                write_text(folder / "metrics.csv", metrics_csv(run.rows))
-                if board is not None:
-                    for name in METRICS[2:]:
-                        board.add_scalar(name, run.rows[-1][name], run.epoch)
-        write_text(folder / "metrics.csv", metrics_csv(run.rows))  # again: all epochs may be an earlier process's
+                write_csv(folder / "metrics.csv", run.rows)
+                show(run.rows[-1])
+        write_csv(folder / "metrics.csv", run.rows)  # again: all epochs may be an earlier process's
         run.averaged.load_state_dict(run.best)
         record = {"epochs": run.epoch, "minutes": run.elapsed_s / 60, "stopped": reason, "device": str(device)}
         save_model(
@@ -222,24 +208,3 @@ class _Run:
         if self.settings.budget_minutes is not None:
             left = min(left, 60 * self.settings.budget_minutes - self.elapsed_s)
         return f"{max(0.0, left) / 60:.1f} min"
-
-
-def metrics_csv(rows: list[dict[str, float]]) -> str:
-    """The metrics of all epochs as CSV text."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, METRICS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
-
-
-@contextmanager
-def _tensorboard(folder: Path) -> Iterator[Any]:
-    """A TensorBoard writer where TensorBoard is installed, else None."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        yield None
-        return
-    with SummaryWriter(folder / "tensorboard") as writer:
-        yield writer

@@ -1,0 +1,54 @@
+"""What is noted of every epoch, as CSV and for TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from trajcast.files import write_text
+
+Row = dict[str, float]
+
+METRICS = (
+    "epoch",
+    "time_s",
+    "learning_rate",
+    "training_loss",
+    "validation_loss",
+    "displacement_mae_percent",
+    "velocity_mae_percent",
+)
+
+
+def write_csv(path: Path, rows: Sequence[Row]) -> None:
+    """Write the metrics of all epochs, whole or not at all."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, METRICS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+@contextmanager
+def tensorboard(folder: Path, earlier: Sequence[Row]) -> Iterator[Callable[[Row], None]]:
+    """Yield a function that shows an epoch in TensorBoard, where that is installed; `earlier` epochs are shown first.
+
+    Whatever an interrupted run left in `folder`/tensorboard is replaced.
+    """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        yield lambda row: None
+        return
+    with SummaryWriter(folder / "tensorboard", purge_step=0) as writer:
+
+        def show(row: Row) -> None:
+            for name in METRICS[2:]:
+                writer.add_scalar(name, row[name], int(row["epoch"]))
+
+        for row in earlier:
+            show(row)
+        yield show
