@@ -10,10 +10,12 @@ import torch
 from scipy import stats
 from small_systems import random_state
 
-from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum, thermal_velocities
+from trajcast.geometry import replicate
+from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum, set_momentum, thermal_velocities
 from trajcast.state import State, join
-from trajcast.thermostats import csvr
-from trajcast.units import BOLTZMANN
+from trajcast.thermostats import csvr, csvr_elements
+from trajcast.trajectory import topology_of
+from trajcast.units import BOLTZMANN, KINETIC
 
 T = 300.0
 
@@ -95,3 +97,27 @@ def test_infinitely_slow_thermostat_does_nothing() -> None:
     after = csvr.apply(state, temperature_K=T, tau_fs=1e30, interval_fs=1.0, degrees_of_freedom=dof, rng=rng)
     torch.testing.assert_close(after.velocities, state.velocities, rtol=1e-12, atol=0)
     assert replace(after) is not state
+
+
+def test_by_elements_each_has_its_own_canonical_temperature() -> None:
+    """O and H start far apart; each relaxes to 300 K with its own width, and the momentum stays zero."""
+    cell = random_state(11)
+    topology, positions = replicate(topology_of(cell), cell.positions, (2, 2, 4))
+    state = topology.state(positions.numpy(), np.zeros(positions.shape))
+    state = thermal_velocities(state, T, torch.Generator().manual_seed(11))
+    oxygen = state.numbers == 8
+    state = set_momentum(replace(state, velocities=torch.where(oxygen[:, None], 0.3, 2.0) * state.velocities))
+    dof, rng, ratios = degrees_of_freedom(state), torch.Generator().manual_seed(12), []
+    taken = float(3 * state.masses[oxygen].sum() / state.masses.sum())
+    own = [3 * 64 - taken, 3 * 128 - 3 + taken]
+    for _ in range(6000):
+        state = csvr_elements.apply(
+            state, temperature_K=T, tau_fs=10.0, interval_fs=2.0, degrees_of_freedom=dof, rng=rng
+        )
+        energy = 0.5 * KINETIC * state.masses * (state.velocities**2).sum(1) / (BOLTZMANN * T)
+        ratios.append([2 * float(energy[atoms].sum()) / n for atoms, n in zip((oxygen, ~oxygen), own, strict=True)])
+    apart = np.array(ratios)[100::15]
+    for column, n in enumerate(own):
+        assert abs(apart[:, column].mean() - 1) < 4 * np.sqrt(2 / n / len(apart))
+        assert abs(apart[:, column].std(ddof=1) / np.sqrt(2 / n) - 1) < 4 / np.sqrt(2 * len(apart))
+    assert momentum(state).abs().max() < 1e-12

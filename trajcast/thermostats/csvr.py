@@ -5,6 +5,7 @@ Bussi, Donadio & Parrinello 2007, doi:10.1063/1.2408420.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -32,10 +33,10 @@ def apply(
     """
     energy_B, dof_B = kinetic_energy(state), degrees_of_freedom
     kept = torch.exp(torch.tensor(-interval_fs / tau_fs, dtype=energy_B.dtype, device=energy_B.device))
-    width = round(float(dof_B.max()))
+    width = math.ceil(float(dof_B.max()))
     normal = torch.randn(len(energy_B), width, generator=rng, dtype=energy_B.dtype, device=rng.device).to(energy_B)
-    normal = normal * (torch.arange(width, device=energy_B.device) < dof_B[:, None])
-    first_B, squares_B = normal[:, 0], (normal**2).sum(1)
+    counted = (dof_B[:, None] - torch.arange(width, device=energy_B.device)).clamp(0, 1)  # the last one may be a part
+    first_B, squares_B = normal[:, 0], (counted * normal**2).sum(1)
     share_B = (1 - kept) * 0.5 * BOLTZMANN * temperature_K / energy_B  # (1 − c) K̄ / (N_f K)
     root_B = torch.sqrt(kept * share_B)
     factor_B = torch.sqrt(kept + share_B * squares_B + 2 * first_B * root_B)
