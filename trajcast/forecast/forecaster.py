@@ -194,7 +194,7 @@ def _outcome(caster: Forecaster, topology: Topology, steps: Plan, run: _Run, ala
 
 
 def _ensemble(settings: Forecast) -> str:
-    return f"NVT ({settings.thermostat.upper()})" if settings.thermostat else "NVE"
+    return f"NVT ({settings.thermostat.upper().replace('_', ' ')})" if settings.thermostat else "NVE"
 
 
 def _digest(start: State) -> str:
