@@ -10,7 +10,10 @@ from trajcast.errors import UserError
 
 
 def use_device(name: str, threads: int) -> torch.device:
-    """The device called `name`; sets the number of CPU threads. UserError when it is not there."""
+    """The device called `name`, ready for use; UserError when it is not there.
+
+    Sets the number of CPU threads, and that freed memory is kept for reuse.
+    """
     if threads < 1:
         raise UserError(f"--threads {threads}: must be at least 1")
     torch.set_num_threads(threads)

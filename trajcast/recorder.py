@@ -82,11 +82,6 @@ class Recorder:
         for name in self.energies:
             self._energies[name].append((energies or {})[name])
 
-    @property
-    def pending(self) -> int:
-        """Frames kept in memory since the last commit."""
-        return len(self._steps)
-
     def commit(self, restart: Mapping[str, NDArray | float | int]) -> None:
         """Write the frames kept so far, with the data from which the run goes on, as the next segment."""
         with hdf5_written_aside(self.folder / f"segment-{len(self.segments):06d}.h5") as file:

@@ -166,10 +166,10 @@ def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
     assert record["training"]["stopped"] == "used budget_minutes 0.02"
     assert record["dtype"] == "float64"
     losses = [float(r["validation_loss"]) for r in csv.DictReader((tmp_path / "model" / "metrics.csv").open())]
-    _, value = errors(
+    found = errors(
         load_model(tmp_path / "model" / "model.safetensors"), dataset.split("validation"), loss_of(dataset, settings), 4
     )
-    assert value == pytest.approx(min(losses), rel=1e-9)
+    assert found.loss == pytest.approx(min(losses), rel=1e-9)
 
 
 def test_killed_while_validating_at_the_end_of_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

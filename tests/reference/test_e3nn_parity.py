@@ -13,15 +13,15 @@ from torch import Tensor
 
 from trajcast.model.embedding import RadialNet, directions
 from trajcast.model.linear import collect_paths, split_parities
-from trajcast.model.paths import Parities, Path, all_parities, paths_from
+from trajcast.model.paths import Parities, Path, paths_from
 from trajcast.model.tensor_product import PathWeights, edge_product, node_product
 
 CHANNELS, HIDDEN = 3, 5
 CASES: dict[str, tuple[Parities, int]] = {
     "first layer": (((1,), (-1,), (1,)), 2),
-    "both parities": (all_parities(2), 2),
-    "l up to 1": (all_parities(1), 1),
-    "l up to 3": (all_parities(3), 3),
+    "both parities": (((-1, 1),) * 3, 2),
+    "l up to 1": (((-1, 1),) * 2, 1),
+    "l up to 3": (((-1, 1),) * 4, 3),
 }
 
 

@@ -150,15 +150,6 @@ def test_segments_of_other_settings_are_not_continued(tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["alone.h5md", "run.h5md"]  # the abandoned segments are gone
 
 
-def test_pending_frames_are_those_since_the_last_commit(tmp_path):
-    recorder = Recorder(tmp_path / "run.h5md", TOPOLOGY, identity={}, provenance={})
-    for step in range(3):
-        recorder.add(step, float(step), np.zeros((3, 3)), np.zeros((3, 3)))
-    assert recorder.pending == 3
-    recorder.commit({"step": 3})
-    assert recorder.pending == 0
-
-
 def test_a_kept_frame_does_not_change_with_the_array(tmp_path):
     recorder = Recorder(tmp_path / "run.h5md", TOPOLOGY, identity={}, provenance={})
     x = np.zeros((3, 3), dtype=np.float32)

@@ -62,7 +62,7 @@ class Interaction(nn.Module):
         updated = gate(self.update(collect_paths(conditioned, self.parities_pooled)), self.channels)
         kept = self.self_connection(features, one_hot)
         total = {k: x + kept[k] if k in kept else x for k, x in updated.items()}
-        return [x / math.sqrt(2) for x in join_parities(total, self.parities_out)]
+        return [x / math.sqrt(2) for x in join_parities(total, self.parities_out)]  # two terms of unit variance
 
 
 def gate(features: dict[tuple[int, int], Tensor], channels: int) -> dict[tuple[int, int], Tensor]:

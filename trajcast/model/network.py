@@ -71,7 +71,7 @@ class TrajCast(nn.Module):
             self.layers.append(layer)
             parities = layer.parities_out
         self.parities_first, self.parities_last = first, parities
-        narrow = max(1, channels // 4)
+        narrow = max(1, channels // 4)  # 16 of 64 in the paper
         self.compress = EquivariantLinear({(1, -1): channels}, {(1, -1): narrow}, rng)
         self.readout = EquivariantLinear({(1, -1): narrow}, {(1, -1): 2}, rng)
         lookup = torch.full((len(chemical_symbols),), -1)

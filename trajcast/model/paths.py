@@ -30,11 +30,6 @@ class Path(NamedTuple):
     l_out: int
 
 
-def all_parities(l_max: int) -> Parities:
-    """Both parities at every l."""
-    return ((-1, 1),) * (l_max + 1)
-
-
 @cache
 def paths_from(l_in: int, l_max: int) -> tuple[Path, ...]:
     """All paths from features of l_in through harmonics up to l_max to features up to l_max."""

@@ -116,7 +116,6 @@ class Study:
     settings: dict[str, Any]  # of the reference
     topology: Topology
     reference_ps: float
-    reference_interval_fs: float
     health: list[dict[str, Any]]
     energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
     runs: list[HorizonRun]
@@ -142,15 +141,13 @@ def read_study(folder: Path, horizons_fs: Sequence[float], model: str) -> Study:
         if missing or not trajectory.provenance.get("settings"):
             raise UserError(f"{nvt}: its provenance has no settings or speed of the run; make it again with {made_by}")
         provenance, topology = trajectory.provenance, trajectory.topology
-        interval = trajectory.interval_fs
-        length_ps = (len(trajectory) - 1) * interval / PS
+        length_ps = (len(trajectory) - 1) * trajectory.interval_fs / PS
     return Study(
         folder=folder,
         provenance=provenance,
         settings=provenance["settings"],
         topology=topology,
         reference_ps=length_ps,
-        reference_interval_fs=interval,
         health=health["runs"],
         energies=_total_energies(reference),
         runs=[_read_horizon(folder, horizon, model) for horizon in sorted(horizons_fs)],

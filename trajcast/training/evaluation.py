@@ -24,11 +24,12 @@ class Errors:
     velocity_mae: float  # Å/fs
     displacement_percent: float  # of the mean absolute displacement
     velocity_percent: float  # of the mean absolute new velocity
+    loss: float | None  # where one was asked for
 
 
 @torch.no_grad()
-def errors(model: TrajCast, pairs: Pairs, loss: Loss | None = None, batch_size: int = 1) -> tuple[Errors, float]:
-    """Errors of `model` on all `pairs`, and the mean of `loss` over batches where it is given (else 0)."""
+def errors(model: TrajCast, pairs: Pairs, loss: Loss | None = None, batch_size: int = 1) -> Errors:
+    """Errors of `model` on all `pairs`, with the mean of `loss` over batches where it is given."""
     device = model.bessel.roots.device
     sums = np.zeros(5)
     with progress(f"errors at {model.scales.horizon_fs:g} fs", len(pairs), unit="pairs") as advance:
@@ -46,13 +47,13 @@ def errors(model: TrajCast, pairs: Pairs, loss: Loss | None = None, batch_size: 
             sums += len(indices) * np.array([value] + [x.abs().mean().item() for x in absolute])
             advance(len(indices))
     mean = sums / len(pairs)
-    found = Errors(
+    return Errors(
         displacement_mae=mean[1],
         velocity_mae=mean[2],
         displacement_percent=100 * mean[1] / mean[3],
         velocity_percent=100 * mean[2] / mean[4],
+        loss=mean[0] if loss else None,
     )
-    return found, mean[0]
 
 
 def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
@@ -64,7 +65,7 @@ def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
             "use a data set of the model's horizon"
         )
     pairs = dataset.split("test")
-    found, _ = errors(model, pairs)
+    found = errors(model, pairs)
     return {
         "horizon_fs": scales.horizon_fs,
         "frames": len(pairs),

@@ -57,7 +57,7 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
         with tensorboard(folder, run.rows) as show:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
                 run.train_epoch(pairs, path)
-                run.end_epoch(*errors(run.averaged, validation, run.loss, settings.batch_size))
+                run.end_epoch(errors(run.averaged, validation, run.loss, settings.batch_size))
                 write_checkpoint(path, run.checkpoint())
                 write_csv(folder / "metrics.csv", run.rows)
                 show(run.rows[-1])
@@ -174,8 +174,10 @@ class _Run:
         minutes = self.settings.budget_minutes
         return 0.0 if minutes is None else self.elapsed_s / (60 * minutes)
 
-    def end_epoch(self, found: Errors, validation_loss: float) -> None:
+    def end_epoch(self, found: Errors) -> None:
         """Note the errors, move the schedule on, keep the weights if they are the best so far."""
+        validation_loss = found.loss
+        assert validation_loss is not None
         self._check_finite("validation loss", validation_loss)
         row = {
             "epoch": self.epoch + 1,
