@@ -20,6 +20,7 @@ from trajcast.observables.result import Result, Scalar
 from trajcast.observables.selection import Selection
 
 UNIT = "meV/atom"
+DRAWN_WIDTHS = 10  # of the distribution on both sides of its mean: a roll-out gone wrong must not squeeze the rest
 log = logging.getLogger(__name__)
 
 
@@ -40,6 +41,7 @@ def measure(selection: Selection, context: Context) -> Result:
         x_label="potential energy / meV per atom",
         y_label="probability density / atom meV⁻¹",
         curves=curves,
+        x_limits=(mean - DRAWN_WIDTHS * width, mean + DRAWN_WIDTHS * width) if width and mean is not None else None,
         scalars=[
             Scalar(
                 name="mean potential energy",
