@@ -64,13 +64,13 @@ def test_the_shipped_configuration_is_valid(values):
         ("horizons_fs", [0.5], "horizons_fs 0.5 is not a multiple of reference.nve.interval_fs 1"),
         ("horizons_fs", [], "horizons_fs: [] is wrong"),
         ("horizons_fs", [1.0, 1.0], "names a horizon twice; remove the repetition"),
-        ("training.samples", 3001, "training.samples 3001 is more than dataset.samples.training 3000"),
+        ("training.samples", 10**6, "training.samples 1000000 is more than dataset.samples.training"),
         ("dataset.cutoff_A", ..., "systems.liquid: dataset: cutoff_A: missing; add it"),
         ("dataset.cutoff", 4.0, "systems.liquid: dataset: cutoff: unknown key"),
         ("dataset.horizon_fs", 2.0, "dataset.horizon_fs does not belong here"),
         ("forecast.supercell", [2, 2], "forecast.supercell"),
         ("forecast.guard.min_temperature_K", 700.0, "min_temperature_K 700 is not below max_temperature_K 600"),
-        ("observables.msd_fit_from_ps", 6.0, "msd_fit_from_ps 6 is not below msd_fit_to_ps 5"),
+        ("observables.msd_fit_from_ps", 999.0, "msd_fit_from_ps 999 is not below msd_fit_to_ps"),
     ],
 )
 def test_mistakes_are_named(values, path, value, message):

@@ -53,7 +53,7 @@ def test_dataset_does_not_run_reference(results: Path) -> None:
 
 
 def test_training_does_not_run_reference_or_data_sets(results: Path) -> None:
-    change(results, {"training.learning_rate": 0.02})
+    change(results, {"training.learning_rate": 0.0123})
     assert planned(results) == {
         "training_settings": 2,
         "train": 2,
