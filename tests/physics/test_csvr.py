@@ -46,7 +46,8 @@ def test_kinetic_energy_is_canonical(length: float | None) -> None:
     assert wrong < 1e-4  # 3N would be noticed
     error = np.sqrt(dof / 2 / len(apart))
     assert abs(apart.mean() - dof / 2) < 4 * error
-    assert abs(apart.std(ddof=1) / np.sqrt(dof / 2) - 1) < 4 / np.sqrt(2 * len(apart)) * 1.2
+    width_error = np.sqrt((2 + 12 / dof) / (4 * len(apart)))  # relative; 12 / dof is the excess kurtosis of χ²
+    assert abs(apart.std(ddof=1) / np.sqrt(dof / 2) - 1) < 4 * width_error
 
 
 def test_relaxation_and_correlation_time() -> None:

@@ -28,8 +28,9 @@ def apply(
 ) -> State:
     """Rescale each system's velocities once, as the thermostat of relaxation time `tau_fs` does in `interval_fs`.
 
-    Directions do not change, nor do momenta that are zero. Exact for any interval: the kinetic energy after it has
-    the distribution that the stochastic equation gives, canonical in the long run.
+    Directions do not change, nor do momenta that are zero. For whole numbers of degrees of freedom exact at any
+    interval: the kinetic energy after it has the distribution that the stochastic equation gives, canonical in the
+    long run. A fraction of a degree of freedom counts by its mean.
     """
     energy_B, dof_B = kinetic_energy(state), degrees_of_freedom
     kept = torch.exp(torch.tensor(-interval_fs / tau_fs, dtype=energy_B.dtype, device=energy_B.device))
