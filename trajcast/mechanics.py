@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor
 
 from trajcast.state import State, system_sum
 from trajcast.units import BOLTZMANN, KINETIC
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 # Shape suffixes: N atoms, B systems, X xyz.
 

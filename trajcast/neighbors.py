@@ -1,28 +1,38 @@
-"""Neighbours within a cutoff as a dense table, one row per atom."""
+"""Neighbours within a cutoff, sorted by atom."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor
-from vesin import NeighborList
 
 from trajcast.state import State
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Neighbors:
-    """Every neighbour of every atom, periodic images included; rows are filled up with empty slots.
+    """Every neighbour of every atom, periodic images included: those of atom i are edges first[i] to first[i + 1].
 
-    An empty slot points at its own atom with a vector as long as the cutoff, where every radial function is zero.
+    Room that is not used may follow the last edge: index 0, vectors as long as the cutoff, where every radial function
+    is zero.
     """
 
-    index: Int[Tensor, "atoms slots"]
-    vectors: Float[Tensor, "atoms slots 3"]  # Å, from the atom to its neighbour
+    first: Int[Tensor, " atoms+1"]
+    index: Int[Tensor, " edges"]  # the neighbour
+    vectors: Float[Tensor, "edges 3"]  # Å, from the atom to its neighbour
     cutoff: float  # Å
+
+    @property
+    def atoms(self) -> Int[Tensor, " edges"]:
+        """The atom that each edge belongs to; the last atom for unused room."""
+        numbers = torch.arange(len(self.index), device=self.first.device)
+        return torch.searchsorted(self.first[1:-1].contiguous(), numbers, right=True)
 
 
 def find_neighbors(state: State, cutoff: float) -> Neighbors:
@@ -30,11 +40,13 @@ def find_neighbors(state: State, cutoff: float) -> Neighbors:
 
     Vectors are computed in float64 and given in the dtype of the positions.
     """
-    receivers, senders, vectors = [], [], []
+    from vesin import NeighborList
+
     positions = state.positions.detach().cpu().double().numpy()
     cells = state.cell.cpu().double().numpy()
     ends = torch.bincount(state.system, minlength=state.n_systems).cumsum(0).tolist()
-    search = NeighborList(cutoff=cutoff, full_list=True)
+    search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=torch.get_num_threads())
+    receivers, senders, vectors = [], [], []
     for system, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         i, j, vector = search.compute(
             points=positions[start:end],
@@ -45,19 +57,11 @@ def find_neighbors(state: State, cutoff: float) -> Neighbors:
         receivers.append(i.astype(np.int64) + start)
         senders.append(j.astype(np.int64) + start)
         vectors.append(vector)
-    receiver, sender, vector = np.concatenate(receivers), np.concatenate(senders), np.concatenate(vectors)
-    counts = np.bincount(receiver, minlength=state.n_atoms)
-    order = np.argsort(receiver, kind="stable")
-    receiver = receiver[order]
-    slot = np.arange(len(receiver)) - (np.cumsum(counts) - counts)[receiver]
-    slots = max(1, int(counts.max(initial=0)))
-    index = np.repeat(np.arange(state.n_atoms)[:, None], slots, axis=1)
-    table = np.zeros((state.n_atoms, slots, 3))
-    table[:, :, 0] = cutoff
-    index[receiver, slot] = sender[order]
-    table[receiver, slot] = vector[order]
+    counts = np.bincount(np.concatenate(receivers), minlength=state.n_atoms)
+    device = state.positions.device
     return Neighbors(
-        index=torch.as_tensor(index, device=state.positions.device),
-        vectors=torch.as_tensor(table, dtype=state.positions.dtype, device=state.positions.device),
+        first=torch.as_tensor(np.concatenate([[0], np.cumsum(counts)]), device=device),
+        index=torch.as_tensor(np.concatenate(senders), device=device),
+        vectors=torch.as_tensor(np.concatenate(vectors), dtype=state.positions.dtype, device=device),
         cutoff=cutoff,
     )

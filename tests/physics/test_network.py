@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -69,15 +70,18 @@ def test_order_of_atoms_does_not_matter(model: TrajCast) -> None:
     torch.testing.assert_close(there.velocity, here.velocity[order], **EXACT)
 
 
-def test_order_of_neighbors_and_empty_slots_do_not_matter(model: TrajCast) -> None:
+def test_order_of_neighbors_and_unused_room_do_not_matter(model: TrajCast) -> None:
     state = random_state(6)
     found = find_neighbors(state, model.scales.cutoff)
-    empty = torch.tensor([model.scales.cutoff, 0.0, 0.0]).expand(state.n_atoms, 3, 3)
-    own = torch.arange(state.n_atoms)[:, None].expand(-1, 3)
-    order = torch.randperm(found.index.shape[1] + 3, generator=torch.Generator().manual_seed(2))
+    rng = torch.Generator().manual_seed(2)
+    order = torch.cat(
+        [a + torch.randperm(b - a, generator=rng) for a, b in pairwise(found.first.tolist())]
+        + [torch.arange(len(found.index), len(found.index) + 5)]
+    )
     other = Neighbors(
-        index=torch.cat([found.index, own], dim=1)[:, order],
-        vectors=torch.cat([found.vectors, empty], dim=1)[:, order],
+        first=found.first,
+        index=torch.cat([found.index, torch.zeros(5, dtype=torch.long)])[order],
+        vectors=torch.cat([found.vectors, torch.tensor([model.scales.cutoff, 0.0, 0.0]).expand(5, 3)])[order],
         cutoff=found.cutoff,
     )
     with torch.no_grad():

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from trajcast.config import Network, Training
 from trajcast.errors import UserError
 from trajcast.model.network import Prediction, TrajCast
 from trajcast.model.store import load_model
-from trajcast.neighbors import Neighbors, find_neighbors
+from trajcast.neighbors import find_neighbors
 from trajcast.training import loop
 from trajcast.training.checkpoint import read_checkpoint
 from trajcast.training.evaluation import errors, evaluate
@@ -76,7 +77,7 @@ def test_new_weights_let_every_layer_speak(tmp_path: Path) -> None:
     model = TrajCast(NETWORK, scales_of(dataset, SETTINGS), torch.Generator().manual_seed(1))
     state, _, _ = dataset.split("training").batch(np.arange(8))
     near = find_neighbors(state, dataset.cutoff_A)
-    none = Neighbors(index=near.index, vectors=torch.full_like(near.vectors, dataset.cutoff_A), cutoff=near.cutoff)
+    none = replace(near, vectors=torch.full_like(near.vectors, dataset.cutoff_A))
 
     def influence() -> float:
         with torch.no_grad():

@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 import torch
-from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -19,6 +18,9 @@ from trajcast.errors import UserError
 from trajcast.hdf5 import hdf5_written_aside
 from trajcast.state import State
 from trajcast.trajectory import Topology
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 SPLITS = ("training", "validation", "test")
 FORMAT = "TrajCast data set 1"

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor
 
 from trajcast import __version__
@@ -29,6 +28,9 @@ from trajcast.recorder import Recorder
 from trajcast.state import State
 from trajcast.trajectory import Topology
 from trajcast.units import PS
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 COMMIT_EVERY_S = 60.0
 

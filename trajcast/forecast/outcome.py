@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from trajcast.config import Guard
@@ -14,6 +14,9 @@ from trajcast.mechanics import kinetic_energy
 from trajcast.neighbors import Neighbors
 from trajcast.state import State
 from trajcast.units import BOLTZMANN
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class Ending(StrEnum):

@@ -6,12 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import torch
 from e3nn.math import normalize2mom
 from e3nn.o3 import spherical_harmonics
-from jaxtyping import Float
 from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 class BesselBasis(nn.Module):

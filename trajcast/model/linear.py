@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
-from trajcast.model.paths import Features, Parities, Path, paths_from
+from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 
 class EquivariantLinear(nn.Module):
@@ -20,8 +24,8 @@ class EquivariantLinear(nn.Module):
 
     def __init__(
         self,
-        columns_in: Mapping[tuple[int, int], int],
-        columns_out: Mapping[tuple[int, int], int],
+        columns_in: Mapping[Irrep, int],
+        columns_out: Mapping[Irrep, int],
         rng: torch.Generator,
     ):
         super().__init__()
@@ -32,7 +36,7 @@ class EquivariantLinear(nn.Module):
             }
         )
 
-    def forward(self, features: Mapping[tuple[int, int], Tensor]) -> dict[tuple[int, int], Tensor]:
+    def forward(self, features: ByIrrep) -> ByIrrep:
         return {
             irrep: x @ (self.weights[_name(irrep)] / math.sqrt(x.shape[-1]))
             for irrep, x in features.items()
@@ -45,7 +49,8 @@ class SpeciesLinear(nn.Module):
 
     def __init__(self, parities: Parities, channels: int, n_species: int, rng: torch.Generator):
         super().__init__()
-        self.parities, self.channels = parities, channels
+        self.parities = parities
+        self.scale = 1 / math.sqrt(channels * n_species)
         self.weights = nn.ParameterDict(
             {
                 _name((l, p)): torch.randn(channels, n_species, channels, generator=rng, dtype=torch.float64)
@@ -54,27 +59,32 @@ class SpeciesLinear(nn.Module):
             }
         )
 
-    def forward(
-        self, features: Features, one_hot: Float[Tensor, "atoms species"]
-    ) -> dict[tuple[int, int], Float[Tensor, "atoms m channels"]]:
-        mixed = {}
-        for irrep, x in split_parities(features, self.parities).items():
-            weight = self.weights[_name(irrep)]
-            spread = (x[..., None] * one_hot[:, None, None, :]).flatten(2)
-            mixed[irrep] = spread @ (weight.flatten(0, 1) / math.sqrt(weight.shape[0] * weight.shape[1]))
-        return mixed
+    def forward(self, ops: ModuleType, features: Features, species: Int[Tensor, " atoms"]) -> ByIrrep:
+        parts = split_parities(features, self.parities)
+        return ops.species_linear(parts, species, {irrep: self.weights[_name(irrep)] * self.scale for irrep in parts})
 
 
-def split_parities(features: Features, parities: Parities) -> dict[tuple[int, int], Tensor]:
+class PathWeights(nn.Module):
+    """The linear layer that turns the last hidden values of an MLP into the weights of a product."""
+
+    def __init__(self, shape: ProductShape, hidden: int, rng: torch.Generator):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(hidden, shape.weights, generator=rng, dtype=torch.float64))
+
+    def forward(self) -> Float[Tensor, "hidden weights"]:
+        return self.weight / math.sqrt(len(self.weight))
+
+
+def split_parities(features: Features, parities: Parities) -> ByIrrep:
     """Features by (l, parity)."""
-    parts: dict[tuple[int, int], Tensor] = {}
+    parts: ByIrrep = {}
     for l, (x, present) in enumerate(zip(features, parities, strict=True)):
         if present:
             parts |= {(l, p): part for p, part in zip(present, x.chunk(len(present), dim=-1), strict=True)}
     return parts
 
 
-def join_parities(parts: Mapping[tuple[int, int], Tensor], parities: Parities) -> Features:
+def join_parities(parts: ByIrrep, parities: Parities) -> Features:
     """The reverse of `split_parities`."""
     some = next(iter(parts.values()))
     return [
@@ -83,27 +93,6 @@ def join_parities(parts: Mapping[tuple[int, int], Tensor], parities: Parities) -
     ]
 
 
-def collect_paths(products: Mapping[Path, Tensor], parities: Parities) -> dict[tuple[int, int], Tensor]:
-    """Path outputs by (l, parity), those of one kind side by side; `parities` are those before the product."""
-    found: dict[tuple[int, int], list[Tensor]] = {}
-    for path, x in products.items():
-        present = parities[path.l_in]
-        for p, part in zip(present, x.chunk(len(present), dim=-1), strict=True):
-            found.setdefault((path.l_out, p * (-1) ** path.l_y), []).append(part)
-    return {irrep: torch.cat(parts, dim=-1) for irrep, parts in found.items()}
-
-
-def path_columns(parities: Parities, l_max: int, channels: int) -> dict[tuple[int, int], int]:
-    """How many columns `collect_paths` gives for each (l, parity)."""
-    columns: dict[tuple[int, int], int] = {}
-    for l_in, present in enumerate(parities):
-        for path in paths_from(l_in, l_max):
-            for p in present:
-                irrep = (path.l_out, p * (-1) ** path.l_y)
-                columns[irrep] = columns.get(irrep, 0) + channels
-    return columns
-
-
-def _name(irrep: tuple[int, int]) -> str:
+def _name(irrep: Irrep) -> str:
     l, p = irrep
     return f"{l}{'e' if p > 0 else 'o'}"

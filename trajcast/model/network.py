@@ -7,21 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import torch
-from ase.data import chemical_symbols
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from trajcast.config import Network
 from trajcast.errors import UserError
 from trajcast.mechanics import angular_momentum, isolated, momentum, set_angular_momentum, set_momentum
+from trajcast.model import ops
 from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear, join_parities, split_parities
 from trajcast.model.paths import Parities
 from trajcast.neighbors import Neighbors
 from trajcast.state import State, system_sum
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+ELEMENTS = 118
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +64,7 @@ class TrajCast(nn.Module):
     def __init__(self, settings: Network, scales: Scales, rng: torch.Generator):
         super().__init__()
         self.settings, self.scales = settings, scales
+        self.backend: str | None = None  # its name in `ops`; None: the best one for the device
         n_species, l_max, channels = len(scales.species), settings.l_max, settings.channels
         self.bessel = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
         self.speed = SpeedBasis(settings.speed_basis, n_species, scales.speed_max, rng)
@@ -74,7 +81,7 @@ class TrajCast(nn.Module):
         narrow = max(1, channels // 4)  # 16 of 64 in the paper
         self.compress = EquivariantLinear({(1, -1): channels}, {(1, -1): narrow}, rng)
         self.readout = EquivariantLinear({(1, -1): narrow}, {(1, -1): 2}, rng)
-        lookup = torch.full((len(chemical_symbols),), -1)
+        lookup = torch.full((ELEMENTS + 1,), -1)
         lookup[list(scales.species)] = torch.arange(n_species)
         self.register_buffer("lookup", lookup, persistent=False)
         for name in ("outputs", "baseline"):
@@ -85,13 +92,18 @@ class TrajCast(nn.Module):
     def dtype(self) -> torch.dtype:
         return self.bessel.roots.dtype
 
+    @property
+    def ops(self) -> ModuleType:
+        """The backend that computes."""
+        return ops.choose(self.bessel.roots.device, self.dtype, self.backend)
+
     def species_index(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
         """Index of each atom's element; UserError for an element that the model does not know."""
         index = self.lookup[numbers]
         if (index < 0).any():
-            unknown = sorted({chemical_symbols[n] for n in numbers[index < 0].tolist()})
+            unknown = sorted(set(numbers[index < 0].tolist()))
             raise UserError(
-                f"the model knows {symbols(self.scales.species)}, not {', '.join(unknown)}; "
+                f"the model knows {symbols(self.scales.species)}, not {symbols(unknown)}; "
                 "train a model on data with these elements"
             )
         return index
@@ -116,16 +128,15 @@ class TrajCast(nn.Module):
         v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
         radial_basis = self.bessel(torch.linalg.vector_norm(r, dim=-1))
         speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
-        edge_directions = directions(r, l_max)
         velocity_directions = directions(v, l_max)
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
         entering[0, 1] = torch.cat([one_hot, speed_basis], dim=1)[:, None]
         features = join_parities(self.embed(entering), self.parities_first)
+        backend = self.ops
+        edges = backend.edges(neighbors, directions(r, l_max))
         for layer in self.layers:
-            features = layer(
-                features, one_hot, neighbors.index, radial_basis, edge_directions, speed_basis, velocity_directions
-            )
+            features = layer(backend, features, species, edges, radial_basis, speed_basis, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
         return self.readout(self.compress(vectors))[1, -1].transpose(1, 2)
 
@@ -145,4 +156,6 @@ def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs:
 
 def symbols(species: Sequence[int]) -> str:
     """Chemical symbols of atomic numbers, for messages."""
+    from ase.data import chemical_symbols
+
     return ", ".join(chemical_symbols[n] for n in species)

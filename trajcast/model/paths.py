@@ -7,19 +7,28 @@ occurs at that l, odd before even. Both parities of one l go through the same pa
 from __future__ import annotations
 
 import math
-from functools import cache
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from e3nn.o3 import wigner_3j
-from jaxtyping import Float, Int
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
 
 Parities = tuple[tuple[int, ...], ...]
 """For each l the parities present, ascending: ((1,), (-1,)) is 0e + 1o."""
 
 Features = list[Tensor]
 """For each l a tensor (atoms, 2l + 1, columns)."""
+
+Irrep = tuple[int, int]
+"""l and parity (1 or −1)."""
+
+ByIrrep = dict[Irrep, Tensor]
+"""For each l and parity a tensor (atoms, 2l + 1, columns)."""
 
 
 class Path(NamedTuple):
@@ -69,7 +78,43 @@ def path_of_output(l_in: int, l_max: int, device: torch.device) -> Int[Tensor, "
     return torch.arange(len(sizes)).repeat_interleave(sizes).to(device)
 
 
-def split_outputs(outputs: Float[Tensor, "atoms outputs columns"], l_in: int, l_max: int) -> dict[Path, Tensor]:
-    """Outputs side by side as one tensor (atoms, 2 l_out + 1, columns) per path."""
-    paths = paths_from(l_in, l_max)
-    return dict(zip(paths, outputs.split([2 * path.l_out + 1 for path in paths], dim=1), strict=True))
+class Output(NamedTuple):
+    """One path of one parity, and where its channels lie among those of the same outcome."""
+
+    path: Path
+    parity: int  # of the features
+    irrep: Irrep  # of the outcome
+    slot: int  # number among all with this irrep
+
+
+@dataclass(frozen=True)
+class ProductShape:
+    """Which features a product takes: `channels` of each parity in `parities`, and harmonics up to `l_max`."""
+
+    parities: Parities
+    l_max: int
+    channels: int
+
+    @cached_property
+    def outputs(self) -> tuple[Output, ...]:
+        """All paths and parities: by l_in, then path, then parity, as the weights are sorted."""
+        found: list[Output] = []
+        slots: dict[Irrep, int] = {}
+        for l_in, present in enumerate(self.parities):
+            for path in paths_from(l_in, self.l_max):
+                for parity in present:
+                    irrep = (path.l_out, parity * (-1) ** path.l_y)
+                    found.append(Output(path, parity, irrep, slots.get(irrep, 0)))
+                    slots[irrep] = slots.get(irrep, 0) + 1
+        return tuple(found)
+
+    @cached_property
+    def columns(self) -> dict[Irrep, int]:
+        """How many columns the product has for each l and parity."""
+        irreps = [output.irrep for output in self.outputs]
+        return {irrep: self.channels * irreps.count(irrep) for irrep in irreps}
+
+    @cached_property
+    def weights(self) -> int:
+        """How many weights the product takes of each edge or atom."""
+        return self.channels * len(self.outputs)

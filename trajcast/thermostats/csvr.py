@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor
 
 from trajcast.mechanics import kinetic_energy
 from trajcast.state import State
 from trajcast.units import BOLTZMANN
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 def apply(

@@ -9,8 +9,9 @@ first, largest gradients do not set AMSGrad's step for the whole run.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
 from trajcast.model.embedding import RadialNet
@@ -18,6 +19,9 @@ from trajcast.model.interaction import Interaction
 from trajcast.model.network import TrajCast
 from trajcast.neighbors import Neighbors
 from trajcast.state import State
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 FIRST_READOUT = 0.03
 """Size of the read-out's first predictions, in units of the outputs' scales."""

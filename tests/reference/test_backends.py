@@ -1,0 +1,109 @@
+"""Every backend against e3nn's own modules: outputs and gradients, on random irreps and on the whole network."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import pytest
+import torch
+from torch import Tensor
+
+from trajcast.model import ops
+from trajcast.model.embedding import directions
+from trajcast.model.paths import ByIrrep, Parities, ProductShape, parities_after
+from trajcast.modules import named_module
+from trajcast.neighbors import Neighbors
+
+CPU = torch.device("cpu")
+REFERENCE = ops.choose(CPU, torch.float64, "e3nn")
+SHAPES = {
+    "first layer": ProductShape(((1,), (-1,), (1,)), 2, 3),
+    "second layer": ProductShape(parities_after(((1,), (-1,)), 1), 1, 16),
+    "both parities": ProductShape(((-1, 1),) * 3, 2, 5),
+    "published": ProductShape(((-1, 1),) * 3, 2, 64),
+    "l up to 3": ProductShape(((-1, 1),) * 4, 3, 2),
+    "odd scalars only": ProductShape(((-1,), (1,)), 1, 24),
+}
+RELATIVE = {torch.float64: 1e-9, torch.float32: 1e-5}
+HIDDEN = 7
+
+
+def draw(*shape: int, seed: int, dtype: torch.dtype) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).to(dtype)
+
+
+def features_of(parities: Parities, channels: int, atoms: int, dtype: torch.dtype) -> list[Tensor]:
+    return [
+        draw(atoms, 2 * l + 1, channels * len(p), seed=l, dtype=dtype).requires_grad_() for l, p in enumerate(parities)
+    ]
+
+
+def some_neighbors(atoms: int, dtype: torch.dtype) -> Neighbors:
+    """Between none and six neighbours, and room for three more."""
+    rng = torch.Generator().manual_seed(4)
+    first = torch.cat([torch.zeros(1, dtype=torch.long), torch.randint(0, 7, (atoms,), generator=rng).cumsum(0)])
+    count = int(first[-1]) + 3
+    vectors = draw(count, 3, seed=11, dtype=dtype)
+    return Neighbors(first=first, index=torch.randint(0, atoms, (count,), generator=rng), vectors=vectors, cutoff=5.0)
+
+
+def assert_same(ours: ByIrrep, theirs: ByIrrep, inputs: list[Tensor], relative: float) -> None:
+    assert set(ours) == set(theirs)
+    seeds = {k: draw(*x.shape, seed=12 + k[0] * 2 + k[1], dtype=x.dtype) for k, x in theirs.items()}
+    gradients = []
+    for outputs in (ours, theirs):
+        total = sum(((outputs[k] * seeds[k]).sum() for k in seeds), start=torch.zeros((), dtype=inputs[0].dtype))
+        gradients.append(torch.autograd.grad(total, inputs))
+    pairs = [(ours[k], theirs[k]) for k in theirs] + list(zip(*gradients, strict=True))
+    for ours_, theirs_ in pairs:
+        a, b = ours_.detach(), theirs_.detach()
+        assert a.shape == b.shape
+        assert float((a - b).abs().max()) <= relative * float(b.abs().max()), (a.shape, (a - b).abs().max())
+
+
+@pytest.fixture(params=[name for name in ops.names() if name != "e3nn"])
+def backend(request: pytest.FixtureRequest) -> ModuleType:
+    module = named_module("model.ops", request.param)
+    if reason := module.unavailable(CPU, torch.float64):
+        pytest.skip(f"{request.param}: {reason}")
+    return module
+
+
+@pytest.mark.parametrize("dtype", RELATIVE, ids=str)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_edge_product(backend: ModuleType, shape: ProductShape, dtype: torch.dtype) -> None:
+    atoms = 11
+    neighbors = some_neighbors(atoms, dtype)
+    harmonics = directions(neighbors.vectors, shape.l_max)
+    features = features_of(shape.parities, shape.channels, atoms, dtype)
+    hidden = draw(len(neighbors.index), HIDDEN, seed=10, dtype=dtype)
+    hidden[int(neighbors.first[-1]) :] = 0  # as beyond the cutoff
+    hidden.requires_grad_()
+    weight = draw(HIDDEN, shape.weights, seed=9, dtype=dtype).requires_grad_()
+    found = [
+        b.edge_product(shape, features, b.edges(neighbors, harmonics), hidden, weight) for b in (backend, REFERENCE)
+    ]
+    assert_same(*found, [*(f for f in features if f.numel()), weight], RELATIVE[dtype])
+
+
+@pytest.mark.parametrize("dtype", RELATIVE, ids=str)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_node_product(backend: ModuleType, shape: ProductShape, dtype: torch.dtype) -> None:
+    atoms = 9
+    features = features_of(shape.parities, shape.channels, atoms, dtype)
+    hidden = draw(atoms, HIDDEN, seed=10, dtype=dtype).requires_grad_()
+    weight = draw(HIDDEN, shape.weights, seed=9, dtype=dtype).requires_grad_()
+    harmonics = directions(draw(atoms, 3, seed=8, dtype=dtype), shape.l_max)
+    found = [b.node_product(shape, features, harmonics, hidden, weight) for b in (backend, REFERENCE)]
+    assert_same(*found, [*(f for f in features if f.numel()), hidden, weight], RELATIVE[dtype])
+
+
+@pytest.mark.parametrize("dtype", RELATIVE, ids=str)
+def test_species_linear(backend: ModuleType, dtype: torch.dtype) -> None:
+    features = {(0, 1): draw(8, 1, 6, seed=1, dtype=dtype), (2, -1): draw(8, 5, 6, seed=2, dtype=dtype)}
+    weights = {k: draw(6, 3, 6, seed=3 + k[0], dtype=dtype).requires_grad_() for k in features}
+    for x in features.values():
+        x.requires_grad_()
+    species = torch.tensor([0, 2, 2, 0, 0, 2, 0, 2])  # one element is absent
+    found = [b.species_linear(features, species, weights) for b in (backend, REFERENCE)]
+    assert_same(*found, [*features.values(), *weights.values()], RELATIVE[dtype])

@@ -1,0 +1,140 @@
+"""The reference: e3nn's own modules, messages of all edges summed with index_add.
+
+Geiger & Smidt 2022, arXiv:2207.09453. Every other backend is tested and timed against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import torch
+from e3nn import o3
+from torch import Tensor
+
+from trajcast.model.paths import ByIrrep, Features, Irrep, ProductShape
+from trajcast.neighbors import Neighbors
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+RANK = 0
+
+
+def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
+    """Never: the project needs e3nn anyway."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Neighbours as a list of pairs."""
+
+    atoms: Int[Tensor, " edges"]
+    neighbors: Int[Tensor, " edges"]
+    harmonics: Float[Tensor, "edges harmonics"]
+
+
+def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
+    """All pairs."""
+    return Edges(atoms=neighbors.atoms, neighbors=neighbors.index, harmonics=harmonics)
+
+
+def edge_product(
+    shape: ProductShape,
+    features: Features,
+    edges: Edges,
+    hidden: Float[Tensor, "edges width"],
+    weight: Float[Tensor, "width weights"],
+) -> ByIrrep:
+    """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
+    product = _product(shape, weight.dtype, weight.device)
+    flat = _flat(features)
+    messages = product(flat[edges.neighbors], edges.harmonics, hidden @ weight)
+    summed = messages.new_zeros(len(flat), messages.shape[1]).index_add(0, edges.atoms, messages)
+    return _by_irrep(shape, summed)
+
+
+def node_product(
+    shape: ProductShape,
+    features: Features,
+    harmonics: Float[Tensor, "atoms harmonics"],
+    hidden: Float[Tensor, "atoms width"],
+    weight: Float[Tensor, "width weights"],
+) -> ByIrrep:
+    """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
+    product = _product(shape, weight.dtype, weight.device)
+    return _by_irrep(shape, product(_flat(features), harmonics, hidden @ weight))
+
+
+def species_linear(features: ByIrrep, species: Int[Tensor, " atoms"], weights: ByIrrep) -> ByIrrep:
+    """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
+    some = next(iter(weights.values()))
+    one_hot = torch.nn.functional.one_hot(species, some.shape[1]).to(some.dtype)
+    irreps = list(features)
+    product = _species_product(tuple(irreps), *some.shape[:2], some.dtype, some.device)
+    flat = torch.cat([x.mT.flatten(1) for x in features.values()], dim=1)
+    mixed = product(flat, one_hot, torch.cat([weights[irrep].flatten() for irrep in irreps]))
+    parts = mixed.split([some.shape[2] * (2 * l + 1) for l, _ in irreps], dim=1)
+    return {(l, p): x.unflatten(1, (-1, 2 * l + 1)).mT for (l, p), x in zip(irreps, parts, strict=True)}
+
+
+@cache
+def _product(shape: ProductShape, dtype: torch.dtype, device: torch.device) -> o3.TensorProduct:
+    present = [(l, p) for l, parities in enumerate(shape.parities) for p in parities]
+    blocks = sorted((output.irrep, output.slot) for output in shape.outputs)
+    instructions = [
+        (present.index((path.l_in, p)), path.l_y, blocks.index((irrep, slot)), "uvu", True, 2 * path.l_out + 1.0)
+        for path, p, irrep, slot in shape.outputs
+    ]
+    product = o3.TensorProduct(
+        o3.Irreps([(shape.channels, irrep) for irrep in present]),
+        o3.Irreps.spherical_harmonics(shape.l_max),
+        o3.Irreps([(shape.channels, irrep) for irrep, _ in blocks]),
+        instructions,
+        shared_weights=False,
+        internal_weights=False,
+        irrep_normalization="none",
+        path_normalization="none",
+    )
+    return _in_precision(product, dtype, device)
+
+
+@cache
+def _species_product(
+    irreps: tuple[Irrep, ...], channels: int, species: int, dtype: torch.dtype, device: torch.device
+) -> o3.TensorProduct:
+    features = o3.Irreps([(channels, irrep) for irrep in irreps])
+    product = o3.TensorProduct(
+        features,
+        o3.Irreps([(species, (0, 1))]),
+        features,
+        [(i, 0, i, "uvw", True, 2 * l + 1.0) for i, (l, _) in enumerate(irreps)],
+        shared_weights=True,
+        internal_weights=False,
+        irrep_normalization="none",
+        path_normalization="none",
+    )
+    return _in_precision(product, dtype, device)
+
+
+def _in_precision(product: o3.TensorProduct, dtype: torch.dtype, device: torch.device) -> o3.TensorProduct:
+    """e3nn keeps its coefficients in the default precision: here they are drawn again in the one wanted."""
+    product = product.to(dtype=dtype, device=device)
+    for name, buffer in product.named_buffers():
+        if "_w3j_" in name:
+            l_1, l_2, l_3 = (int(l) for l in name.split("_")[-3:])
+            buffer.copy_(o3.wigner_3j(l_1, l_2, l_3, dtype=dtype, device=device))
+    return product
+
+
+def _flat(features: Features) -> Float[Tensor, "atoms numbers"]:
+    """Features as e3nn orders them: irrep by irrep, channels before components."""
+    return torch.cat([x.mT.flatten(1) for x in features], dim=1)
+
+
+def _by_irrep(shape: ProductShape, flat: Float[Tensor, "atoms numbers"]) -> ByIrrep:
+    columns = dict(sorted(shape.columns.items()))
+    parts = flat.split([n * (2 * l + 1) for (l, _), n in columns.items()], dim=1)
+    return {(l, p): x.unflatten(1, (n, 2 * l + 1)).mT for ((l, p), n), x in zip(columns.items(), parts, strict=True)}
