@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 class Neighbors:
     """Every neighbour of every atom, periodic images included: those of atom i are edges first[i] to first[i + 1].
 
-    Room that is not used may follow the last edge: index 0, vectors as long as the cutoff, where every radial function
-    is zero.
+    Some edges may be room that is not used: any index, and vectors as long as the cutoff, where every radial function is
+    zero. Such room may also follow the edges of the last atom.
     """
 
     first: Int[Tensor, " atoms+1"]
     index: Int[Tensor, " edges"]  # the neighbour
     vectors: Float[Tensor, "edges 3"]  # Å, from the atom to its neighbour
     cutoff: float  # Å
+    slots: int  # at least as many as any atom has edges
 
     @property
     def atoms(self) -> Int[Tensor, " edges"]:
-        """The atom that each edge belongs to; the last atom for unused room."""
+        """The atom that each edge belongs to; the last atom for room after its own."""
         numbers = torch.arange(len(self.index), device=self.first.device)
         return torch.searchsorted(self.first[1:-1].contiguous(), numbers, right=True)
 
@@ -64,4 +65,5 @@ def find_neighbors(state: State, cutoff: float) -> Neighbors:
         index=torch.as_tensor(np.concatenate(senders), device=device),
         vectors=torch.as_tensor(np.concatenate(vectors), dtype=state.positions.dtype, device=device),
         cutoff=cutoff,
+        slots=int(counts.max(initial=0)),
     )

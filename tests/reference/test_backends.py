@@ -44,7 +44,8 @@ def some_neighbors(atoms: int, dtype: torch.dtype) -> Neighbors:
     first = torch.cat([torch.zeros(1, dtype=torch.long), torch.randint(0, 7, (atoms,), generator=rng).cumsum(0)])
     count = int(first[-1]) + 3
     vectors = draw(count, 3, seed=11, dtype=dtype)
-    return Neighbors(first=first, index=torch.randint(0, atoms, (count,), generator=rng), vectors=vectors, cutoff=5.0)
+    index = torch.randint(0, atoms, (count,), generator=rng)
+    return Neighbors(first=first, index=index, vectors=vectors, cutoff=5.0, slots=8)
 
 
 def assert_same(ours: ByIrrep, theirs: ByIrrep, inputs: list[Tensor], relative: float) -> None:

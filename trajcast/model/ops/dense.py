@@ -36,10 +36,9 @@ class Edges:
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
-    """The table of all neighbours, as wide as the most that an atom has."""
+    """The table of all neighbours."""
     first, count = neighbors.first, len(neighbors.index)
-    slots = max(1, int((first[1:] - first[:-1]).max()))
-    number = first[:-1, None] + torch.arange(slots, device=first.device)
+    number = first[:-1, None] + torch.arange(max(1, neighbors.slots), device=first.device)
     number = torch.where(number < first[1:, None], number, count)
     atoms = torch.arange(len(number), device=first.device)[:, None].expand_as(number)
     index = torch.where(number < count, neighbors.index[number.clamp(max=count - 1)], atoms) if count else atoms
