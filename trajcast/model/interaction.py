@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trajcast.config import Network
 from trajcast.model.embedding import RadialNet, unit_second_moment
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear, join_parities
 from trajcast.model.paths import ByIrrep, Features, Parities, ProductShape, parities_after
+from trajcast.settings import Network
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from trajcast.config import Network
 from trajcast.errors import UserError
 from trajcast.mechanics import angular_momentum, isolated, momentum, set_angular_momentum, set_momentum
 from trajcast.model import ops
@@ -22,6 +21,7 @@ from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear, join_parities, split_parities
 from trajcast.model.paths import Parities
 from trajcast.neighbors import Neighbors
+from trajcast.settings import Network
 from trajcast.state import State, system_sum
 
 if TYPE_CHECKING:
@@ -156,6 +156,8 @@ def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs:
 
 def symbols(species: Sequence[int]) -> str:
     """Chemical symbols of atomic numbers, for messages."""
-    from ase.data import chemical_symbols
-
+    try:
+        from ase.data import chemical_symbols
+    except ImportError:
+        return "atomic numbers " + ", ".join(map(str, species))
     return ", ".join(chemical_symbols[n] for n in species)

@@ -13,10 +13,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from trajcast.config import Network, validate
 from trajcast.errors import UserError
 from trajcast.files import write_json, written_aside
 from trajcast.model.network import Scales, TrajCast
+from trajcast.settings import Network
 
 FORMAT = "TrajCast model 1"
 
@@ -37,7 +37,7 @@ def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
             "species": list(scales.pop("species")),
             "cutoff_A": scales.pop("cutoff"),
             "scales": scales,
-            "network": model.settings.model_dump(mode="json"),
+            "network": asdict(model.settings),
             "dtype": str(model.dtype).removeprefix("torch."),
             "sha256": hashlib.sha256(data).hexdigest(),
             "weights": sum(p.numel() for p in model.parameters()),
@@ -73,12 +73,11 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
             species=tuple(record["species"]),
             **(_tuples(record["scales"])),
         )
-        settings: Mapping[str, Any] = record["network"]
+        network = Network(**record["network"])
         dtype = {"float32": torch.float32, "float64": torch.float64}[record["dtype"]]
-    except (KeyError, TypeError) as error:
+        model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"{Path(path).with_suffix('.json')}: damaged model description: {error}") from None
-    network = validate(Network, settings, f"{Path(path).with_suffix('.json')}: network")
-    model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:

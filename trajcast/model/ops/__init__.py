@@ -30,7 +30,9 @@ from trajcast.modules import named_module
 
 def names() -> list[str]:
     """All backends, installed or not."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not (module.ispkg or module.name.startswith("_")))
+    return sorted(
+        module.name for module in pkgutil.iter_modules(__path__) if not (module.ispkg or module.name.startswith("_"))
+    )
 
 
 def choose(device: torch.device, dtype: torch.dtype, name: str | None = None) -> ModuleType:

@@ -1,0 +1,281 @@
+"""LLVM code of the products of features of one l with harmonics, for one block of columns that fits a vector register.
+
+One kernel runs over the edges of a range of atoms. The couplings of an edge, Σ CG · Y, are scalars that all columns
+share; they multiply vectors of columns. Forward, the sums over an atom's neighbours stay in registers. Code is straight
+on: one line per non-zero coefficient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from trajcast.model.paths import coefficients, paths_from
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+    from torch import Tensor
+
+ARGUMENTS = (
+    "first_atom", "last_atom", "blocks", "columns", "first", "index",
+    "couplings", "couplings_per_edge", "weights", "weights_per_edge", "weights_per_path",
+    "features", "features_per_atom", "features_per_row", "outputs", "widths",
+    "weight_gradients", "feature_gradients",
+)  # fmt: skip
+"""What a kernel finds in the array of 64-bit integers that it is called with; lengths count numbers, not bytes.
+
+`columns` holds the first column of each block; `outputs` and `widths`, for each block and path, where the first number
+of the path's output lies and how many columns its rows have. Backward, the outputs are their gradients.
+"""
+
+
+class Entry(NamedTuple):
+    """A pair of components that some harmonic couples, within one path."""
+
+    m_in: int
+    m_out: int
+    coupling: int | None  # its number among the couplings of this l_in; None: always 1
+
+
+@cache
+def entries(l_in: int, l_max: int) -> tuple[tuple[Entry, ...], ...]:
+    """The entries of each path from l_in."""
+    cpu = torch.device("cpu")
+    pattern = (coefficients(l_in, l_max, torch.float64, cpu).abs() > 1e-12).any(1).tolist()
+    numbers, start, found = count(), 0, []
+    for path in paths_from(l_in, l_max):
+        pairs = [
+            (m, o) for m in range(2 * l_in + 1) for o in range(2 * path.l_out + 1) if pattern[m][start + o]
+        ]  # fmt: skip
+        # Y of l = 0 is 1, and so are the coefficients that go with it
+        found.append(tuple(Entry(m, o, next(numbers) if path.l_y else None) for m, o in pairs))
+        start += 2 * path.l_out + 1
+    return tuple(found)
+
+
+def couplings(l_in: int, l_max: int) -> Float[Tensor, "harmonics couplings"]:
+    """What turns the harmonics of an edge into its couplings."""
+    matrix = coefficients(l_in, l_max, torch.float64, torch.device("cpu"))
+    starts, chosen, start = [], [], 0
+    for path in paths_from(l_in, l_max):
+        starts.append(start)
+        start += 2 * path.l_out + 1
+    for start, path in zip(starts, entries(l_in, l_max), strict=True):
+        chosen += [matrix[e.m_in, :, start + e.m_out] for e in path if e.coupling is not None]
+    return torch.stack(chosen, dim=1)
+
+
+class _Code:
+    """Lines of LLVM's language; values are their names."""
+
+    def __init__(self, lanes: int, scalar: str):
+        self.lines: list[str] = []
+        self.scalar, self.lanes = scalar, lanes
+        self.vector = f"<{lanes} x {scalar}>"
+        self.fma = f"@llvm.fmuladd.v{lanes}f{32 if scalar == 'float' else 64}"
+        self._names = count()
+        self._block = "entry"
+
+    def let(self, value: str) -> str:
+        name = f"%v{next(self._names)}"
+        self.lines.append(f"  {name} = {value}")
+        return name
+
+    def at(self, pointer: str, offset: str | int, kind: str | None = None) -> str:
+        return self.let(f"getelementptr inbounds {kind or self.scalar}, ptr {pointer}, i64 {offset}")
+
+    def times(self, a: str, b: str | int) -> str:
+        return self.let(f"mul i64 {a}, {b}")
+
+    def integer(self, pointer: str, offset: str | int) -> str:
+        return self.let(f"load i64, ptr {self.at(pointer, offset, 'i64')}")
+
+    def load(self, pointer: str) -> str:
+        return self.let(f"load {self.vector}, ptr {pointer}, align {self._align}")
+
+    def store(self, value: str, pointer: str) -> None:
+        self.lines.append(f"  store {self.vector} {value}, ptr {pointer}, align {self._align}")
+
+    def spread(self, pointer: str) -> str:
+        """The number at `pointer` in every lane."""
+        number = self.let(f"load {self.scalar}, ptr {pointer}")
+        one = self.let(f"insertelement {self.vector} poison, {self.scalar} {number}, i32 0")
+        return self.let(
+            f"shufflevector {self.vector} {one}, {self.vector} poison, <{self.lanes} x i32> zeroinitializer"
+        )
+
+    def mul(self, a: str, b: str) -> str:
+        return self.let(f"fmul {self.vector} {a}, {b}")
+
+    def add(self, a: str, b: str, c: str | None) -> str:
+        """a b + c."""
+        if c is None:
+            return self.mul(a, b)
+        return self.let(f"call {self.vector} {self.fma}({self.vector} {a}, {self.vector} {b}, {self.vector} {c})")
+
+    @property
+    def _align(self) -> int:
+        return 4 if self.scalar == "float" else 8
+
+    def rows(self, pointer: str, number: int, stride: str) -> list[str]:
+        """Where `number` rows begin, `stride` apart."""
+        found = [pointer]
+        for _ in range(number - 1):
+            found.append(self.at(found[-1], stride))
+        return found
+
+    def loop(
+        self, start: str, end: str, carried: Sequence[str], body: Callable[[str, list[str]], Sequence[str]]
+    ) -> list[str]:
+        """Run `body(i, carried)` for start ≤ i < end; it gives the carried vectors' next values. Their last values."""
+        number = next(self._names)
+        before, head = self._block, f"head{number}"
+        i, following = f"%i{number}", f"%next{number}"
+        values = [f"%c{number}.{k}" for k in range(len(carried))]
+        self.lines += [f"  br label %{head}", f"{head}:"]
+        place = len(self.lines)
+        self.lines += [
+            f"  %go{number} = icmp slt i64 {i}, {end}",
+            f"  br i1 %go{number}, label %body{number}, label %done{number}",
+            f"body{number}:",
+        ]
+        self._block = f"body{number}"
+        results = body(i, values)
+        self.lines += [f"  {following} = add i64 {i}, 1", f"  br label %{head}", f"done{number}:"]
+        phis = [f"  {i} = phi i64 [ {start}, %{before} ], [ {following}, %{self._block} ]"]
+        phis += [
+            f"  {value} = phi {self.vector} [ {first}, %{before} ], [ {result}, %{self._block} ]"
+            for value, first, result in zip(values, carried, results, strict=True)
+        ]
+        self.lines[place:place] = phis
+        self._block = f"done{number}"
+        return values
+
+    def function(self, name: str) -> str:
+        body = "\n".join(self.lines)
+        return (
+            f"define void @{name}(ptr noalias readonly %arguments) #0 {{\nentry:\n{body}\n  ret void\n}}\n"
+            f"declare {self.vector} {self.fma}({self.vector}, {self.vector}, {self.vector})\n"
+        )
+
+
+def kernel(name: str, l_in: int, l_max: int, lanes: int, scalar: str, *, backward: bool) -> str:
+    """The function `name` for features of l_in in blocks of `lanes` columns."""
+    code = _Code(lanes, scalar)
+    arguments = {argument: code.integer("%arguments", k) for k, argument in enumerate(ARGUMENTS)}
+    pointers = {
+        argument: code.let(f"inttoptr i64 {arguments[argument]} to ptr")
+        for argument in (*ARGUMENTS[3:7], "weights", "features", *ARGUMENTS[-4:])
+    }
+    given = arguments | pointers
+    paths = len(paths_from(l_in, l_max))
+
+    def block(b: str, _: list[str]) -> list[str]:
+        column = code.integer(given["columns"], b)
+        mine = dict(given)
+        for argument in ("weights", "features", "weight_gradients", "feature_gradients"):
+            mine[argument] = code.at(given[argument], column)
+        table = code.times(b, paths)
+        outputs = [code.let(f"add i64 {table}, {p}") for p in range(paths)]
+        mine |= {f"output {p}": code.integer(given["outputs"], o) for p, o in enumerate(outputs)}
+        mine |= {f"output {p}": code.let(f"inttoptr i64 {mine[f'output {p}']} to ptr") for p in range(paths)}
+        mine |= {f"width {p}": code.integer(given["widths"], o) for p, o in enumerate(outputs)}
+        atoms = _backward if backward else _forward
+        code.loop(given["first_atom"], given["last_atom"], [], lambda i, _: atoms(code, mine, l_in, l_max, i))
+        return []
+
+    code.loop("0", given["blocks"], [], block)
+    return code.function(name)
+
+
+def _output_rows(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[list[str]]:
+    """Where the output rows of each path lie for one atom."""
+    found = []
+    for p, path in enumerate(paths_from(l_in, l_max)):
+        size, width = 2 * path.l_out + 1, given[f"width {p}"]
+        start = code.at(given[f"output {p}"], code.times(code.times(atom, size), width))
+        found.append(code.rows(start, size, width))
+    return found
+
+
+def _edge(code: _Code, given: dict[str, str], l_in: int, l_max: int, e: str) -> tuple[str, str, list[str], list[str]]:
+    """Of one edge: its neighbour's offset in the features, its couplings, the neighbour's features, the weights."""
+    neighbor = code.times(code.integer(given["index"], e), given["features_per_atom"])
+    factors = code.at(given["couplings"], code.times(e, given["couplings_per_edge"]))
+    rows = code.rows(code.at(given["features"], neighbor), 2 * l_in + 1, given["features_per_row"])
+    features = [code.load(row) for row in rows]
+    start = code.at(given["weights"], code.times(e, given["weights_per_edge"]))
+    weights = [code.load(w) for w in code.rows(start, len(paths_from(l_in, l_max)), given["weights_per_path"])]
+    return neighbor, factors, features, weights
+
+
+def _edges_of(code: _Code, given: dict[str, str], atom: str) -> tuple[str, str]:
+    return code.integer(given["first"], atom), code.integer(code.at(given["first"], 1, "i64"), atom)
+
+
+def _forward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[str]:
+    """Output of one atom: for each path Σ over edges of w · Σ coupling · h."""
+    rows = _output_rows(code, given, l_in, l_max, atom)
+
+    def edge(e: str, sums: list[str]) -> list[str]:
+        _, factors, features, weights = _edge(code, given, l_in, l_max, e)
+        result, done = list(sums), 0
+        for weight, path, size in zip(weights, entries(l_in, l_max), map(len, rows), strict=True):
+            if len(features) <= size or all(entry.coupling is None for entry in path):
+                weighted = [code.mul(weight, h) for h in features] if path[0].coupling is not None else features
+                for m, o, number in path:
+                    factor = weight if number is None else code.spread(code.at(factors, number))
+                    result[done + o] = code.add(factor, weighted[m], result[done + o])
+            else:
+                coupled: dict[int, str] = {}
+                for m, o, number in path:
+                    factor = code.spread(code.at(factors, number or 0))
+                    coupled[o] = code.add(factor, features[m], coupled.get(o))
+                for o, value in coupled.items():
+                    result[done + o] = code.add(weight, value, result[done + o])
+            done += size
+        return result
+
+    start, end = _edges_of(code, given, atom)
+    flat = [row for path in rows for row in path]
+    for row, value in zip(flat, code.loop(start, end, ["zeroinitializer"] * len(flat), edge), strict=True):
+        code.store(value, row)
+    return []
+
+
+def _backward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[str]:
+    """Gradients that one atom's output gives the weights of its edges and, added up, its neighbours' features."""
+    rows = _output_rows(code, given, l_in, l_max, atom)
+    slopes = [[code.load(row) for row in path] for path in rows]
+
+    def edge(e: str, _: list[str]) -> list[str]:
+        neighbor, factors, features, weights = _edge(code, given, l_in, l_max, e)
+        targets = code.rows(
+            code.at(given["feature_gradients"], neighbor), 2 * l_in + 1, given["features_per_row"]
+        )  # fmt: skip
+        gradients = [code.load(target) for target in targets]
+        start = code.at(given["weight_gradients"], code.times(e, given["weights_per_edge"]))
+        places = code.rows(start, len(weights), given["weights_per_path"])
+        for weight, path, slope, place in zip(weights, entries(l_in, l_max), slopes, places, strict=True):
+            coupled: dict[int, str] = {}
+            for m, o, number in path:
+                if number is None:
+                    coupled[m] = slope[o]
+                else:
+                    coupled[m] = code.add(code.spread(code.at(factors, number)), slope[o], coupled.get(m))
+            total = None
+            for m, value in coupled.items():
+                total = code.add(features[m], value, total)
+                gradients[m] = code.add(weight, value, gradients[m])
+            code.store(total or "zeroinitializer", place)
+        for gradient, target in zip(gradients, targets, strict=True):
+            code.store(gradient, target)
+        return []
+
+    start, end = _edges_of(code, given, atom)
+    code.loop(start, end, [], edge)
+    return []
