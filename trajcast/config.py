@@ -1,7 +1,8 @@
 """The configuration: one frozen, strict section per stage; every mistake is named with its key, value and rule.
 
 `config.yaml` holds one block per system under `systems:`, with one section per stage. The workflow writes each stage's
-section beside that stage's results; the commands read those files with `read_settings`.
+section beside that stage's results; the commands read those files with `read_settings`. The sections that the core
+computes with are plain dataclasses in `trajcast.settings`.
 """
 
 from __future__ import annotations
@@ -9,19 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from trajcast.errors import UserError
+from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, whole_multiple
 
-Positive = Annotated[float, Field(gt=0)]
-NonNegative = Annotated[float, Field(ge=0)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
-Seed = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
 class Section(BaseModel):
@@ -74,92 +71,6 @@ class Reference(Section):
         for name, interval in (("nve.interval_fs", self.nve.interval_fs), ("nvt.interval_fs", self.nvt.interval_fs)):
             whole_multiple(interval, self.timestep_fs, name, "timestep_fs")
         return self
-
-
-class Samples(Section):
-    """Number of pairs drawn from the trajectories of each split."""
-
-    training: Count
-    validation: Count
-    test: Count
-
-
-class Dataset(Section):
-    """Pairs at one horizon."""
-
-    horizon_fs: Positive
-    cutoff_A: Positive
-    samples: Samples
-    seed: Seed
-
-
-class Network(Section):
-    """Size of the network; the defaults are the paper's."""
-
-    channels: Count = 64
-    l_max: Annotated[int, Field(ge=1)] = 2
-    layers: Count = 4
-    radial_basis: Count = 8
-    polynomial_cutoff: Count = 6
-    speed_basis: Count = 8
-    speed_max_rms: Positive = 4.0  # upper end of the speed basis, in RMS speeds of the lightest element
-    radial_mlp: list[Count] = [64, 64, 64]
-    speed_mlp: list[Count] = [64, 64, 64]
-    velocity_baseline: bool = False  # add each element's linear fit Δr ≈ a v, v' ≈ b v; the paper has none
-
-
-class Training(Section):
-    """Optimisation; the defaults are the paper's."""
-
-    network: Network = Network()
-    samples: Count  # pairs of the training split that are used
-    seed: Seed
-    dtype: Literal["float32", "float64"] = "float64"
-    batch_size: Count = 2
-    learning_rate: Positive = 0.01
-    displacement_weight: Fraction = 0.5
-    velocity_weight: Fraction = 0.5
-    mass_weighted: bool = False  # weigh squared errors with the atom's mass: all elements count alike; the paper: no
-    warmup_updates: Annotated[int, Field(ge=0)] = 0  # first updates, over which the learning rate rises linearly
-    plateau_factor: Annotated[float, Field(gt=0, lt=1)] = 0.8
-    plateau_patience: Count = 20  # epochs
-    stop_patience: Count = 100  # epochs
-    max_epochs: Count = 1500
-    budget_minutes: Positive | None = None  # ends the run cleanly, best weights kept
-    cooldown: Fraction = 0.0  # last part of the run over which the learning rate falls linearly to zero
-    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0  # per update, of the averaged weights that are kept; 0: none
-
-
-class Guard(Section):
-    """What ends a roll-out early."""
-
-    min_temperature_K: NonNegative
-    max_temperature_K: Positive
-    min_distance_A: NonNegative
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Guard:
-        if self.min_temperature_K >= self.max_temperature_K:
-            raise ValueError(
-                f"min_temperature_K {self.min_temperature_K:g} is not below max_temperature_K "
-                f"{self.max_temperature_K:g}; change one of the two"
-            )
-        return self
-
-
-class Forecast(Section):
-    """Roll-out. `thermostat` is a file of `trajcast/thermostats/`, or null for NVE."""
-
-    duration_ps: Positive
-    equilibration_ps: NonNegative
-    frame_every: Count = 1  # steps between kept frames
-    temperature_K: Positive
-    thermostat: str | None = "csvr"
-    tau_horizons: Positive = 10.0  # thermostat relaxation time in horizons
-    supercell: Annotated[list[Count], Field(min_length=3, max_length=3)] = [1, 1, 1]
-    zero_angular_momentum_every: Count = 100  # steps; isolated systems only
-    seed: Seed
-    guard: Guard
 
 
 class Observables(Section):
@@ -221,21 +132,13 @@ class Config(Section):
     systems: Annotated[dict[Name, System], Field(min_length=1)]
 
 
-def whole_multiple(value: float, unit: float, value_name: str, unit_name: str) -> int:
-    """value / unit as a whole number; ValueError (not a truncated number) where it is none."""
-    ratio = value / unit
-    if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6:
-        raise ValueError(f"{value_name} {value:g} is not a multiple of {unit_name} {unit:g}; change one of the two")
-    return round(ratio)
-
-
-SectionType = TypeVar("SectionType", bound=Section)
+SectionType = TypeVar("SectionType")
 
 
 def validate(section: type[SectionType], values: Any, where: str) -> SectionType:
     """`values` as a section; UserError that names every wrong key, its value, and the rule."""
     try:
-        return section.model_validate(values)
+        return TypeAdapter(section).validate_python(values)
     except ValidationError as error:
         lines = [_explain(dict(problem)) for problem in error.errors()]
         raise UserError(f"{where}: " + "; ".join(lines)) from None
@@ -244,7 +147,7 @@ def validate(section: type[SectionType], values: Any, where: str) -> SectionType
 def _explain(problem: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "(whole section)"
     value, kind = problem["input"], problem["type"]
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{key}: unknown key (value {value!r}); check its spelling or remove it"
     if kind == "missing":
         return f"{key}: missing; add it"
@@ -278,6 +181,12 @@ def read_config(values: Any, where: str = "config.yaml") -> Config:
     return validate(Config, values, where)
 
 
-def section_json(section: Section) -> str:
+def section_json(section: Any) -> str:
     """A section as JSON with sorted keys: the same text whatever the order of keys in the file."""
-    return json.dumps(section.model_dump(mode="json"), sort_keys=True)
+    return json.dumps(section_values(section), sort_keys=True)
+
+
+def section_values(section: Any) -> dict[str, Any]:
+    """A section as plain values, as they stand in a YAML file."""
+    values: dict[str, Any] = TypeAdapter(type(section)).dump_python(section, mode="json")
+    return values

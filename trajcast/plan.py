@@ -6,6 +6,7 @@ A result's path says what it depends on: the system, the horizon, and the model'
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from trajcast.config import Config, System, read_config, section_json
@@ -51,8 +52,8 @@ class Plan:
 
     def training_settings(self, system: str, samples: str, seed: str) -> str:
         """The settings of the model with the number of samples and the seed that its path names."""
-        named = {"samples": int(samples), "seed": int(seed)}
-        return section_json(self.system(system).training.model_copy(update=named))
+        training = self.system(system).training
+        return section_json(replace(training, samples=int(samples), seed=int(seed)))
 
     def nve(self, system: str) -> list[str]:
         """The NVE trajectories; the last is for testing, the one before it for validation, the others for training."""

@@ -1,15 +1,12 @@
-"""Progress of long work on stderr: a bar in a terminal, a plain line every ten seconds in a log file."""
+"""Progress of long work on stderr: a bar in a terminal (with rich), else a plain line every ten seconds."""
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator
-
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 LINE_EVERY_S = 10.0
 
@@ -17,25 +14,15 @@ LINE_EVERY_S = 10.0
 @contextlib.contextmanager
 def progress(label: str, total: float, *, done: int = 0, unit: str = "steps") -> Iterator[Callable[[float], None]]:
     """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done`: in earlier runs."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        columns = (TextColumn("{task.description}"), BarColumn(20), _Counts(unit), TimeRemainingColumn(compact=True))
-        with Progress(*columns, console=console) as bars:
-            task = bars.add_task(label, total=total, completed=done)
-            yield lambda n: bars.advance(task, n)
+    if sys.stderr.isatty() and importlib.util.find_spec("rich") is not None:
+        from trajcast.progress_bar import bar
+
+        with bar(label, total, done, unit, _counts) as advance:
+            yield advance
     else:
         lines = _Lines(label, total, done, unit)
         yield lines.advance
         lines.write()
-
-
-class _Counts(ProgressColumn):
-    def __init__(self, unit: str):
-        super().__init__()
-        self.unit = unit
-
-    def render(self, task: Task) -> Text:
-        return Text(_counts(task.completed, task.total or 0, task.speed, self.unit), overflow="ellipsis", no_wrap=True)
 
 
 class _Lines:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trajcast.config import Network
 from trajcast.mechanics import set_angular_momentum, set_momentum
 from trajcast.model.network import Scales, TrajCast
+from trajcast.settings import Network
 from trajcast.state import State, single_system
 
 NOTHING = ((0.0, 0.0), (0.0, 0.0))  # outputs of a model that is its baseline alone

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,6 @@ from scipy import stats
 from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
-from trajcast.config import Forecast, Guard, Network
 from trajcast.errors import UserError
 from trajcast.forecast.forecaster import forecaster, roll_out
 from trajcast.forecast.outcome import Alarm, Ending, check_distances, check_motion
@@ -31,6 +30,7 @@ from trajcast.model.store import save_model
 from trajcast.neighbors import find_neighbors
 from trajcast.observables.temperature import canonical_temperature
 from trajcast.recorder import Recorder
+from trajcast.settings import Forecast, Guard, Network
 from trajcast.trajectory import Trajectory, topology_of
 
 GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
@@ -54,7 +54,7 @@ def run(model: TrajCast, settings: Forecast, folder: Path, **state: Any) -> tupl
 
 
 def test_nve_free_flight_is_exact(tmp_path: Path) -> None:
-    settings = SETTINGS.model_copy(update={"thermostat": None, "frame_every": 5, "equilibration_ps": 0.0})
+    settings = replace(SETTINGS, thermostat=None, frame_every=5, equilibration_ps=0.0)
     result, output = run(free_flight(), settings, tmp_path)
     assert result["outcome"] == "completed"
     assert result["ensemble"] == "NVE"
@@ -71,9 +71,7 @@ def test_nve_free_flight_is_exact(tmp_path: Path) -> None:
 
 def test_nvt_free_flight_is_canonical(tmp_path: Path) -> None:
     """The temperature over a roll-out follows χ² with 3N − 3 degrees of freedom, and P stays zero."""
-    settings = SETTINGS.model_copy(
-        update={"duration_ps": 12.0, "equilibration_ps": 0.2, "tau_horizons": 4.0, "frame_every": 12}
-    )
+    settings = replace(SETTINGS, duration_ps=12.0, equilibration_ps=0.2, tau_horizons=4.0, frame_every=12)
     result, output = run(free_flight(), settings, tmp_path)
     assert result["ensemble"] == "NVT (CSVR)"
     with Trajectory(output) as flight:
@@ -89,7 +87,7 @@ def test_same_seed_same_trajectory_other_seed_another(tmp_path: Path) -> None:
     frames = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         (tmp_path / name).mkdir()
-        _, output = run(network(), SETTINGS.model_copy(update={"seed": seed, "duration_ps": 0.02}), tmp_path / name)
+        _, output = run(network(), replace(SETTINGS, seed=seed, duration_ps=0.02), tmp_path / name)
         with Trajectory(output) as trajectory:
             frames.append(trajectory.positions[()])
     assert np.array_equal(frames[0], frames[1])
@@ -130,19 +128,17 @@ def test_every_alarm_rings() -> None:
         (network(outputs=NOTHING, baseline=((2.0, 0.8), (2.0, 0.8))), GUARD, "too cold"),
         (
             network(outputs=NOTHING, baseline=((1e200, 1.0), (-1e200, 1.0))),
-            GUARD.model_copy(update={"max_temperature_K": 1e9}),
+            replace(GUARD, max_temperature_K=1e9),
             "not finite",
         ),
-        (free_flight(), GUARD.model_copy(update={"min_distance_A": 0.8}), "atoms overlap"),
+        (free_flight(), replace(GUARD, min_distance_A=0.8), "atoms overlap"),
     ],
     ids=["hot", "cold", "not finite", "overlap"],
 )
 def test_a_bad_roll_out_ends_early_and_keeps_its_frames(
     tmp_path: Path, model: TrajCast, guard: Guard, outcome: str
 ) -> None:
-    settings = SETTINGS.model_copy(
-        update={"guard": guard, "thermostat": None, "equilibration_ps": 0.0, "duration_ps": 20.0}
-    )
+    settings = replace(SETTINGS, guard=guard, thermostat=None, equilibration_ps=0.0, duration_ps=20.0)
     if outcome == "not finite":
         model.outputs = torch.full_like(model.outputs, torch.inf)
     result, output = run(model, settings, tmp_path)
@@ -156,7 +152,7 @@ def test_a_bad_roll_out_ends_early_and_keeps_its_frames(
 
 def test_ending_during_equilibration_leaves_an_empty_trajectory(tmp_path: Path) -> None:
     model = network(outputs=NOTHING, baseline=((2.0, 1.5), (2.0, 1.5)))
-    settings = SETTINGS.model_copy(update={"thermostat": None, "equilibration_ps": 1.0})
+    settings = replace(SETTINGS, thermostat=None, equilibration_ps=1.0)
     result, output = run(model, settings, tmp_path)
     assert result["outcome"] == "too hot"
     assert result["frames"] == 0
@@ -168,7 +164,7 @@ def test_steps_are_whole() -> None:
     steps = plan(SETTINGS, 2.0)
     assert (steps.equilibration, steps.production, steps.total) == (10, 100, 110)
     assert [s for s in range(13) if steps.keeps(s)] == [10, 11, 12]
-    every = plan(SETTINGS.model_copy(update={"frame_every": 3}), 2.0)
+    every = plan(replace(SETTINGS, frame_every=3), 2.0)
     assert [sum(every.keeps(s) for s in range(n + 1)) for n in (9, 10, 16, 110)] == [
         every.frames(n) for n in (9, 10, 16, 110)
     ]
@@ -178,7 +174,7 @@ def test_steps_are_whole() -> None:
 
 def test_unknown_thermostat_lists_the_alternatives() -> None:
     with pytest.raises(UserError, match=r"no 'csvrr' there; choose one of: csvr"):
-        forecaster(network(), SETTINGS.model_copy(update={"thermostat": "csvrr"}), random_state(1))
+        forecaster(network(), replace(SETTINGS, thermostat="csvrr"), random_state(1))
 
 
 def test_unknown_element_stops_before_the_first_step(tmp_path: Path) -> None:
@@ -191,8 +187,8 @@ def test_unknown_element_stops_before_the_first_step(tmp_path: Path) -> None:
 
 
 def test_overlap_at_the_start_and_after_a_step() -> None:
-    guard = GUARD.model_copy(update={"min_distance_A": 1.0})
-    caster = forecaster(free_flight(), SETTINGS.model_copy(update={"guard": guard}), random_state(1))
+    guard = replace(GUARD, min_distance_A=1.0)
+    caster = forecaster(free_flight(), replace(SETTINGS, guard=guard), random_state(1))
     apart = replace(
         random_state(1, atoms=2),
         positions=torch.tensor([[0.0, 0.0, 0.0], [1.1, 0.0, 0.0]], dtype=torch.float64),
@@ -216,9 +212,9 @@ def files(tmp_path: Path) -> Path:
     recorder.add(0, 0.0, start.positions.numpy(), start.velocities.numpy())
     recorder.commit({})
     recorder.finish()
-    settings = SETTINGS.model_copy(update={"duration_ps": 0.6, "supercell": [2, 1, 1]})
-    settings = settings.model_copy(update={"guard": GUARD.model_copy(update={"max_temperature_K": 1e9})})
-    (tmp_path / "forecast.yaml").write_text(yaml.safe_dump(settings.model_dump(mode="json")))
+    settings = replace(SETTINGS, duration_ps=0.6, supercell=[2, 1, 1])
+    settings = replace(settings, guard=replace(GUARD, max_temperature_K=1e9))
+    (tmp_path / "forecast.yaml").write_text(yaml.safe_dump(asdict(settings)))
     return tmp_path
 
 

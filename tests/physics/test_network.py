@@ -9,12 +9,12 @@ import pytest
 import torch
 from small_systems import NOTHING, SCALES, SMALL, network, normal, random_state, rotation
 
-from trajcast.config import Network
 from trajcast.errors import UserError
 from trajcast.geometry import replicate
 from trajcast.mechanics import angular_momentum, momentum
 from trajcast.model.network import Prediction, TrajCast
 from trajcast.neighbors import Neighbors, find_neighbors
+from trajcast.settings import Network
 from trajcast.state import State, join
 from trajcast.trajectory import topology_of
 
@@ -41,7 +41,7 @@ def test_paper_settings_give_the_papers_number_of_weights() -> None:
 @pytest.mark.parametrize("improper", [False, True], ids=["rotation", "rotation and inversion"])
 @pytest.mark.parametrize("l_max", [1, 2, 3])
 def test_equivariance(length: float | None, improper: bool, l_max: int) -> None:
-    model = network(SMALL.model_copy(update={"l_max": l_max}))
+    model = network(replace(SMALL, l_max=l_max))
     state, turn = random_state(3, length=length, momentum=0.2), rotation(5, improper)
     turned = replace(
         state, positions=state.positions @ turn.T, velocities=state.velocities @ turn.T, cell=state.cell @ turn.T
@@ -136,7 +136,7 @@ def test_angular_momentum_is_kept_in_vacuum(model: TrajCast, spin: float) -> Non
 
 def test_atoms_beyond_the_cutoff_do_not_matter_and_approach_smoothly() -> None:
     """One layer: moving an atom across the cutoff changes the prediction continuously, from no influence on."""
-    model = network(SMALL.model_copy(update={"layers": 1}))
+    model = network(replace(SMALL, layers=1))
     pair = random_state(13, atoms=2, length=None)
 
     def velocity_of_first(distance: float) -> torch.Tensor:

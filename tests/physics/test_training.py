@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +19,11 @@ import yaml
 from safetensors.torch import load_file
 from small_dataset import FREQUENCY, HORIZON_FS, MASSES, small_dataset
 
-from trajcast.config import Network, Training
 from trajcast.errors import UserError
 from trajcast.model.network import Prediction, TrajCast
 from trajcast.model.store import load_model
 from trajcast.neighbors import find_neighbors
+from trajcast.settings import Network, Training
 from trajcast.training import loop
 from trajcast.training.checkpoint import read_checkpoint
 from trajcast.training.evaluation import errors, evaluate
@@ -39,9 +39,7 @@ SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=4, max_epoch
 def test_the_network_learns_the_closed_form(tmp_path: Path) -> None:
     """Within 40 epochs a tiny network leaves less than half of what the best linear prediction does."""
     dataset = small_dataset(tmp_path / "d.h5", samples=48)
-    settings = SETTINGS.model_copy(
-        update={"samples": 48, "max_epochs": 40, "cooldown": 0.5, "batch_size": 1, "learning_rate": 0.02}
-    )
+    settings = replace(SETTINGS, samples=48, max_epochs=40, cooldown=0.5, batch_size=1, learning_rate=0.02)
     train(settings, dataset, tmp_path / "model")
     found = evaluate(load_model(tmp_path / "model" / "model.safetensors"), dataset)
     pairs = dataset.split("test")
@@ -56,7 +54,7 @@ def test_baseline_is_the_least_squares_fit(tmp_path: Path) -> None:
     """Independent stretch and speed make v' ≈ cos(ωΔt) v and Δr ≈ sin(ωΔt)/ω v, within the error of a slope."""
     dataset = small_dataset(tmp_path / "d.h5", samples=2000)
     plain = scales_of(dataset, SETTINGS)
-    with_baseline = SETTINGS.model_copy(update={"network": NETWORK.model_copy(update={"velocity_baseline": True})})
+    with_baseline = replace(SETTINGS, network=replace(NETWORK, velocity_baseline=True))
     scales = scales_of(dataset, with_baseline)
     angle = FREQUENCY * HORIZON_FS
     for displacement, velocity in scales.baseline:
@@ -98,19 +96,19 @@ def test_mass_weighting_makes_elements_count_alike(tmp_path: Path) -> None:
     pairs = dataset.split("training")
     state, displacement, velocity = pairs.batch(np.arange(200))
     for mass_weighted, share_of_oxygen in ((False, (MASSES[1] / MASSES[0]) ** 2), (True, MASSES[1] / MASSES[0])):
-        loss = loss_of(dataset, SETTINGS.model_copy(update={"mass_weighted": mass_weighted}))
+        loss = loss_of(dataset, replace(SETTINGS, mass_weighted=mass_weighted))
         nothing = Prediction(torch.zeros_like(displacement), torch.zeros_like(velocity))
         assert loss(nothing, displacement, velocity, state.masses).item() == pytest.approx(1.0, rel=1e-5)
         oxygen = (state.numbers == 8)[:, None]
         only_oxygen_wrong = Prediction(displacement * ~oxygen, velocity * ~oxygen)
         value = loss(only_oxygen_wrong, displacement, velocity, state.masses).item()
         assert value == pytest.approx(share_of_oxygen / (1 + share_of_oxygen), rel=1e-4)
-    outputs = scales_of(dataset, SETTINGS.model_copy(update={"mass_weighted": True})).outputs
+    outputs = scales_of(dataset, replace(SETTINGS, mass_weighted=True)).outputs
     assert outputs[1][0] / outputs[0][0] == pytest.approx(MASSES[1] / MASSES[0], rel=1e-4)
 
 
 def run_training(folder: Path, dataset: Path, *, kill_after_s: float | None = None) -> int:
-    (folder.parent / "training.yaml").write_text(yaml.safe_dump(SETTINGS.model_dump(mode="json")))
+    (folder.parent / "training.yaml").write_text(yaml.safe_dump(asdict(SETTINGS)))
     command = [sys.executable, "-c", f"""
 import trajcast.training.loop as loop
 loop.CHECKPOINT_EVERY_S = 0.0
@@ -150,16 +148,16 @@ def test_kill_9_and_resume_gives_the_same_weights(tmp_path: Path) -> None:
 
 def test_other_seeds_give_other_weights(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    one = SETTINGS.model_copy(update={"max_epochs": 1})
+    one = replace(SETTINGS, max_epochs=1)
     train(one, dataset, tmp_path / "a")
-    train(one.model_copy(update={"seed": 4}), dataset, tmp_path / "b")
+    train(replace(one, seed=4), dataset, tmp_path / "b")
     a, b = (load_file(tmp_path / d / "model.safetensors") for d in "ab")
     assert not torch.equal(a["embed.weights.0e"], b["embed.weights.0e"])
 
 
 def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    settings = SETTINGS.model_copy(update={"max_epochs": 10**6, "budget_minutes": 0.02, "dtype": "float64"})
+    settings = replace(SETTINGS, max_epochs=10**6, budget_minutes=0.02, dtype="float64")
     began = time.monotonic()
     train(settings, dataset, tmp_path / "model")
     assert time.monotonic() - began < 30
@@ -175,7 +173,7 @@ def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
 
 def test_killed_while_validating_at_the_end_of_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    settings = SETTINGS.model_copy(update={"max_epochs": 10**6, "budget_minutes": 0.0005, "batch_size": 1})
+    settings = replace(SETTINGS, max_epochs=10**6, budget_minutes=0.0005, batch_size=1)
     monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
 
     def killed(*_: object) -> None:
@@ -191,7 +189,7 @@ def test_killed_while_validating_at_the_end_of_the_budget(tmp_path: Path, monkey
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path) -> None:
     small_dataset(tmp_path / "d.h5")
-    (tmp_path / "training.yaml").write_text(yaml.safe_dump(SETTINGS.model_dump(mode="json")))
+    (tmp_path / "training.yaml").write_text(yaml.safe_dump(asdict(SETTINGS)))
     arguments = ["train", "--settings", "training.yaml", "--dataset", "d.h5", "--output", "model"]
     for limit, code in ((5_000, 1), (-1, 0)):
         script = f"""
@@ -221,26 +219,26 @@ def test_weights_that_are_not_finite_are_never_kept(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     once = {"learning_rate": 1e30, "samples": 4, "batch_size": 4, "max_epochs": 1}
     with pytest.raises(UserError, match=r"validation loss is (nan|inf) in epoch 1; lower learning_rate 1e\+30"):
-        train(SETTINGS.model_copy(update=once), dataset, tmp_path / "model")
+        train(replace(SETTINGS, **once), dataset, tmp_path / "model")
     assert not (tmp_path / "model" / "model.safetensors").exists()
 
 
 def test_divergence_is_an_error_not_a_model(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     with pytest.raises(UserError, match=r"training loss is (nan|inf).*lower learning_rate 1e\+30"):
-        train(SETTINGS.model_copy(update={"learning_rate": 1e30}), dataset, tmp_path / "model")
+        train(replace(SETTINGS, learning_rate=1e30), dataset, tmp_path / "model")
     assert not (tmp_path / "model" / "model.safetensors").exists()
 
 
 def test_more_samples_than_there_are(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     with pytest.raises(UserError, match=r"training.samples 25 exceed the 24"):
-        train(SETTINGS.model_copy(update={"samples": 25}), dataset, tmp_path / "model")
+        train(replace(SETTINGS, samples=25), dataset, tmp_path / "model")
 
 
 def test_evaluating_at_another_horizon_is_refused(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    train(SETTINGS.model_copy(update={"max_epochs": 1}), dataset, tmp_path / "model")
+    train(replace(SETTINGS, max_epochs=1), dataset, tmp_path / "model")
     other = small_dataset(tmp_path / "e.h5", horizon_fs=5.0)
     with pytest.raises(UserError, match=r"model's horizon is 2 fs, the data set's 5 fs"):
         evaluate(load_model(tmp_path / "model" / "model.safetensors"), other)
@@ -249,7 +247,7 @@ def test_evaluating_at_another_horizon_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["truncated", "foreign json", "other network", "no dtype", "missing"])
 def test_damaged_model_files_are_refused(tmp_path: Path, damage: str) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    train(SETTINGS.model_copy(update={"max_epochs": 1}), dataset, tmp_path / "model")
+    train(replace(SETTINGS, max_epochs=1), dataset, tmp_path / "model")
     weights, record = tmp_path / "model" / "model.safetensors", tmp_path / "model" / "model.json"
     if damage == "truncated":
         weights.write_bytes(weights.read_bytes()[:-100])
@@ -271,7 +269,7 @@ def test_damaged_model_files_are_refused(tmp_path: Path, damage: str) -> None:
 
 def test_saved_model_predicts_the_same(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    train(SETTINGS.model_copy(update={"max_epochs": 1}), dataset, tmp_path / "model")
+    train(replace(SETTINGS, max_epochs=1), dataset, tmp_path / "model")
     model = load_model(tmp_path / "model" / "model.safetensors")
     again = load_model(tmp_path / "model" / "model.safetensors")
     pairs = dataset.split("test")

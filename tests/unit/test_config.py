@@ -8,6 +8,7 @@ import yaml
 
 from trajcast import config
 from trajcast.errors import UserError
+from trajcast.settings import Dataset, Training
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
@@ -106,20 +107,22 @@ def test_whole_numbers_are_real_numbers_too(values):
 
 def test_settings_are_frozen(values):
     system = config.read_config(values).systems["liquid"]
-    with pytest.raises(ValueError, match="frozen"):
+    with pytest.raises(AttributeError, match="cannot assign"):
         system.training.seed = 2
+    with pytest.raises(ValueError, match="frozen"):
+        system.observables.blocks = 2
 
 
 def test_settings_file(tmp_path):
     path = tmp_path / "dataset.yaml"
     path.write_text("horizon_fs: 1.0\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
-    assert config.read_settings(config.Dataset, path).samples.training == 3
+    assert config.read_settings(Dataset, path).samples.training == 3
     path.write_text("horizon_fs: 1e-3\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
     with pytest.raises(UserError, match=r"dataset.yaml: horizon_fs: '1e-3' is wrong: .* as in 1.0e-3"):
-        config.read_settings(config.Dataset, path)
+        config.read_settings(Dataset, path)
     path.write_text("")
     with pytest.raises(UserError, match=r"dataset.yaml: \(whole section\): None is wrong"):
-        config.read_settings(config.Dataset, path)
+        config.read_settings(Dataset, path)
 
 
 @pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "!!python/object/apply:os.system ['true']"])
@@ -142,7 +145,7 @@ def test_the_order_of_keys_does_not_matter(values):
     section = values["systems"]["liquid"]["training"]
     turned = dict(reversed(section.items()))
     assert list(turned) != list(section)
-    first, second = (config.section_json(config.validate(config.Training, v, "training")) for v in (section, turned))
+    first, second = (config.section_json(config.validate(Training, v, "training")) for v in (section, turned))
     assert first == second
 
 

@@ -13,12 +13,12 @@ import torch
 from moving_atoms import images, random_motion, write_h5md
 
 from trajcast.cli import main
-from trajcast.config import Dataset, Samples
 from trajcast.data.dataset import SPLITS, read_dataset, write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
 from trajcast.errors import UserError
 from trajcast.mechanics import momentum
+from trajcast.settings import Dataset, Samples
 from trajcast.state import join
 
 COUNTS = Samples(training=100, validation=20, test=30)
@@ -91,7 +91,7 @@ def test_same_seed_same_pairs_other_seed_other_pairs(files, dataset):
 
 
 def test_a_larger_training_set_leaves_the_test_set_alone(files, dataset):
-    more = build_dataset(settings(samples=COUNTS.model_copy(update={"training": 150})), files, Reading())
+    more = build_dataset(settings(samples=replace(COUNTS, training=150)), files, Reading())
     np.testing.assert_array_equal(more.split("test").positions, dataset.split("test").positions)
 
 
@@ -171,7 +171,7 @@ def test_a_multiple_is_rounded_never_truncated(tmp_path):
 
 def test_too_few_frames_are_counted_for_the_user(files):
     with pytest.raises(UserError, match=r"334 pairs at 3 fs .* 200 frames give 197; lower dataset.samples"):
-        build_dataset(settings(samples=COUNTS.model_copy(update={"training": 1000})), files, Reading())
+        build_dataset(settings(samples=replace(COUNTS, training=1000)), files, Reading())
     with pytest.raises(UserError, match="200 frames give 0"):
         build_dataset(settings(500.0), files, Reading())
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from trajcast.config import Training
+from trajcast.settings import Training
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
 
 SETTINGS = Training(samples=10, seed=1, plateau_patience=3, stop_patience=7, max_epochs=50, budget_minutes=2.0)
@@ -43,7 +45,7 @@ def test_stops_for_patience_epochs_and_budget() -> None:
 
 
 def test_rate_rises_over_the_warmup_and_falls_over_the_cooldown() -> None:
-    both = SETTINGS.model_copy(update={"warmup_updates": 4, "cooldown": 0.5})
+    both = replace(SETTINGS, warmup_updates=4, cooldown=0.5)
     schedule = begin(both)
     assert [rate(schedule, u, 0.0, both) for u in (0, 1, 3, 9)] == pytest.approx([0.0025, 0.005, 0.01, 0.01])
     assert [rate(schedule, 9, p, both) for p in (0.5, 0.75, 1.0, 1.2)] == pytest.approx([0.01, 0.005, 0.0, 0.0])

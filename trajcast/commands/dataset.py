@@ -44,9 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast import config
+    from trajcast.config import read_settings
+    from trajcast.settings import Dataset
 
-    settings = config.read_settings(config.Dataset, arguments.settings)
+    settings = read_settings(Dataset, arguments.settings)
 
     from trajcast.data.dataset import SPLITS, write_dataset
     from trajcast.data.pairs import build_dataset

@@ -25,15 +25,17 @@ def run(arguments: argparse.Namespace) -> None:
     import hashlib
     import logging
 
-    from trajcast import config
+    from trajcast.config import read_settings
     from trajcast.device import use_device
     from trajcast.errors import UserError
+    from trajcast.files import sole_writer
     from trajcast.forecast.forecaster import roll_out
     from trajcast.geometry import replicate
     from trajcast.model.store import load_model
+    from trajcast.settings import Forecast
     from trajcast.trajectory import Trajectory
 
-    settings = config.read_settings(config.Forecast, arguments.settings)
+    settings = read_settings(Forecast, arguments.settings)
     model = load_model(arguments.model, use_device(arguments.device, arguments.threads))
     with Trajectory(arguments.start) as trajectory:
         if not len(trajectory):
@@ -45,7 +47,8 @@ def run(arguments: argparse.Namespace) -> None:
         "start": arguments.start.name,
         "device": arguments.device,
     }
-    result = roll_out(
-        model, settings, topology, positions, output=arguments.output, outcome=arguments.outcome, record=record
-    )
+    with sole_writer(arguments.output):
+        result = roll_out(
+            model, settings, topology, positions, output=arguments.output, outcome=arguments.outcome, record=record
+        )
     logging.info("%s %s", result["outcome"], result["reason"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +27,6 @@ def run(arguments: argparse.Namespace) -> None:
         values = json.loads(arguments.json)
     except json.JSONDecodeError as error:
         raise UserError(f"--json: not valid JSON: {error}; quote the whole text for the shell") from None
-    section: type[config.Section] = getattr(config, arguments.section.capitalize())
+    section: type[Any] = getattr(config, arguments.section.capitalize())
     settings = config.validate(section, values, "--json")
-    write_text(arguments.output, yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=True))
+    write_text(arguments.output, yaml.safe_dump(config.section_values(settings), sort_keys=True))

@@ -19,11 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast import config
+    from trajcast.config import read_settings
     from trajcast.data.dataset import read_dataset
     from trajcast.device import use_device
+    from trajcast.files import sole_writer
+    from trajcast.settings import Training
     from trajcast.training.loop import train
 
-    settings = config.read_settings(config.Training, arguments.settings)
+    settings = read_settings(Training, arguments.settings)
     device = use_device(arguments.device, arguments.threads)
-    train(settings, read_dataset(arguments.dataset), arguments.output, device)
+    dataset = read_dataset(arguments.dataset)
+    with sole_writer(arguments.output):
+        train(settings, dataset, arguments.output, device)

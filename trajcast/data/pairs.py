@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from trajcast import config
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.data.frames import Frames, check_finite, check_motion
 from trajcast.data.independence import Marks, check_independent, frame_marks
@@ -17,12 +17,14 @@ from trajcast.data.sources import Reading, read_frames
 from trajcast.data.statistics import training_statistics
 from trajcast.errors import UserError
 from trajcast.provenance import provenance
+from trajcast.settings import Dataset as Settings
+from trajcast.settings import whole_multiple
 from trajcast.trajectory import Topology
 
 log = logging.getLogger(__name__)
 
 
-def build_dataset(settings: config.Dataset, files: Mapping[str, Sequence[Path]], reading: Reading) -> Dataset:
+def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], reading: Reading) -> Dataset:
     """The data set cut from the trajectories of each split (training, validation, test).
 
     Every split takes its samples evenly from its files, which no other split may share.
@@ -52,7 +54,7 @@ def build_dataset(settings: config.Dataset, files: Mapping[str, Sequence[Path]],
         topology=splits["training"].topology,
         statistics=training_statistics(splits["training"], settings.cutoff_A),
         splits=splits,
-        provenance=provenance("dataset", settings.model_dump(mode="json"), sources=sources),
+        provenance=provenance("dataset", asdict(settings), sources=sources),
     )
 
 
@@ -95,7 +97,7 @@ def draw_pairs(frames: Frames, horizon_fs: float, samples: int, rng: np.random.G
     UserError when the horizon is no whole multiple of the frame interval or the frames do not suffice.
     """
     try:
-        stride = config.whole_multiple(
+        stride = whole_multiple(
             horizon_fs, frames.interval_fs, "horizon_fs", f"the frame interval (fs) of {frames.path}:"
         )
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +14,7 @@ import torch
 from torch import Generator, Tensor
 
 from trajcast import __version__
-from trajcast.config import Forecast
-from trajcast.files import sole_writer, write_json
+from trajcast.files import write_json
 from trajcast.forecast.outcome import Alarm, Ending, check_distances, check_motion
 from trajcast.forecast.steps import Plan, plan
 from trajcast.mechanics import degrees_of_freedom, set_angular_momentum, thermal_velocities
@@ -25,6 +24,7 @@ from trajcast.neighbors import Neighbors, find_neighbors
 from trajcast.progress import progress
 from trajcast.provenance import provenance
 from trajcast.recorder import Recorder
+from trajcast.settings import Forecast
 from trajcast.state import State
 from trajcast.trajectory import Topology
 from trajcast.units import PS
@@ -94,34 +94,34 @@ def roll_out(
     """Roll out from `positions` with thermal velocities, into an H5MD file and a JSON outcome.
 
     A roll-out that the guard ends keeps its frames and says why in its outcome. `record` goes into the provenance and,
-    together with settings and start, decides which interrupted run is continued.
+    together with settings and start, decides which interrupted run is continued. One process at a time: commands hold
+    `files.sole_writer`.
     """
     device = model.bessel.roots.device
     rng = torch.Generator().manual_seed(settings.seed)
     start = topology.state(positions.numpy(), np.zeros(positions.shape)).to(device=device)
     steps = plan(settings, model.scales.horizon_fs)
     caster = forecaster(model, settings, start)
-    identity = {"settings": settings.model_dump(), "start": _digest(start), "record": record, "version": __version__}
-    with sole_writer(output):
-        recorder = Recorder(
-            output,
-            topology,
-            identity=identity,
-            provenance=provenance("forecast", settings.model_dump(mode="json"), ensemble=_ensemble(settings), **record),
-        )
-        saved = recorder.restart()
-        if saved is None:
-            run = _Run(thermal_velocities(start, settings.temperature_K, rng), 0, 0.0)
-            if steps.keeps(0):
-                run.keep(recorder, 0.0)
-        else:
-            state = topology.state(saved["positions"], saved["velocities"]).to(device=device)
-            run = _Run(state, int(saved["step"]), float(saved["wall_s"]))
-            rng.set_state(torch.as_tensor(saved["rng"]))
-        alarm = run.advance(caster, steps, recorder, rng)
-        result = _outcome(caster, topology, steps, run, alarm)
-        write_json(outcome, result)
-        recorder.finish(outcome=result)
+    identity = {"settings": asdict(settings), "start": _digest(start), "record": record, "version": __version__}
+    recorder = Recorder(
+        output,
+        topology,
+        identity=identity,
+        provenance=provenance("forecast", asdict(settings), ensemble=_ensemble(settings), **record),
+    )
+    saved = recorder.restart()
+    if saved is None:
+        run = _Run(thermal_velocities(start, settings.temperature_K, rng), 0, 0.0)
+        if steps.keeps(0):
+            run.keep(recorder, 0.0)
+    else:
+        state = topology.state(saved["positions"], saved["velocities"]).to(device=device)
+        run = _Run(state, int(saved["step"]), float(saved["wall_s"]))
+        rng.set_state(torch.as_tensor(saved["rng"]))
+    alarm = run.advance(caster, steps, recorder, rng)
+    result = _outcome(caster, topology, steps, run, alarm)
+    write_json(outcome, result)
+    recorder.finish(outcome=result)
     return result
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trajcast.config import Guard
 from trajcast.mechanics import kinetic_energy
 from trajcast.neighbors import Neighbors
+from trajcast.settings import Guard
 from trajcast.state import State
 from trajcast.units import BOLTZMANN
 

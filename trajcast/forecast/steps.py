@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from trajcast.config import Forecast, whole_multiple
 from trajcast.errors import UserError
+from trajcast.settings import Forecast, whole_multiple
 from trajcast.units import PS
 
 

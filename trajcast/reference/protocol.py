@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from trajcast.config import Reference, validate, whole_multiple
+from trajcast.config import Reference, validate
 from trajcast.engines import Run
 from trajcast.errors import UserError
 from trajcast.files import fingerprint, sole_writer
@@ -22,6 +22,7 @@ from trajcast.modules import named_module
 from trajcast.provenance import provenance
 from trajcast.recorder import Recorder, remove_segments
 from trajcast.reference.starts import start_state, write_starts
+from trajcast.settings import whole_multiple
 from trajcast.state import State
 from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import PS

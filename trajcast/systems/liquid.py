@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial.transform import Rotation
 
-from trajcast.config import Count, Positive, Section
+from trajcast.config import Section
 from trajcast.errors import UserError
+from trajcast.settings import Count, Positive
 from trajcast.trajectory import Topology
 
 BOND_A = 1.012

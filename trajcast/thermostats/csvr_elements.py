@@ -7,14 +7,17 @@ Bussi, Donadio & Parrinello 2007, doi:10.1063/1.2408420.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
 from torch import Generator, Tensor
 
 from trajcast.mechanics import set_momentum
 from trajcast.state import State, system_sum
 from trajcast.thermostats import csvr
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 
 def apply(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import cast
 
@@ -13,15 +14,15 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from trajcast import __version__
-from trajcast.config import Training
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.errors import UserError
-from trajcast.files import fingerprint, sole_writer
+from trajcast.files import fingerprint
 from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
 from trajcast.neighbors import find_neighbors
 from trajcast.progress import progress
 from trajcast.provenance import provenance
+from trajcast.settings import Training
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from trajcast.training.evaluation import Errors, errors
 from trajcast.training.initialization import scale_weights
@@ -39,38 +40,38 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
     """Train on `dataset` and write model.safetensors, model.json and metrics.csv to `folder`.
 
     The weights kept are the averaged ones of the epoch with the lowest validation loss. A checkpoint in a hidden file
-    beside `folder` is continued when settings and data are the same, and removed at the end.
+    beside `folder` is continued when settings and data are the same, and removed at the end. One process at a time:
+    commands hold `files.sole_writer`.
     """
     pairs, validation = dataset.split("training"), dataset.split("validation")
     if settings.samples > len(pairs):
         raise UserError(f"training.samples {settings.samples} exceed the {len(pairs)} of the data set; lower them")
     identity = fingerprint(
-        __version__, settings.model_dump(), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance)
+        __version__, asdict(settings), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance)
     )
     path = folder.parent / f".{folder.name}.{identity}.checkpoint"
-    with sole_writer(folder):
-        run = _Run(settings, dataset, device)
-        saved = read_checkpoint(path)
-        if saved is not None:
-            run.restore(saved)
-            log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
-        with tensorboard(folder, run.rows) as show:
-            while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
-                run.train_epoch(pairs, path)
-                run.end_epoch(errors(run.averaged, validation, run.loss, settings.batch_size))
-                write_checkpoint(path, run.checkpoint())
-                write_csv(folder / "metrics.csv", run.rows)
-                show(run.rows[-1])
-        write_csv(folder / "metrics.csv", run.rows)  # again: all epochs may be an earlier process's
-        run.averaged.load_state_dict(run.best)
-        record = {"epochs": run.epoch, "minutes": run.elapsed_s / 60, "stopped": reason, "device": str(device)}
-        save_model(
-            folder / "model.safetensors",
-            run.averaged,
-            provenance=provenance("train", settings.model_dump(mode="json"), dataset=dict(dataset.provenance)),
-            training=record,
-        )
-        path.unlink(missing_ok=True)
+    run = _Run(settings, dataset, device)
+    saved = read_checkpoint(path)
+    if saved is not None:
+        run.restore(saved)
+        log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
+    with tensorboard(folder, run.rows) as show:
+        while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
+            run.train_epoch(pairs, path)
+            run.end_epoch(errors(run.averaged, validation, run.loss, settings.batch_size))
+            write_checkpoint(path, run.checkpoint())
+            write_csv(folder / "metrics.csv", run.rows)
+            show(run.rows[-1])
+    write_csv(folder / "metrics.csv", run.rows)  # again: all epochs may be an earlier process's
+    run.averaged.load_state_dict(run.best)
+    record = {"epochs": run.epoch, "minutes": run.elapsed_s / 60, "stopped": reason, "device": str(device)}
+    save_model(
+        folder / "model.safetensors",
+        run.averaged,
+        provenance=provenance("train", asdict(settings), dataset=dict(dataset.provenance)),
+        training=record,
+    )
+    path.unlink(missing_ok=True)
     log.info(
         "training at %g fs: %s after %d epochs, %.1f minutes", dataset.horizon_fs, reason, run.epoch, run.elapsed_s / 60
     )

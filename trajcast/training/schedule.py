@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from trajcast.config import Training
+from trajcast.settings import Training
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,136 @@
+"""The settings that the core computes with, as plain frozen dataclasses.
+
+They carry the rules that `trajcast.config` checks files against. Made in code they are taken as they are, so that
+training and roll-outs do without the library that checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+
+class Rule:
+    """What a value must keep to, in the words of pydantic's schemas: gt, ge, lt, le, min_length, max_length."""
+
+    def __init__(self, **bounds: float):
+        self.bounds = bounds
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {**handler(source), **self.bounds}
+
+
+Positive = Annotated[float, Rule(gt=0)]
+NonNegative = Annotated[float, Rule(ge=0)]
+Fraction = Annotated[float, Rule(ge=0, le=1)]
+Count = Annotated[int, Rule(gt=0)]
+Seed = Annotated[int, Rule(ge=1, le=2**31 - 1)]
+
+
+class Settings:
+    """Base of all settings: read from a file, unknown keys and wrong types are refused."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"strict": True, "extra": "forbid", "allow_inf_nan": False}
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {**handler(source), "strict": False}  # a dictionary will do for the whole; its values stay strict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples(Settings):
+    """Number of pairs drawn from the trajectories of each split."""
+
+    training: Count
+    validation: Count
+    test: Count
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Settings):
+    """Pairs at one horizon."""
+
+    horizon_fs: Positive
+    cutoff_A: Positive
+    samples: Samples
+    seed: Seed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network(Settings):
+    """Size of the network; the defaults are the paper's."""
+
+    channels: Count = 64
+    l_max: Annotated[int, Rule(ge=1)] = 2
+    layers: Count = 4
+    radial_basis: Count = 8
+    polynomial_cutoff: Count = 6
+    speed_basis: Count = 8
+    speed_max_rms: Positive = 4.0  # upper end of the speed basis, in RMS speeds of the lightest element
+    radial_mlp: list[Count] = field(default_factory=lambda: [64, 64, 64])
+    speed_mlp: list[Count] = field(default_factory=lambda: [64, 64, 64])
+    velocity_baseline: bool = False  # add each element's linear fit Δr ≈ a v, v' ≈ b v; the paper has none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training(Settings):
+    """Optimisation; the defaults are the paper's."""
+
+    network: Network = field(default_factory=Network)
+    samples: Count  # pairs of the training split that are used
+    seed: Seed
+    dtype: Literal["float32", "float64"] = "float64"
+    batch_size: Count = 2
+    learning_rate: Positive = 0.01
+    displacement_weight: Fraction = 0.5
+    velocity_weight: Fraction = 0.5
+    mass_weighted: bool = False  # weigh squared errors with the atom's mass: all elements count alike; the paper: no
+    warmup_updates: Annotated[int, Rule(ge=0)] = 0  # first updates, over which the learning rate rises linearly
+    plateau_factor: Annotated[float, Rule(gt=0, lt=1)] = 0.8
+    plateau_patience: Count = 20  # epochs
+    stop_patience: Count = 100  # epochs
+    max_epochs: Count = 1500
+    budget_minutes: Positive | None = None  # ends the run cleanly, best weights kept
+    cooldown: Fraction = 0.0  # last part of the run over which the learning rate falls linearly to zero
+    ema_decay: Annotated[float, Rule(ge=0, lt=1)] = 0.0  # per update, of the averaged weights that are kept; 0: none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guard(Settings):
+    """What ends a roll-out early."""
+
+    min_temperature_K: NonNegative
+    max_temperature_K: Positive
+    min_distance_A: NonNegative
+
+    def __post_init__(self) -> None:
+        if self.min_temperature_K >= self.max_temperature_K:
+            raise ValueError(
+                f"min_temperature_K {self.min_temperature_K:g} is not below max_temperature_K "
+                f"{self.max_temperature_K:g}; change one of the two"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast(Settings):
+    """Roll-out. `thermostat` is a file of `trajcast/thermostats/`, or null for NVE."""
+
+    duration_ps: Positive
+    equilibration_ps: NonNegative
+    frame_every: Count = 1  # steps between kept frames
+    temperature_K: Positive
+    thermostat: str | None = "csvr"
+    tau_horizons: Positive = 10.0  # thermostat relaxation time in horizons
+    supercell: Annotated[list[Count], Rule(min_length=3, max_length=3)] = field(default_factory=lambda: [1, 1, 1])
+    zero_angular_momentum_every: Count = 100  # steps; isolated systems only
+    seed: Seed
+    guard: Guard
+
+
+def whole_multiple(value: float, unit: float, value_name: str, unit_name: str) -> int:
+    """value / unit as a whole number; ValueError (not a truncated number) where it is none."""
+    ratio = value / unit
+    if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6:
+        raise ValueError(f"{value_name} {value:g} is not a multiple of {unit_name} {unit:g}; change one of the two")
+    return round(ratio)
