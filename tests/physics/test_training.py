@@ -146,6 +146,16 @@ def test_kill_9_and_resume_gives_the_same_weights(tmp_path: Path) -> None:
     assert not list((tmp_path / "killed").glob(".*.checkpoint"))
 
 
+def test_instalments_add_up(tmp_path: Path) -> None:
+    dataset, checkpoint = small_dataset(tmp_path / "d.h5"), tmp_path / "checkpoint"
+    for epochs in (1, 3):
+        train(replace(SETTINGS, max_epochs=epochs), dataset, tmp_path / "parts", backend="e3nn", checkpoint=checkpoint)
+        assert read_checkpoint(checkpoint).epoch == epochs
+    train(SETTINGS, dataset, tmp_path / "whole", backend="e3nn")
+    parts, whole = (load_file(tmp_path / d / "model.safetensors") for d in ("parts", "whole"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)
+
+
 def test_other_seeds_give_other_weights(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     one = replace(SETTINGS, max_epochs=1)

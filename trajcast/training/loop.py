@@ -36,12 +36,23 @@ INITIAL_PAIRS = 4  # that the initial weights are scaled on
 log = logging.getLogger(__name__)
 
 
-def train(settings: Training, dataset: Dataset, folder: Path, device: torch.device | str = "cpu") -> None:
+def train(
+    settings: Training,
+    dataset: Dataset,
+    folder: Path,
+    device: torch.device | str = "cpu",
+    *,
+    backend: str | None = None,
+    checkpoint: Path | None = None,
+) -> None:
     """Train on `dataset` and write model.safetensors, model.json and metrics.csv to `folder`.
 
     The weights kept are the averaged ones of the epoch with the lowest validation loss. A checkpoint in a hidden file
     beside `folder` is continued when settings and data are the same, and removed at the end. One process at a time:
     commands hold `files.sole_writer`.
+
+    A `checkpoint` given by its path is continued even if its settings were others, and kept at the end: training in
+    instalments, each with a larger budget. `backend`: its name in `trajcast.model.ops`; without it the best is taken.
     """
     pairs, validation = dataset.split("training"), dataset.split("validation")
     if settings.samples > len(pairs):
@@ -49,8 +60,8 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
     identity = fingerprint(
         __version__, asdict(settings), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance)
     )
-    path = folder.parent / f".{folder.name}.{identity}.checkpoint"
-    run = _Run(settings, dataset, device)
+    path = checkpoint or folder.parent / f".{folder.name}.{identity}.checkpoint"
+    run = _Run(settings, dataset, device, backend)
     saved = read_checkpoint(path)
     if saved is not None:
         run.restore(saved)
@@ -71,7 +82,8 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
         provenance=provenance("train", asdict(settings), dataset=dict(dataset.provenance)),
         training=record,
     )
-    path.unlink(missing_ok=True)
+    if checkpoint is None:
+        path.unlink(missing_ok=True)
     log.info(
         "training at %g fs: %s after %d epochs, %.1f minutes", dataset.horizon_fs, reason, run.epoch, run.elapsed_s / 60
     )
@@ -80,13 +92,14 @@ def train(settings: Training, dataset: Dataset, folder: Path, device: torch.devi
 class _Run:
     """Everything that changes while training."""
 
-    def __init__(self, settings: Training, dataset: Dataset, device: torch.device | str):
+    def __init__(self, settings: Training, dataset: Dataset, device: torch.device | str, backend: str | None):
         self.settings, self.dataset, self.device = settings, dataset, device
         rng = torch.Generator().manual_seed(settings.seed)
         model = TrajCast(settings.network, scales_of(dataset, settings), rng)
         sample, _, _ = dataset.split("training").batch(np.arange(min(INITIAL_PAIRS, settings.samples)))
         scale_weights(model, sample, find_neighbors(sample, dataset.cutoff_A))
         self.model = model.to(device=device, dtype=getattr(torch, settings.dtype))
+        self.model.backend = backend
         self.averager = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
         self.loss = loss_of(dataset, settings)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, amsgrad=True, fused=True)
