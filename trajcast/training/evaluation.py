@@ -46,7 +46,7 @@ def errors(model: TrajCast, pairs: Pairs, loss: Loss | None = None, batch_size: 
             value = loss(prediction, displacement, velocity, state.masses).item() if loss else 0.0
             sums += len(indices) * np.array([value] + [x.abs().mean().item() for x in absolute])
             advance(len(indices))
-    mean = sums / len(pairs)
+    mean = (sums / len(pairs)).tolist()  # plain numbers: they go into checkpoints
     return Errors(
         displacement_mae=mean[1],
         velocity_mae=mean[2],
