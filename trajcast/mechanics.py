@@ -80,10 +80,29 @@ def set_angular_momentum(state: State, target: Float[Tensor, "systems 3"] | floa
     Periodic systems are left as they are. Linear momentum does not change.
     """
     wanted_BX = angular_momentum(state) - target
-    omega_BX = torch.linalg.pinv(inertia(state), hermitian=True, rtol=1e-6) @ wanted_BX[:, :, None]
-    omega_BX = torch.where(isolated(state)[:, None], omega_BX[:, :, 0], torch.zeros_like(wanted_BX))
+    omega_BX = (_inverse_inertia(state) @ wanted_BX[:, :, None])[:, :, 0]
+    omega_BX = torch.where(isolated(state)[:, None], omega_BX, torch.zeros_like(omega_BX))
     r_NX = state.positions - center_of_mass(state)[state.system]
     return replace(state, velocities=state.velocities - torch.linalg.cross(omega_BX[state.system], r_NX))
+
+
+def _inverse_inertia(state: State) -> Float[Tensor, "systems 3 3"]:
+    """From angular momentum to angular velocity, without waiting for the device as an eigenvalue routine would.
+
+    A linear molecule's tensor a (1 − n nᵀ) has no inverse; its pseudo-inverse is itself over a². That of one atom is 0.
+    """
+    tensor_BXX = inertia(state)
+    scale_B = tensor_BXX.diagonal(dim1=1, dim2=2).sum(1) / 2  # between 3/2 and 1 times the largest eigenvalue
+    unit_BXX = tensor_BXX / torch.where(scale_B > 0, scale_B, torch.ones_like(scale_B))[:, None, None]
+    x, y, z = unit_BXX.unbind(1)
+    adjugate_BXX = torch.stack([torch.linalg.cross(y, z), torch.linalg.cross(z, x), torch.linalg.cross(x, y)], dim=1)
+    determinant_B = (x * adjugate_BXX[:, 0]).sum(1)
+    solid_B = determinant_B > 1e-6 * adjugate_BXX.diagonal(dim1=1, dim2=2).sum(
+        1
+    )  # smallest eigenvalue over the largest
+    inverse_BXX = adjugate_BXX / torch.where(solid_B, determinant_B, torch.ones_like(scale_B))[:, None, None]
+    inverse_BXX = torch.where(solid_B[:, None, None], inverse_BXX, unit_BXX)
+    return inverse_BXX / torch.where(scale_B > 0, scale_B, torch.ones_like(scale_B))[:, None, None]
 
 
 def thermal_velocities(state: State, temperature_K: float, rng: Generator) -> State:

@@ -51,6 +51,15 @@ class Prediction:
     velocity: Float[Tensor, "atoms 3"]  # Å/fs
 
 
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """What the model must know of systems that stays the same while their atoms move; finding it out waits for the
+    device, using it does not."""
+
+    species: Int[Tensor, " atoms"]  # index of each atom's element in the model
+    turning: bool  # whether any system is isolated, so that its angular momentum is conserved
+
+
 class TrajCast(nn.Module):
     """Equivariant message passing over neighbours, conditioned on velocities, with exact conservation of momentum.
 
@@ -108,17 +117,22 @@ class TrajCast(nn.Module):
             )
         return index
 
-    def forward(self, state: State, neighbors: Neighbors) -> Prediction:
-        """The step that follows `state`; `neighbors` within `scales.cutoff`.
+    def fixed(self, state: State) -> Fixed:
+        """What stays the same in all states of the systems of `state`; UserError for an unknown element."""
+        return Fixed(species=self.species_index(state.numbers), turning=bool(isolated(state).any()))
+
+    def forward(self, state: State, neighbors: Neighbors, fixed: Fixed | None = None) -> Prediction:
+        """The step that follows `state`; `neighbors` within `scales.cutoff`, `fixed` found from `state` when not given.
 
         Total momentum is kept to rounding, and angular momentum too for systems without periodic directions;
         the centre of mass moves by its own velocity times the horizon.
         """
-        species = self.species_index(state.numbers)
+        fixed = fixed or self.fixed(state)
+        species = fixed.species
         raw = self._network(state.velocities, species, neighbors).to(state.positions)
         baseline, outputs = (x[species].to(state.positions)[:, :, None] for x in (self.baseline, self.outputs))
         step = baseline * state.velocities[:, None] + outputs * raw
-        return conserving(state, step[:, 0], step[:, 1], self.scales.horizon_fs)
+        return conserving(state, step[:, 0], step[:, 1], self.scales.horizon_fs, turning=fixed.turning)
 
     def _network(
         self, velocities: Float[Tensor, "atoms 3"], species: Int[Tensor, " atoms"], neighbors: Neighbors
@@ -141,15 +155,15 @@ class TrajCast(nn.Module):
         return self.readout(self.compress(vectors))[1, -1].transpose(1, 2)
 
 
-def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float) -> Prediction:
-    """The step with the total momentum (and, for isolated systems, angular momentum) of `state`."""
+def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float, *, turning: bool) -> Prediction:
+    """The step with the momentum of `state` and, where `turning`, the angular momentum of its isolated systems."""
     mass_B = system_sum(state.masses, state)[:, None]
     wanted_BX = horizon_fs * momentum(state) / mass_B
     moved_BX = system_sum(state.masses[:, None] * displacement, state) / mass_B
     displacement = displacement + (wanted_BX - moved_BX)[state.system]
     after = replace(state, positions=state.positions + displacement, velocities=velocity)
     after = set_momentum(after, momentum(state))
-    if isolated(state).any():
+    if turning:
         after = set_angular_momentum(after, angular_momentum(state))
     return Prediction(displacement=displacement, velocity=after.velocities)
 
