@@ -1,0 +1,62 @@
+"""The networks that are timed, with random weights that keep their signals and their roll-outs sane."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from benchmarks.cases import CASES, TEMPERATURE_K, Case, state
+from trajcast.model.network import Scales, TrajCast
+from trajcast.neighbors import find_neighbors
+from trajcast.settings import Network
+from trajcast.state import State, join
+from trajcast.training.initialization import scale_weights
+from trajcast.units import BOLTZMANN, KINETIC
+
+OUTPUTS = 1e-4
+"""Scale of the network's share in a step: untrained, it may answer wildly to what it was not scaled on."""
+
+NETWORKS = {
+    "paper": Network(),
+    "small": Network(channels=16, l_max=1, layers=3, radial_mlp=[32, 16], speed_mlp=[32, 16]),
+}
+
+
+def bare_model(case: Case, network: str) -> TrajCast:
+    """The network for a case, its weights drawn but not scaled; float64 on the CPU."""
+    scales = _scales(case, network, state(_trained_on(case)))
+    return TrajCast(NETWORKS[network], scales, torch.Generator().manual_seed(1))
+
+
+def scaled_weights(case: Case, network: str) -> dict[str, Tensor]:
+    """Weights scaled as for a new training run; all sizes of one system share them."""
+    sample = join([state(_trained_on(case), k) for k in range(case.batch)])
+    model = bare_model(case, network)
+    scale_weights(model, sample, find_neighbors(sample, case.cutoff))
+    return model.state_dict()
+
+
+def _trained_on(case: Case) -> Case:
+    """The smallest size of the system."""
+    return next(other for other in CASES.values() if other.system == case.system)
+
+
+def _scales(case: Case, network: str, sample: State) -> Scales:
+    """The baseline turns each velocity round: atoms swing about their places, as far in a step as heat takes them."""
+    species = tuple(sorted(set(sample.numbers.tolist())))
+    speed = [_thermal_speed(sample, z) for z in species]
+    return Scales(
+        horizon_fs=case.horizon_fs,
+        cutoff=case.cutoff,
+        species=species,
+        average_neighbors=len(find_neighbors(sample, case.cutoff).index) / sample.n_atoms,
+        speed_max=NETWORKS[network].speed_max_rms * max(speed),
+        outputs=tuple((OUTPUTS * case.horizon_fs * v, OUTPUTS * v) for v in speed),
+        baseline=((case.horizon_fs, -1.0),) * len(species),
+    )
+
+
+def _thermal_speed(sample: State, number: int) -> float:
+    """RMS Maxwell–Boltzmann speed (Å/fs) of an element."""
+    mass = float(sample.masses[sample.numbers == number][0])
+    return (3 * BOLTZMANN * TEMPERATURE_K / (KINETIC * mass)) ** 0.5

@@ -1,0 +1,240 @@
+"""Speed and memory of every backend on this machine: `python -m benchmarks.speed`.
+
+Each cell of the table (case, mode, backend, dtype, network) is measured in a process of its own, those of all backends
+one after the other. Cells that would take too long, judged by the next smaller size, are skipped and say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache
+from itertools import product
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from benchmarks import floor, table
+from benchmarks.cases import CASES
+from benchmarks.measure import SLOW_BLOCKS, Cell
+from benchmarks.models import NETWORKS, scaled_weights
+from benchmarks.steps import MODES
+from trajcast.errors import UserError
+from trajcast.files import write_json
+from trajcast.model import ops
+from trajcast.modules import named_module
+
+DTYPES = ("float32", "float64")
+CACHES = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
+"""Variables that say where compiled code is kept: every cell begins with none."""
+
+SPARE_MB = 1000.0  # memory that is left to others
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One cell to be measured, as `benchmarks.measure` takes it."""
+
+    case: str
+    mode: str
+    backend: str
+    dtype: str
+    network: str
+    device: str
+    threads: int
+    limit_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a cell is likely to take, judged by a smaller one."""
+
+    source: str  # that case
+    step_s: float
+    peak_mb: float
+
+
+class Failed(Exception):
+    """A cell's process ended without a result."""
+
+
+def main() -> int:
+    """Measure what the command line asks for; 1 when a cell failed."""
+    asked = _arguments()
+    device = torch.device(asked.device)
+    measured: list[Cell] = []
+    failures = 0
+    print(f"torch {torch.__version__}, device {device}, {asked.threads} threads")
+    for network, mode, dtype in product(asked.network, asked.mode, asked.dtype):
+        names = _backends(asked.backends, device, getattr(torch, dtype))
+        print(f"\n{network} network, {mode}, {dtype}\n{table.header()}", flush=True)
+        for case in asked.case:
+            for name in names:
+                request = Request(
+                    case=case,
+                    mode=mode,
+                    backend=name,
+                    dtype=dtype,
+                    network=network,
+                    device=asked.device,
+                    threads=asked.threads,
+                    limit_s=asked.limit,
+                )
+                if reason := _too_much(request, measured):
+                    print(f"{case:12}  {name:22}  skipped: {reason}", flush=True)
+                    continue
+                try:
+                    cell = measure(request)
+                except Failed as error:
+                    failures += 1
+                    print(f"{case:12}  {name:22}  failed: {error}", flush=True)
+                    continue
+                measured.append(cell)
+                print(table.row(cell, _reference(cell, measured)), flush=True)
+                if asked.json:
+                    write_json(asked.json, [asdict(cell) for cell in measured])
+    if measured:
+        print("", table.growth(measured), "", floor.report(measured, floor.peaks_for(measured)), sep="\n")
+    return 1 if failures else 0
+
+
+def measure(request: Request) -> Cell:
+    """A cell from a fresh process with empty caches; from a second one its first step where the caches were filled."""
+    with tempfile.TemporaryDirectory() as folder:
+        environment = os.environ | {name: f"{folder}/cache/{name}" for name in CACHES}
+        cell = _in_process(request, Path(folder), environment)
+        if any(path.is_file() for path in Path(folder, "cache").rglob("*")):
+            again = _in_process(replace(request, limit_s=0.0), Path(folder), environment)
+            cell = replace(cell, first_step_cached_s=again.first_step_s)
+    return cell
+
+
+def _in_process(request: Request, folder: Path, environment: dict[str, str]) -> Cell:
+    asked, result = folder / "request.json", folder / "result.json"
+    weights = _weights(CASES[request.case].system, request.network)
+    asked.write_text(json.dumps({**asdict(request), "weights": str(weights)}), encoding="utf-8")
+    command = [sys.executable, "-m", "benchmarks.measure", str(asked), str(result)]
+    done = subprocess.run(command, env=environment, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise Failed((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
+    return Cell(**json.loads(result.read_text(encoding="utf-8")))
+
+
+@cache
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory()
+
+
+@cache
+def _weights(system: str, network: str) -> Path:
+    """A file with the weights for a system's network, made once per run."""
+    path = Path(_scratch().name, f"{system}-{network}.safetensors")
+    case = next(case for case in CASES.values() if case.system == system)
+    save_file(scaled_weights(case, network), path)
+    return path
+
+
+def _backends(asked: Sequence[str] | None, device: torch.device, dtype: torch.dtype) -> list[str]:
+    """Backends to measure, `e3nn` first; by default all that can be used. UserError for one that can't."""
+    if asked is None:
+        asked = [name for name in ops.names() if named_module("model.ops", name).unavailable(device, dtype) is None]
+    for name in asked:
+        ops.choose(device, dtype, None if name == "auto" else name)
+    return sorted(asked, key=lambda name: name != "e3nn")
+
+
+def _too_much(request: Request, measured: Sequence[Cell]) -> str | None:
+    """Why a cell is not measured, if it isn't."""
+    expected = _expected(request, measured)
+    if expected is None:
+        return None
+    if (1 + SLOW_BLOCKS) * expected.step_s > request.limit_s:
+        return f"about {expected.step_s:.0f} s a step expected from {expected.source}"
+    if request.device == "cpu" and expected.peak_mb > _free_mb():
+        return f"about {expected.peak_mb / 1000:.0f} GB expected from {expected.source}"
+    return None
+
+
+def _expected(request: Request, measured: Sequence[Cell]) -> Expected | None:
+    """What a cell takes by proportion from the largest one measured of the same system; None where there is none."""
+    case = CASES[request.case]
+    copies = _cells(case.copies)
+    for other in reversed(measured):
+        same = (other.mode, other.backend, other.dtype, other.network) == (
+            request.mode,
+            request.backend,
+            request.dtype,
+            request.network,
+        )
+        if same and CASES[other.case].system == case.system and other.case != case.name:
+            ratio = copies / _cells(CASES[other.case].copies)
+            return Expected(
+                source=other.case,
+                step_s=ratio * other.ms_per_step / 1000,
+                peak_mb=other.base_mb + ratio * (other.peak_mb - other.base_mb),
+            )
+    return None
+
+
+def _cells(copies: tuple[int, int, int]) -> int:
+    return copies[0] * copies[1] * copies[2]
+
+
+def _free_mb() -> float:
+    """Memory (10⁶ bytes) that Linux could give to a new process."""
+    text = Path("/proc/meminfo").read_text(encoding="ascii")
+    return int(text.split("MemAvailable:")[1].split()[0]) * 1024 / 1e6 - SPARE_MB
+
+
+def _reference(cell: Cell, measured: Sequence[Cell]) -> Cell | None:
+    """The `e3nn` cell to compare with."""
+    wanted = (cell.case, cell.mode, cell.dtype, cell.network, "e3nn")
+    return next((c for c in measured if (c.case, c.mode, c.dtype, c.network, c.backend) == wanted), None)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
+    parser.add_argument("--case", type=_some(CASES), help=f"of {', '.join(CASES)} (default: all)")
+    parser.add_argument("--mode", type=_some(MODES), default=list(MODES), help="rollout,train (default: both)")
+    parser.add_argument("--dtype", type=_some(DTYPES), default=list(DTYPES), help="float32,float64 (default: both)")
+    parser.add_argument("--backends", type=lambda text: text.split(","), help="names, or auto (default: all there are)")
+    parser.add_argument("--network", type=_some(NETWORKS), help="paper,small (default: both; with --case: paper)")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: %(default)s")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--limit", type=float, default=120.0, help="seconds for a cell (default: %(default)g)")
+    parser.add_argument("--json", type=Path, help="file for the cells, as they come")
+    asked = parser.parse_args()
+    asked.network = asked.network or (["paper"] if asked.case else list(NETWORKS))
+    asked.case = asked.case or list(CASES)
+    return asked
+
+
+def _some(known: Iterable[str]) -> Callable[[str], list[str]]:
+    """A parser of names with commas between them, all of them known."""
+
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := [name for name in names if name not in known]:
+            raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: not among {', '.join(known)}")
+        return names
+
+    return parse
+
+
+def _entry() -> int:
+    try:
+        return main()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(_entry())
