@@ -146,7 +146,7 @@ def _liquid() -> tuple[Topology, torch.Tensor]:
 
 
 def _closest(turned: NDArray[np.float64], placed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smallest distance (Å) from each of the `turned` molecules (turns, 3, 3) to atoms placed before, images included."""
+    """Smallest distance (Å) of each of the `turned` molecules (turns, 3, 3) to atoms placed before or their images."""
     between = turned[:, :, None] - placed
     between -= BOX_A * np.round(between / BOX_A)
     return np.linalg.norm(between, axis=-1).min(axis=(1, 2), initial=BOX_A)

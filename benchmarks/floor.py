@@ -2,7 +2,8 @@
 
 `python -m benchmarks.floor FILE` prints it for the cells in a JSON file of `benchmarks.speed`, on the machine at hand.
 Counted are the operations that the network's mathematics needs, whatever a backend does: couplings with the non-zero
-Clebsch–Gordan coefficients only, made once per edge for all layers, channels and parities.
+Clebsch–Gordan coefficients only, made once per edge for all layers, channels and parities. Every pair of neighbours
+is two edges.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ def report(cells: Sequence[Cell], peaks: Peaks) -> str:
     header += ["floor ms (MLP)", "set by", "ratio", "floor ms (table)", "set by", "ratio"]
     machine = ", ".join(f"{1e-9 * flops:.0f} GFLOP/s {dtype}" for dtype, flops in peaks.flops.items())
     title = f"Floor, at measured peaks of {machine} (matrix product) and {1e-9 * peaks.bandwidth:.1f} GB/s (copy)"
-    return "\n".join([title, *lines(header, rows)])
+    return "\n".join(["", title, *lines(header, rows)])
 
 
 def peaks_for(cells: Sequence[Cell]) -> Peaks:

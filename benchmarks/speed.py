@@ -35,7 +35,11 @@ DTYPES = ("float32", "float64")
 CACHES = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")
 """Variables that say where compiled code is kept: every cell begins with none."""
 
+STOP = 5  # times the limit: then a cell's process is stopped
 SPARE_MB = 1000.0  # memory that is left to others
+
+
+Series = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,33 +79,36 @@ def main() -> int:
     for network, mode, dtype in product(asked.network, asked.mode, asked.dtype):
         names = _backends(asked.backends, device, getattr(torch, dtype))
         print(f"\n{network} network, {mode}, {dtype}\n{table.header()}", flush=True)
-        for case in asked.case:
-            for name in names:
-                request = Request(
-                    case=case,
-                    mode=mode,
-                    backend=name,
-                    dtype=dtype,
-                    network=network,
-                    device=asked.device,
-                    threads=asked.threads,
-                    limit_s=asked.limit,
-                )
-                if reason := _too_much(request, measured):
-                    print(f"{case:12}  {name:22}  skipped: {reason}", flush=True)
-                    continue
-                try:
-                    cell = measure(request)
-                except Failed as error:
-                    failures += 1
-                    print(f"{case:12}  {name:22}  failed: {error}", flush=True)
-                    continue
+        stopped: dict[Series, str] = {}
+        for case, name in product(asked.case, names):
+            request = Request(
+                case=case,
+                mode=mode,
+                backend=name,
+                dtype=dtype,
+                network=network,
+                device=asked.device,
+                threads=asked.threads,
+                limit_s=asked.limit,
+            )
+            if reason := stopped.get(_series(request)) or _too_much(request, measured):
+                print(f"{table.label(case, name)}  skipped: {reason}", flush=True)
+                continue
+            try:
+                cell = measure(request)
+            except subprocess.TimeoutExpired:
+                stopped[_series(request)] = f"{case} was stopped at {STOP * asked.limit:g} s"
+                print(f"{table.label(case, name)}  stopped at {STOP * asked.limit:g} s", flush=True)
+            except Failed as error:
+                failures += 1
+                print(f"{table.label(case, name)}  failed: {error}", flush=True)
+            else:
                 measured.append(cell)
                 print(table.row(cell, _reference(cell, measured)), flush=True)
                 if asked.json:
                     write_json(asked.json, [asdict(cell) for cell in measured])
     if measured:
-        print("", table.growth(measured), "", floor.report(measured, floor.peaks_for(measured)), sep="\n")
+        print(table.growth(measured), floor.report(measured, floor.peaks_for(measured)), sep="\n")
     return 1 if failures else 0
 
 
@@ -109,19 +116,28 @@ def measure(request: Request) -> Cell:
     """A cell from a fresh process with empty caches; from a second one its first step where the caches were filled."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | {name: f"{folder}/cache/{name}" for name in CACHES}
-        cell = _in_process(request, Path(folder), environment)
+        stop_s = STOP * request.limit_s
+        cell = _in_process(request, Path(folder), environment, stop_s)
         if any(path.is_file() for path in Path(folder, "cache").rglob("*")):
-            again = _in_process(replace(request, limit_s=0.0), Path(folder), environment)
+            again = _in_process(replace(request, limit_s=0.0), Path(folder), environment, stop_s)
             cell = replace(cell, first_step_cached_s=again.first_step_s)
     return cell
 
 
-def _in_process(request: Request, folder: Path, environment: dict[str, str]) -> Cell:
+def _in_process(request: Request, folder: Path, environment: dict[str, str], timeout_s: float) -> Cell:
     asked, result = folder / "request.json", folder / "result.json"
     weights = _weights(CASES[request.case].system, request.network)
     asked.write_text(json.dumps({**asdict(request), "weights": str(weights)}), encoding="utf-8")
     command = [sys.executable, "-m", "benchmarks.measure", str(asked), str(result)]
-    done = subprocess.run(command, env=environment, stdout=sys.stderr, stderr=subprocess.PIPE, text=True, check=False)
+    done = subprocess.run(
+        command,
+        env=environment,
+        stdout=sys.stderr,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=timeout_s,
+    )
     if done.returncode:
         raise Failed((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
     return Cell(**json.loads(result.read_text(encoding="utf-8")))
@@ -163,17 +179,10 @@ def _too_much(request: Request, measured: Sequence[Cell]) -> str | None:
 
 
 def _expected(request: Request, measured: Sequence[Cell]) -> Expected | None:
-    """What a cell takes by proportion from the largest one measured of the same system; None where there is none."""
-    case = CASES[request.case]
-    copies = _cells(case.copies)
+    """What a cell takes by proportion from the last one measured of its series; None where there is none."""
+    copies = _cells(CASES[request.case].copies)
     for other in reversed(measured):
-        same = (other.mode, other.backend, other.dtype, other.network) == (
-            request.mode,
-            request.backend,
-            request.dtype,
-            request.network,
-        )
-        if same and CASES[other.case].system == case.system and other.case != case.name:
+        if _series(other) == _series(request) and other.case != request.case:
             ratio = copies / _cells(CASES[other.case].copies)
             return Expected(
                 source=other.case,
@@ -181,6 +190,11 @@ def _expected(request: Request, measured: Sequence[Cell]) -> Expected | None:
                 peak_mb=other.base_mb + ratio * (other.peak_mb - other.base_mb),
             )
     return None
+
+
+def _series(cell: Cell | Request) -> Series:
+    """What cells of several sizes have in common."""
+    return CASES[cell.case].system, cell.mode, cell.backend, cell.dtype, cell.network
 
 
 def _cells(copies: tuple[int, int, int]) -> int:
@@ -208,7 +222,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--network", type=_some(NETWORKS), help="paper,small (default: both; with --case: paper)")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="default: %(default)s")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--limit", type=float, default=120.0, help="seconds for a cell (default: %(default)g)")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=120.0,
+        help="seconds for a cell's steps; its process is stopped after five times that (default: %(default)g)",
+    )
     parser.add_argument("--json", type=Path, help="file for the cells, as they come")
     asked = parser.parse_args()
     asked.network = asked.network or (["paper"] if asked.case else list(NETWORKS))

@@ -53,6 +53,11 @@ def row(cell: Cell, reference: Cell | None) -> str:
     )
 
 
+def label(case: str, backend: str) -> str:
+    """The first columns of a row."""
+    return f"{case:{COLUMNS[0][1]}}  {backend:{COLUMNS[1][1]}}"
+
+
 def growth(cells: Sequence[Cell]) -> str:
     """Time per atom at each size, and the exponent of the time's growth with the number of atoms."""
     series: dict[tuple[str, str, str, str, str], list[Cell]] = {}
@@ -67,7 +72,7 @@ def growth(cells: Sequence[Cell]) -> str:
             per_atom = ", ".join(f"{1000 * t / n:.3g} at {n:.0f}" for n, t in zip(atoms, times, strict=True))
             rows.append([*key, f"{exponent:.2f}", per_atom])
     names = ["system", "mode", "network", "dtype", "backend", "exponent", "µs per atom at each number of atoms"]
-    return "\n".join(["Growth with the number of atoms", *lines(names, rows)]) if rows else ""
+    return "\n".join(["\nGrowth with the number of atoms", *lines(names, rows)]) if rows else ""
 
 
 def lines(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
