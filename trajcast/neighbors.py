@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 class Neighbors:
     """Every neighbour of every atom, periodic images included: those of atom i are edges first[i] to first[i + 1].
 
-    Some edges may be room that is not used: any index, and vectors as long as the cutoff, where every radial function is
-    zero. Such room may also follow the edges of the last atom.
+    Some edges may be room that is not used: any index, and vectors as long as the cutoff, where every radial function
+    is zero. Such room may also follow the edges of the last atom.
     """
 
     first: Int[Tensor, " atoms+1"]
@@ -37,33 +38,58 @@ class Neighbors:
 
 
 def find_neighbors(state: State, cutoff: float) -> Neighbors:
-    """All pairs closer than `cutoff` (Å) within each system; positions may lie outside the cell.
+    """All pairs closer than `cutoff` (Å) within each system, no room unused; positions may lie outside the cell.
 
     Vectors are computed in float64 and given in the dtype of the positions.
     """
+    return _with_vesin(state, cutoff) if find_spec("vesin") else _with_torch(state, cutoff)
+
+
+def _with_vesin(state: State, cutoff: float) -> Neighbors:
+    # No skin: its list depends on where the last rebuilding was, and with it the order of the sums, so that a roll-out
+    # that goes on after a kill would differ from one that never stopped.
     from vesin import NeighborList
 
     positions = state.positions.detach().cpu().double().numpy()
     cells = state.cell.cpu().double().numpy()
     ends = torch.bincount(state.system, minlength=state.n_systems).cumsum(0).tolist()
     search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=torch.get_num_threads())
-    receivers, senders, vectors = [], [], []
+    counts, indices, vectors = [], [], []
     for system, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
-        i, j, vector = search.compute(
+        pairs, vector = search.compute(
             points=positions[start:end],
             box=cells[system],
             periodic=state.periodic[system].tolist(),
-            quantities="ijD",
+            quantities="PD",
+            copy=False,  # views of what the next search overwrites
         )
-        receivers.append(i.astype(np.int64) + start)
-        senders.append(j.astype(np.int64) + start)
-        vectors.append(vector)
-    counts = np.bincount(np.concatenate(receivers), minlength=state.n_atoms)
+        pairs = pairs.view(np.int64)
+        counts.append(np.bincount(pairs[:, 0], minlength=end - start))
+        indices.append(pairs[:, 1] + start)
+        vectors.append(torch.tensor(vector, dtype=state.positions.dtype))
+    first = np.cumsum([0, *np.concatenate(counts)])
     device = state.positions.device
     return Neighbors(
-        first=torch.as_tensor(np.concatenate([[0], np.cumsum(counts)]), device=device),
-        index=torch.as_tensor(np.concatenate(senders), device=device),
-        vectors=torch.as_tensor(np.concatenate(vectors), dtype=state.positions.dtype, device=device),
+        first=torch.as_tensor(first, device=device),
+        index=torch.as_tensor(np.concatenate(indices), device=device),
+        vectors=torch.cat(vectors).to(device),
         cutoff=cutoff,
-        slots=int(counts.max(initial=0)),
+        slots=int(np.diff(first).max(initial=0)),
+    )
+
+
+def _with_torch(state: State, cutoff: float) -> Neighbors:
+    """The same without vesin, which a machine with a GPU may lack."""
+    from trajcast.device_neighbors import device_search
+
+    search = device_search(state, cutoff)
+    found = search(state.positions)
+    counts, padded = found.count_N, found.neighbors
+    used = torch.arange(search.slots, device=counts.device) < counts[:, None]
+    return Neighbors(
+        first=torch.nn.functional.pad(counts.cumsum(0), (1, 0)),
+        index=padded.index[used.flatten()],
+        vectors=padded.vectors[used.flatten()],
+        cutoff=cutoff,
+        slots=int(counts.max()),
     )
