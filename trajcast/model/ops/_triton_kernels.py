@@ -8,15 +8,18 @@ times harmonics are formed in registers, which is cheaper than loading them.
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import count
 from typing import Any, NamedTuple
 
-import torch
 import triton
 import triton.language as tl
 
-from trajcast.model.paths import Path, coefficients, paths_from
+from trajcast.model.ops._couplings import couplings
+from trajcast.model.paths import Path, paths_from
+
+ZERO = "tl.zeros((EDGES, COLUMNS), dtype=number)"
 
 HEAD = """
     parity = tl.program_id(2)
@@ -83,126 +86,106 @@ class Kernels(NamedTuple):
 @cache
 def kernels(l_in: int, l_max: int) -> Kernels:
     """The kernels of all paths from features of `l_in` through harmonics up to `l_max`."""
-    return Kernels(*(_jit(name, source, l_in, l_max) for name, source in sources(l_in, l_max).items()))
+    return Kernels(*(_jit(name, source, l_in, l_max) for name, source in _sources(l_in, l_max).items()))
 
 
-def sources(l_in: int, l_max: int) -> dict[str, str]:
-    """The kernels' source text by name."""
-    paths, components, harmonics = paths_from(l_in, l_max), range(2 * l_in + 1), range((l_max + 1) ** 2)
-    couplings = list(_couplings(l_in, l_max))
+def _sources(l_in: int, l_max: int) -> dict[str, str]:
+    """The kernels' text by name."""
+    paths = paths_from(l_in, l_max)
+    harmonics, components, outputs = (l_max + 1) ** 2, 2 * l_in + 1, sum(2 * path.l_out + 1 for path in paths)
     parts = {
         "head": HEAD.strip("\n"),
-        "zero_sums": _lines(4, (f"sum_{o} = {ZERO}" for o in range(sum(2 * p.l_out + 1 for p in paths)))),
-        "zero_gradients": _lines(4, (f"gradient_{m} = {ZERO}" for m in components)),
-        "load_harmonics": _lines(
-            8,
-            (
-                f"y_{k} = tl.load(harmonics + edge * {len(harmonics)} + {k}, mask=real, other=0.0)[:, None]"
-                for k in harmonics
-            ),
-        ),
-        "load_features": _lines(8, (_load_feature(m, l_in, "some") for m in components)),
-        "load_own": _lines(4, (_load_feature(m, l_in, "inside[None, :]") for m in components)),
-        "load_places": _lines(4, _load_places(paths)),
-        "add_products": _lines(8, _add_products(paths, couplings)),
-        "add_gradients": _lines(8, _add_gradients(paths, couplings, l_in)),
+        "zero_sums": _lines(4, (f"sum_{o} = {ZERO}" for o in range(outputs))),
+        "zero_gradients": _lines(4, (f"gradient_{m} = {ZERO}" for m in range(components))),
+        "load_harmonics": _lines(8, map(_load_harmonic(harmonics), range(harmonics))),
+        "load_features": _lines(8, map(_load_feature(components, "some"), range(components))),
+        "load_own": _lines(4, map(_load_feature(components, "inside[None, :]"), range(components))),
+        "load_places": _lines(4, _load_places(len(paths))),
+        "add_products": _lines(8, _add_products(paths, l_max)),
+        "add_gradients": _lines(8, _add_gradients(paths, l_max)),
         "store_sums": _lines(4, _store_sums(paths)),
-        "store_gradients": _lines(
-            4,
-            (
-                f"tl.store(features_gradient + (neighbor * {2 * l_in + 1} + {m}) * columns + parity * channels + c, "
-                f"tl.sum(gradient_{m}, axis=0), mask=inside)"
-                for m in components
-            ),
-        ),
+        "store_gradients": _lines(4, map(_store_gradient(components), range(components))),
     }
     return {"forward": FORWARD.format(**parts), "backward": BACKWARD.format(**parts)}
 
 
-ZERO = "tl.zeros((EDGES, COLUMNS), dtype=number)"
-
-Coupling = tuple[int, int, int, float]
-"""Component of the feature, harmonic, output, coefficient."""
-
-
-def _couplings(l_in: int, l_max: int) -> Iterator[Coupling]:
-    """The non-zero Clebsch–Gordan coefficients."""
-    table = coefficients(l_in, l_max, torch.float64, torch.device("cpu"))
-    for m, k, o in table.abs().gt(1e-12).nonzero().tolist():
-        yield m, k, o, float(table[m, k, o])
-
-
-def _add_products(paths: tuple[Path, ...], couplings: list[Coupling]) -> Iterator[str]:
-    """Every output's sum grows by weight × Σ_m h_m (Σ_k coefficient Y_k)."""
-    output = 0
+def _add_products(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
+    """Each sum grows by weight × Σ_m h_m (Σ coefficient Y)."""
+    sums = count()
     for p, path in enumerate(paths):
         yield _load_weight(p, len(paths))
-        for _ in range(2 * path.l_out + 1):
-            terms = [
-                f"h_{m} * ({_coupled(couplings, m, output)})"
-                for m in range(2 * path.l_in + 1)
-                if _coupled(couplings, m, output)
-            ]
-            yield f"sum_{output} += weight * ({' + '.join(terms)})"
-            output += 1
+        for m_out in range(2 * path.l_out + 1):
+            terms = [f"h_{m} * ({factor})" for m, o, factor in _factors(path, l_max) if o == m_out]
+            yield f"sum_{next(sums)} += weight * ({' + '.join(terms)})"
 
 
-def _add_gradients(paths: tuple[Path, ...], couplings: list[Coupling], l_in: int) -> Iterator[str]:
-    """With t_m = Σ_outputs gradient (Σ_k coefficient Y_k): features gain weight × t_m, the weight gains Σ_m h_m t_m."""
-    output = 0
+def _add_gradients(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
+    """With t_m = Σ outputs' gradients (Σ coefficient Y): h_m gains weight × t_m, the weight gains Σ_m h_m t_m."""
     for p, path in enumerate(paths):
-        outputs = range(output, output + 2 * path.l_out + 1)
-        output = outputs.stop
         yield _load_weight(p, len(paths))
-        for component, o in enumerate(outputs):
-            place = f"begin_{p} + (atom * {len(outputs)} + {component}) * width_{p} + c[None, :]"
+        components = 2 * path.l_out + 1
+        for o in range(components):
+            place = f"begin_{p} + (atom * {components} + {o}) * width_{p} + c[None, :]"
             yield f"g_{o} = tl.load(gradient + {place}, mask=some, other=0.0)"
         products = []
-        for m in range(2 * l_in + 1):
-            terms = [f"g_{o} * ({_coupled(couplings, m, o)})" for o in outputs if _coupled(couplings, m, o)]
-            if terms:
-                yield f"t = {' + '.join(terms)}"
-                yield f"gradient_{m} += weight * t"
-                yield f"product_{m} = h_{m} * t"
-                products.append(f"product_{m}")
-        yield (
-            f"tl.store(weights_gradient + (edge[:, None] * {len(paths)} + {p}) * columns + own, "
-            f"{' + '.join(products)}, mask=some)"
-        )
+        for m_in in range(2 * path.l_in + 1):
+            if terms := [f"g_{o} * ({factor})" for m, o, factor in _factors(path, l_max) if m == m_in]:
+                yield f"t_{m_in} = {' + '.join(terms)}"
+                yield f"gradient_{m_in} += weight * t_{m_in}"
+                products.append(f"h_{m_in} * t_{m_in}")
+        yield f"tl.store(weights_gradient + {_place_of_weight(p, len(paths))}, {' + '.join(products)}, mask=some)"
 
 
-def _coupled(couplings: list[Coupling], m: int, output: int) -> str:
-    return " + ".join(f"{value!r} * y_{k}" for m_, k, o, value in couplings if (m_, o) == (m, output))
+def _factors(path: Path, l_max: int) -> Iterator[tuple[int, int, str]]:
+    """What couples the components m_in and m_out: Σ coefficient Y."""
+    found: dict[tuple[int, int], list[str]] = {}
+    for m_in, harmonic, m_out, value in couplings(path, l_max):
+        found.setdefault((m_in, m_out), []).append(f"{value!r} * y_{harmonic}")
+    for (m_in, m_out), terms in found.items():
+        yield m_in, m_out, " + ".join(terms)
 
 
-def _load_feature(m: int, l_in: int, mask: str) -> str:
-    place = f"(neighbor * {2 * l_in + 1} + {m}) * columns + own"
-    return f"h_{m} = tl.load(features + {place}, mask={mask}, other=0.0)"
+def _load_harmonic(harmonics: int) -> Callable[[int], str]:
+    return lambda k: f"y_{k} = tl.load(harmonics + edge * {harmonics} + {k}, mask=real, other=0.0)[:, None]"
+
+
+def _load_feature(components: int, mask: str) -> Callable[[int], str]:
+    place = f"(neighbor * {components} + {{}}) * columns + own"
+    return lambda m: f"h_{m} = tl.load(features + {place.format(m)}, mask={mask}, other=0.0)"
 
 
 def _load_weight(p: int, paths: int) -> str:
-    return f"weight = tl.load(weights + (edge[:, None] * {paths} + {p}) * columns + own, mask=some, other=0.0)"
+    return f"weight = tl.load(weights + {_place_of_weight(p, paths)}, mask=some, other=0.0)"
 
 
-def _load_places(paths: tuple[Path, ...]) -> Iterator[str]:
-    """Where the outputs of each path lie: `begin` of the first atom's, and how many columns their irrep has."""
-    for p in range(len(paths)):
-        row = f"places + (parity * {len(paths)} + {p}) * 3"
+def _place_of_weight(p: int, paths: int) -> str:
+    return f"(edge[:, None] * {paths} + {p}) * columns + own"
+
+
+def _load_places(paths: int) -> Iterator[str]:
+    """Where each path's outputs lie: `begin` for the first atom's, and how many columns their irrep has."""
+    for p in range(paths):
+        row = f"places + (parity * {paths} + {p}) * 3"
         yield f"begin_{p} = tl.load({row}) * atoms + tl.load({row} + 1)"
         yield f"width_{p} = tl.load({row} + 2)"
 
 
 def _store_sums(paths: tuple[Path, ...]) -> Iterator[str]:
-    yield from _load_places(paths)
-    output = 0
+    yield from _load_places(len(paths))
+    sums = count()
     for p, path in enumerate(paths):
-        for component in range(2 * path.l_out + 1):
-            place = f"begin_{p} + (atom * {2 * path.l_out + 1} + {component}) * width_{p} + c"
-            yield f"tl.store(result + {place}, tl.sum(sum_{output}, axis=0), mask=inside)"
-            output += 1
+        components = 2 * path.l_out + 1
+        for o in range(components):
+            place = f"begin_{p} + (atom * {components} + {o}) * width_{p} + c"
+            yield f"tl.store(result + {place}, tl.sum(sum_{next(sums)}, axis=0), mask=inside)"
 
 
-def _lines(indent: int, lines: Iterator[str]) -> str:
+def _store_gradient(components: int) -> Callable[[int], str]:
+    place = f"features_gradient + (neighbor * {components} + {{}}) * columns + parity * channels + c"
+    return lambda m: f"tl.store({place.format(m)}, tl.sum(gradient_{m}, axis=0), mask=inside)"
+
+
+def _lines(indent: int, lines: Iterable[str]) -> str:
     return "\n".join(" " * indent + line for line in lines)
 
 

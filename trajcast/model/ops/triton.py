@@ -16,16 +16,16 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from trajcast.model.ops.dense import species_linear
+from trajcast.model.ops import dense
 from trajcast.model.paths import ByIrrep, Features, ProductShape, paths_from
 from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-__all__ = ["RANK", "Edges", "edge_product", "edges", "node_product", "species_linear", "unavailable"]
-
 RANK = 30
+
+species_linear = dense.species_linear
 
 EDGES_AT_ONCE = 4  # hides the latency of loads; more would need too many registers
 COLUMNS_AT_ONCE = 64
@@ -164,6 +164,8 @@ def _launch(name: str, shape: ProductShape, l: int, edges: Edges, tensors: tuple
             parities=parities,
             EDGES=1 if isinstance(edges, Own) else EDGES_AT_ONCE,
             COLUMNS=columns,
+            num_warps=4,
+            enable_fp_fusion=True,  # the default of Triton is about to change
         )
 
 

@@ -1,0 +1,28 @@
+"""The Clebsch–Gordan coefficients of a path that are not zero."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import torch
+
+from trajcast.model.paths import Path, coefficients, paths_from
+
+
+class Coupling(NamedTuple):
+    """One coefficient, scaled as in `coefficients`."""
+
+    m_in: int
+    harmonic: int  # its number among all up to l_max
+    m_out: int
+    value: float
+
+
+@cache
+def couplings(path: Path, l_max: int) -> tuple[Coupling, ...]:
+    """All of `path`, by m_in, then harmonic, then m_out."""
+    paths = paths_from(path.l_in, l_max)
+    of_all = coefficients(path.l_in, l_max, torch.float64, torch.device("cpu"))
+    table = of_all.split([2 * p.l_out + 1 for p in paths], dim=2)[paths.index(path)]
+    return tuple(Coupling(*at, float(table[tuple(at)])) for at in table.abs().gt(1e-12).nonzero().tolist())
