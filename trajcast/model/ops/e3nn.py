@@ -49,11 +49,21 @@ def edge_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
+    of_edges = messages(shape, features, edges, hidden, weight)
+    summed = of_edges.new_zeros(len(features[0]), of_edges.shape[1]).index_add(0, edges.atoms, of_edges)
+    return by_irrep(shape, summed)
+
+
+def messages(
+    shape: ProductShape,
+    features: Features,
+    edges: Edges,
+    hidden: Float[Tensor, "edges width"],
+    weight: Float[Tensor, "width weights"],
+) -> Float[Tensor, "edges numbers"]:
+    """What each edge adds to the product of its atom."""
     product = _product(shape, weight.dtype, weight.device)
-    flat = _flat(features)
-    messages = product(flat[edges.neighbors], edges.harmonics, hidden @ weight)
-    summed = messages.new_zeros(len(flat), messages.shape[1]).index_add(0, edges.atoms, messages)
-    return _by_irrep(shape, summed)
+    return product(in_line(features)[edges.neighbors], edges.harmonics, hidden @ weight)
 
 
 def node_product(
@@ -65,7 +75,7 @@ def node_product(
 ) -> ByIrrep:
     """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
     product = _product(shape, weight.dtype, weight.device)
-    return _by_irrep(shape, product(_flat(features), harmonics, hidden @ weight))
+    return by_irrep(shape, product(in_line(features), harmonics, hidden @ weight))
 
 
 def species_linear(features: ByIrrep, species: Int[Tensor, " atoms"], weights: ByIrrep) -> ByIrrep:
@@ -80,19 +90,26 @@ def species_linear(features: ByIrrep, species: Int[Tensor, " atoms"], weights: B
     return {(l, p): x.unflatten(1, (-1, 2 * l + 1)).mT for (l, p), x in zip(irreps, parts, strict=True)}
 
 
-@cache
-def _product(shape: ProductShape, dtype: torch.dtype, device: torch.device) -> o3.TensorProduct:
+def description(shape: ProductShape) -> tuple[o3.Irreps, o3.Irreps, o3.Irreps, list[tuple]]:
+    """Features, harmonics, their product and its paths, as e3nn's tensor product takes them."""
     present = [(l, p) for l, parities in enumerate(shape.parities) for p in parities]
     blocks = sorted((output.irrep, output.slot) for output in shape.outputs)
     instructions = [
         (present.index((path.l_in, p)), path.l_y, blocks.index((irrep, slot)), "uvu", True, 2 * path.l_out + 1.0)
         for path, p, irrep, slot in shape.outputs
     ]
-    product = o3.TensorProduct(
+    return (
         o3.Irreps([(shape.channels, irrep) for irrep in present]),
         o3.Irreps.spherical_harmonics(shape.l_max),
         o3.Irreps([(shape.channels, irrep) for irrep, _ in blocks]),
         instructions,
+    )
+
+
+@cache
+def _product(shape: ProductShape, dtype: torch.dtype, device: torch.device) -> o3.TensorProduct:
+    product = o3.TensorProduct(
+        *description(shape),
         shared_weights=False,
         internal_weights=False,
         irrep_normalization="none",
@@ -129,12 +146,13 @@ def _in_precision(product: o3.TensorProduct, dtype: torch.dtype, device: torch.d
     return product
 
 
-def _flat(features: Features) -> Float[Tensor, "atoms numbers"]:
+def in_line(features: Features) -> Float[Tensor, "atoms numbers"]:
     """Features as e3nn orders them: irrep by irrep, channels before components."""
     return torch.cat([x.mT.flatten(1) for x in features], dim=1)
 
 
-def _by_irrep(shape: ProductShape, flat: Float[Tensor, "atoms numbers"]) -> ByIrrep:
+def by_irrep(shape: ProductShape, flat: Float[Tensor, "atoms numbers"]) -> ByIrrep:
+    """The reverse of it, for a product."""
     columns = dict(sorted(shape.columns.items()))
     parts = flat.split([n * (2 * l + 1) for (l, _), n in columns.items()], dim=1)
     return {(l, p): x.unflatten(1, (n, 2 * l + 1)).mT for ((l, p), n), x in zip(columns.items(), parts, strict=True)}
