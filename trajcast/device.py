@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+from collections.abc import Iterator
 
 import torch
 
@@ -24,6 +26,18 @@ def use_device(name: str, threads: int) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"--device {name}: not usable here: {str(error).splitlines()[0]}") from None
     return device
+
+
+@contextlib.contextmanager
+def tensor_float_32(wanted: bool) -> Iterator[None]:
+    """While it lasts, GPUs may round what enters float32 matrix products to TF32, if `wanted`."""
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "tf32" if wanted else "ieee"
+    try:
+        yield
+    finally:
+        matmul.fp32_precision = before
 
 
 def _keep_freed_memory() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +15,9 @@ LINE_EVERY_S = 10.0
 @contextlib.contextmanager
 def progress(label: str, total: float, *, done: int = 0, unit: str = "steps") -> Iterator[Callable[[float], None]]:
     """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done`: in earlier runs."""
-    if sys.stderr.isatty() and importlib.util.find_spec("rich") is not None:
+    if os.environ.get("RANK", "0") != "0":  # of several processes the first shows what all do
+        yield lambda n: None
+    elif sys.stderr.isatty() and importlib.util.find_spec("rich") is not None:
         from trajcast.progress_bar import bar
 
         with bar(label, total, done, unit, _counts) as advance:

@@ -81,6 +81,7 @@ class Training(Settings):
     samples: Count  # pairs of the training split that are used
     seed: Seed
     dtype: Literal["float32", "float64"] = "float64"
+    tf32: bool = False  # float32 matrix products of GPUs with 10 bits of mantissa (TF32), where that is faster
     batch_size: Count = 2
     learning_rate: Positive = 0.01
     displacement_weight: Fraction = 0.5
@@ -94,6 +95,10 @@ class Training(Settings):
     budget_minutes: Positive | None = None  # ends the run cleanly, best weights kept
     cooldown: Fraction = 0.0  # last part of the run over which the learning rate falls linearly to zero
     ema_decay: Annotated[float, Rule(ge=0, lt=1)] = 0.0  # per update, of the averaged weights that are kept; 0: none
+
+    def __post_init__(self) -> None:
+        if self.tf32 and self.dtype != "float32":
+            raise ValueError(f"tf32 is true, but dtype is {self.dtype}; set dtype to float32 or leave tf32 out")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +130,7 @@ class Forecast(Settings):
     supercell: Annotated[list[Count], Rule(min_length=3, max_length=3)] = field(default_factory=lambda: [1, 1, 1])
     zero_angular_momentum_every: Count = 100  # steps; isolated systems only
     seed: Seed
+    replicas: Count = 1  # copies of the start with velocities and noise of their own, side by side
     guard: Guard
 
 

@@ -25,6 +25,7 @@ from trajcast.model.store import load_model
 from trajcast.neighbors import find_neighbors
 from trajcast.settings import Network, Training
 from trajcast.training import loop
+from trajcast.training.batches import Batches
 from trajcast.training.checkpoint import read_checkpoint
 from trajcast.training.evaluation import errors, evaluate
 from trajcast.training.initialization import scale_weights
@@ -175,9 +176,8 @@ def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
     assert record["training"]["stopped"] == "used budget_minutes 0.02"
     assert record["dtype"] == "float64"
     losses = [float(r["validation_loss"]) for r in csv.DictReader((tmp_path / "model" / "metrics.csv").open())]
-    found = errors(
-        load_model(tmp_path / "model" / "model.safetensors"), dataset.split("validation"), loss_of(dataset, settings), 4
-    )
+    model = load_model(tmp_path / "model" / "model.safetensors")
+    found = errors(model, Batches(dataset.split("validation"), model), loss_of(dataset, settings), 4)
     assert found.loss == pytest.approx(min(losses), rel=1e-9)
 
 
@@ -283,6 +283,6 @@ def test_saved_model_predicts_the_same(tmp_path: Path) -> None:
     model = load_model(tmp_path / "model" / "model.safetensors")
     again = load_model(tmp_path / "model" / "model.safetensors")
     pairs = dataset.split("test")
-    assert errors(model, pairs) == errors(again, pairs)
+    assert errors(model, Batches(pairs, model)) == errors(again, Batches(pairs, again))
     assert model.scales == again.scales
     assert not any(p.requires_grad for p in model.parameters())

@@ -1,12 +1,15 @@
 """Train a model on a data set.
 
 Writes model.safetensors, model.json and metrics.csv to the output folder. Stopped in any way, even by kill -9, the same
-command goes on where it was.
+command goes on where it was. Several GPUs share the work when torchrun starts the command on each:
+torchrun --nproc-per-node 4 -m trajcast train …
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
+from contextlib import nullcontext
 from pathlib import Path
 
 
@@ -23,11 +26,14 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.data.dataset import read_dataset
     from trajcast.device import use_device
     from trajcast.files import sole_writer
+    from trajcast.parallel import joined, local_device
     from trajcast.settings import Training
     from trajcast.training.loop import train
 
     settings = read_settings(Training, arguments.settings)
-    device = use_device(arguments.device, arguments.threads)
+    device = use_device(local_device(arguments.device), arguments.threads)
     dataset = read_dataset(arguments.dataset)
-    with sole_writer(arguments.output):
-        train(settings, dataset, arguments.output, device)
+    with joined(device) as processes, sole_writer(arguments.output) if processes.leads else nullcontext():
+        if not processes.leads:
+            logging.disable(logging.INFO)
+        train(settings, dataset, arguments.output, device, processes=processes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ class Pairs:
     """States of one split and where each is one horizon later; all samples share one topology."""
 
     topology: Topology
-    positions: NDArray[np.float32]  # (samples, atoms, 3) Å, unwrapped
+    positions: NDArray[np.floating]  # (samples, atoms, 3) Å, unwrapped
     velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs
     displacements: NDArray[np.float32]  # (samples, atoms, 3) Å, over one horizon
     new_velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs, one horizon later
@@ -40,6 +40,11 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.positions)
+
+    def head(self, count: int) -> Pairs:
+        """The first `count` pairs."""
+        parts = {f.name: getattr(self, f.name)[:count] for f in fields(self) if f.name != "topology"}
+        return Pairs(topology=self.topology, **parts)
 
     def batch(
         self, indices: NDArray[np.integer], dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"

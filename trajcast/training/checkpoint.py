@@ -20,10 +20,10 @@ from trajcast.training.schedule import Schedule
 class Checkpoint:
     """What a run needs to go on as if it had never stopped."""
 
-    model: dict[str, Tensor]
-    averaged: dict[str, Tensor]
+    weights: Tensor
+    averages: Tensor  # of the weights
     optimizer: dict[str, Any]
-    best: dict[str, Tensor]  # averaged weights of the best epoch so far
+    best: Tensor | None  # averages of the best epoch so far
     schedule: Schedule
     epoch: int
     batch: int

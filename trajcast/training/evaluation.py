@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajcast.data.dataset import Dataset, Pairs
+from trajcast.data.dataset import Dataset
 from trajcast.errors import UserError
 from trajcast.model.network import TrajCast
-from trajcast.neighbors import find_neighbors
+from trajcast.parallel import ALONE, Processes
 from trajcast.progress import progress
+from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss
 
 
@@ -28,31 +29,40 @@ class Errors:
 
 
 @torch.no_grad()
-def errors(model: TrajCast, pairs: Pairs, loss: Loss | None = None, batch_size: int = 1) -> Errors:
-    """Errors of `model` on all `pairs`, with the mean of `loss` over batches where it is given."""
-    device = model.bessel.roots.device
-    sums = np.zeros(5)
-    with progress(f"errors at {model.scales.horizon_fs:g} fs", len(pairs), unit="pairs") as advance:
-        for start in range(0, len(pairs), batch_size):
-            indices = np.arange(start, min(start + batch_size, len(pairs)))
-            state, displacement, velocity = pairs.batch(indices, device=device)
-            prediction = model(state, find_neighbors(state, model.scales.cutoff))
-            absolute = [
-                prediction.displacement - displacement,
-                prediction.velocity - velocity,
-                displacement,
-                velocity,
-            ]
-            value = loss(prediction, displacement, velocity, state.masses).item() if loss else 0.0
-            sums += len(indices) * np.array([value] + [x.abs().mean().item() for x in absolute])
+def errors(
+    model: TrajCast,
+    batches: Batches,
+    loss: Loss | None = None,
+    batch_size: int = 1,
+    processes: Processes = ALONE,
+) -> Errors:
+    """Errors of `model` on all pairs, which the `processes` share, with the mean of `loss` where it is given."""
+    sums = torch.zeros(5, dtype=torch.float64, device=batches.device)
+    with progress(f"errors at {model.scales.horizon_fs:g} fs", len(batches), unit="pairs") as advance:
+        for start in range(0, len(batches), batch_size):
+            indices = np.arange(start, min(start + batch_size, len(batches)))
+            if start // batch_size % processes.count == processes.rank:
+                batch = batches.batch(indices)
+                prediction = model(batch.state, batch.neighbors, batch.fixed)
+                compared = [
+                    prediction.displacement - batch.displacement,
+                    prediction.velocity - batch.velocity,
+                    batch.displacement,
+                    batch.velocity,
+                ]
+                sums[:4] += len(indices) * torch.stack([x.abs().mean() for x in compared])
+                if loss:
+                    value = loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
+                    sums[4] += len(indices) * value
             advance(len(indices))
-    mean = (sums / len(pairs)).tolist()  # plain numbers: they go into checkpoints
+    processes.add_up(sums)
+    mean = (sums / len(batches)).tolist()
     return Errors(
-        displacement_mae=mean[1],
-        velocity_mae=mean[2],
-        displacement_percent=100 * mean[1] / mean[3],
-        velocity_percent=100 * mean[2] / mean[4],
-        loss=mean[0] if loss else None,
+        displacement_mae=mean[0],
+        velocity_mae=mean[1],
+        displacement_percent=100 * mean[0] / mean[2],
+        velocity_percent=100 * mean[1] / mean[3],
+        loss=mean[4] if loss else None,
     )
 
 
@@ -65,7 +75,7 @@ def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
             "use a data set of the model's horizon"
         )
     pairs = dataset.split("test")
-    found = errors(model, pairs)
+    found = errors(model, Batches(pairs, model))
     return {
         "horizon_fs": scales.horizon_fs,
         "frames": len(pairs),

@@ -39,9 +39,7 @@ def scale_weights(model: TrajCast, state: State, neighbors: Neighbors) -> None:
         assert isinstance(layer, Interaction)
         _scale_hidden(layer.radial, radial)
         _scale_hidden(layer.speed, speed)
-        layer.edge_weights.weight.mul_(
-            layer.average_neighbors / _output_rms(layer.contraction, model, state, neighbors)
-        )
+        layer.edge_weights.weight.div_(_output_rms(layer.contraction, model, state, neighbors))
         layer.node_weights.weight.div_(_output_rms(layer.update, model, state, neighbors))
     for weight in model.readout.weights.values():
         weight.mul_(FIRST_READOUT / _output_rms(model.readout, model, state, neighbors))
@@ -49,9 +47,9 @@ def scale_weights(model: TrajCast, state: State, neighbors: Neighbors) -> None:
 
 def _scale_hidden(net: RadialNet, x: Float[Tensor, "rows basis"]) -> None:
     """Unit RMS of what enters each activation, over the rows `x`."""
-    for weight in net.weights:
-        weight.div_(_rms(net.entering(x, weight)))
-        x = net.activation(net.entering(x, weight))
+    for layer, weight in enumerate(net.weights):
+        weight.div_(_rms(net.entering(x, layer)))
+        x = nn.functional.silu(net.entering(x, layer))
 
 
 def _output_rms(part: nn.Module, model: TrajCast, state: State, neighbors: Neighbors) -> float:

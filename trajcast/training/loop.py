@@ -5,33 +5,40 @@ from __future__ import annotations
 import logging
 import math
 import time
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from numpy.typing import NDArray
 
 from trajcast import __version__
-from trajcast.data.dataset import Dataset, Pairs
+from trajcast.data.dataset import Dataset
+from trajcast.device import tensor_float_32
 from trajcast.errors import UserError
 from trajcast.files import fingerprint
 from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
 from trajcast.neighbors import find_neighbors
+from trajcast.parallel import ALONE, Processes
 from trajcast.progress import progress
 from trajcast.provenance import provenance
 from trajcast.settings import Training
+from trajcast.training.batches import Batches
+from trajcast.training.captured import captured
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from trajcast.training.evaluation import Errors, errors
+from trajcast.training.evaluation import errors
 from trajcast.training.initialization import scale_weights
 from trajcast.training.loss import loss_of
 from trajcast.training.metrics import tensorboard, write_csv
 from trajcast.training.scales import scales_of
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
+from trajcast.training.weights import Weights
 
 CHECKPOINT_EVERY_S = 60.0
+LOOK_EVERY_S = 1.0  # at the loss: it waits for the GPU
 INITIAL_PAIRS = 4  # that the initial weights are scaled on
 log = logging.getLogger(__name__)
 
@@ -44,46 +51,50 @@ def train(
     *,
     backend: str | None = None,
     checkpoint: Path | None = None,
+    processes: Processes = ALONE,
 ) -> None:
     """Train on `dataset` and write model.safetensors, model.json and metrics.csv to `folder`.
 
     The weights kept are the averaged ones of the epoch with the lowest validation loss. A checkpoint in a hidden file
     beside `folder` is continued when settings and data are the same, and removed at the end. One process at a time:
-    commands hold `files.sole_writer`.
+    commands hold `files.sole_writer`; or several `processes` that share each batch and take the same updates as one.
 
     A `checkpoint` given by its path is continued even if its settings were others, and kept at the end: training in
     instalments, each with a larger budget. `backend`: its name in `trajcast.model.ops`; without it the best is taken.
     """
-    pairs, validation = dataset.split("training"), dataset.split("validation")
-    if settings.samples > len(pairs):
-        raise UserError(f"training.samples {settings.samples} exceed the {len(pairs)} of the data set; lower them")
+    pairs = len(dataset.split("training"))
+    if settings.samples > pairs:
+        raise UserError(f"training.samples {settings.samples} exceed the {pairs} of the data set; lower them")
     identity = fingerprint(
         __version__, asdict(settings), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance)
     )
     path = checkpoint or folder.parent / f".{folder.name}.{identity}.checkpoint"
-    run = _Run(settings, dataset, device, backend)
-    saved = read_checkpoint(path)
-    if saved is not None:
-        run.restore(saved)
-        log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
-    with tensorboard(folder, run.rows) as show:
-        while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
-            run.train_epoch(pairs, path)
-            run.end_epoch(errors(run.averaged, validation, run.loss, settings.batch_size))
-            write_checkpoint(path, run.checkpoint())
-            write_csv(folder / "metrics.csv", run.rows)
-            show(run.rows[-1])
-    write_csv(folder / "metrics.csv", run.rows)  # again: all epochs may be an earlier process's
-    run.averaged.load_state_dict(run.best)
-    record = {"epochs": run.epoch, "minutes": run.elapsed_s / 60, "stopped": reason, "device": str(device)}
-    save_model(
-        folder / "model.safetensors",
-        run.averaged,
-        provenance=provenance("train", asdict(settings), dataset=dict(dataset.provenance)),
-        training=record,
-    )
-    if checkpoint is None:
-        path.unlink(missing_ok=True)
+    with tensor_float_32(settings.tf32):
+        run = _Run(settings, dataset, device, backend, processes)
+        saved = read_checkpoint(path)
+        processes.wait()  # the first one may remove it
+        if saved is not None:
+            run.restore(saved)
+            log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
+        shown = tensorboard(folder, run.rows) if processes.leads else nullcontext(lambda row: None)
+        with shown as show:
+            while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
+                run.train_epoch(path)
+                run.end_epoch()
+                if processes.leads:
+                    write_checkpoint(path, run.checkpoint())
+                    write_csv(folder / "metrics.csv", run.rows)
+                show(run.rows[-1])
+    if processes.leads:
+        write_csv(folder / "metrics.csv", run.rows)  # again: all epochs may be an earlier process's
+        save_model(
+            folder / "model.safetensors",
+            run.best_model(),
+            provenance=provenance("train", asdict(settings), dataset=dict(dataset.provenance)),
+            training=run.record(reason),
+        )
+        if checkpoint is None:
+            path.unlink(missing_ok=True)
     log.info(
         "training at %g fs: %s after %d epochs, %.1f minutes", dataset.horizon_fs, reason, run.epoch, run.elapsed_s / 60
     )
@@ -92,90 +103,140 @@ def train(
 class _Run:
     """Everything that changes while training."""
 
-    def __init__(self, settings: Training, dataset: Dataset, device: torch.device | str, backend: str | None):
-        self.settings, self.dataset, self.device = settings, dataset, device
+    def __init__(
+        self,
+        settings: Training,
+        dataset: Dataset,
+        device: torch.device | str,
+        backend: str | None,
+        processes: Processes,
+    ):
+        self.settings, self.processes = settings, processes
+        self.horizon_fs, self.device = dataset.horizon_fs, torch.device(device)
         rng = torch.Generator().manual_seed(settings.seed)
         model = TrajCast(settings.network, scales_of(dataset, settings), rng)
-        sample, _, _ = dataset.split("training").batch(np.arange(min(INITIAL_PAIRS, settings.samples)))
+        pairs = dataset.split("training").head(settings.samples)
+        sample, _, _ = pairs.batch(np.arange(min(INITIAL_PAIRS, settings.samples)))
         scale_weights(model, sample, find_neighbors(sample, dataset.cutoff_A))
         self.model = model.to(device=device, dtype=getattr(torch, settings.dtype))
         self.model.backend = backend
-        self.averager = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.ema_decay))
+        self.backend = self.model.ops.__name__.rpartition(".")[2]
+        log.info("training at %g fs: backend %s on %s", self.horizon_fs, self.backend, self.device)
+        self.weights = Weights(self.model, settings)
         self.loss = loss_of(dataset, settings)
-        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate, amsgrad=True, fused=True)
+        self.batches = Batches(pairs, self.model)
+        self.validation = Batches(dataset.split("validation"), self.model)
+        self.replay = None
+        self.replayed = len(processes.share(np.arange(settings.batch_size)))  # samples
+        if self.device.type == "cuda" and self.batches.lists is not None:
+            self.replay = captured(self._differentiate_padded, self.replayed, self.device)
         self.schedule = begin(settings)
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
-        self.loss_sum = 0.0
-        self.elapsed_s = 0.0  # training time, that of earlier processes included
+        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        self.elapsed_s = 0.0  # with validation, and that of earlier processes
+        self.clock = time.monotonic()  # when elapsed_s was counted last
         self.rows: list[dict[str, float]] = []
-        self.best: dict[str, torch.Tensor] = {}
-
-    @property
-    def averaged(self) -> TrajCast:
-        """The model with running averages of the weights."""
-        return cast(TrajCast, self.averager.module)
+        self.best: torch.Tensor | None = None
 
     @property
     def label(self) -> str:
         """What is going on, to tell the lines of runs side by side apart."""
-        return f"training at {self.dataset.horizon_fs:g} fs, epoch {self.epoch + 1}"
+        return f"training at {self.horizon_fs:g} fs, epoch {self.epoch + 1}"
+
+    def record(self, reason: str) -> dict[str, Any]:
+        """What is kept of the finished run beside its model."""
+        return {
+            "epochs": self.epoch,
+            "minutes": self.elapsed_s / 60,
+            "stopped": reason,
+            "device": str(self.device),
+            "processes": self.processes.count,
+            "backend": self.backend,
+            "tf32": self.settings.tf32 and self.device.type == "cuda",
+        }
+
+    def best_model(self) -> TrajCast:
+        """The model with the averaged weights of its best epoch."""
+        assert self.best is not None
+        self.weights.averages.copy_(self.best)
+        return self.weights.averaged
 
     def checkpoint(self) -> Checkpoint:
         return Checkpoint(
-            model=self.model.state_dict(),
-            averaged=self.averager.state_dict(),
-            optimizer=self.optimizer.state_dict(),
+            weights=self.weights.vector,
+            averages=self.weights.averages,
+            optimizer=self.weights.optimizer.state_dict(),
             best=self.best,
             schedule=self.schedule,
             epoch=self.epoch,
             batch=self.batch,
-            loss_sum=self.loss_sum,
+            loss_sum=float(self.loss_sum),
             elapsed_s=self.elapsed_s,
             rows=self.rows,
         )
 
     def restore(self, saved: Checkpoint) -> None:
-        self.model.load_state_dict(saved.model)
-        self.averager.load_state_dict(saved.averaged)
-        self.optimizer.load_state_dict(saved.optimizer)
-        self.best, self.schedule = saved.best, saved.schedule
-        self.epoch, self.batch, self.loss_sum = saved.epoch, saved.batch, saved.loss_sum
+        self.weights.vector.copy_(saved.weights)
+        self.weights.averages.copy_(saved.averages)
+        self.weights.optimizer.load_state_dict(saved.optimizer)
+        self.best = None if saved.best is None else saved.best.to(self.device)
+        self.epoch, self.batch, self.schedule = saved.epoch, saved.batch, saved.schedule
+        self.loss_sum.fill_(saved.loss_sum)
         self.elapsed_s, self.rows = saved.elapsed_s, saved.rows
 
-    def train_epoch(self, pairs: Pairs, path: Path) -> None:
+    def train_epoch(self, path: Path) -> None:
         """Updates over the rest of the current epoch, or until the budget is used."""
         settings = self.settings
         order = np.random.default_rng((settings.seed, self.epoch)).permutation(settings.samples)
         batches = math.ceil(settings.samples / settings.batch_size)
-        last_save = last = time.monotonic()
+        looked = saved = time.monotonic()
         with progress(self.label, batches, done=self.batch, unit="batches") as advance:
             while self.batch < batches and self._budget_used() < 1:
                 chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
-                self._update(pairs, np.sort(chosen), batches)
+                self._update(np.sort(chosen), batches)
                 self.batch += 1
-                now = time.monotonic()
-                self.elapsed_s, last = self.elapsed_s + now - last, now
+                if time.monotonic() - looked >= LOOK_EVERY_S:
+                    self._check_training_loss()
+                    looked = time.monotonic()
+                self._count_time()
                 advance(1)
                 # not once the budget is used: a run that goes on from there would stop before validation
-                if now - last_save > CHECKPOINT_EVERY_S and self._budget_used() < 1:
+                due = self.clock - saved >= CHECKPOINT_EVERY_S and self._budget_used() < 1
+                if due and self.processes.leads:
+                    self._check_training_loss()
                     write_checkpoint(path, self.checkpoint())
-                    last_save = now
+                    saved = time.monotonic()
+        self._check_training_loss()
+        self._count_time()
 
-    def _update(self, pairs: Pairs, chosen: np.ndarray, batches: int) -> None:
-        settings = self.settings
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self.elapsed_s = self.processes.agreed(self.elapsed_s + now - self.clock)
+        self.clock = now
+
+    def _check_training_loss(self) -> None:
+        """UserError where it is not finite; waits for the GPU."""
+        self._check_finite("training loss", float(self.loss_sum))
+
+    def _update(self, chosen: NDArray[np.integer], batches: int) -> None:
+        """One step along the gradient of the samples `chosen`, which all processes share."""
+        own = self.processes.share(chosen)
+        if self.replay is not None and len(own) == self.replayed:
+            self.replay(own)
+        elif len(own):
+            self.weights.differentiate(self.batches.batch(own), self.loss)
+        else:
+            self.weights.gradient.zero_()
+        if self.processes.count > 1:
+            self.weights.gradient *= len(own) / len(chosen)
+            self.processes.add_up(self.weights.gradient)
+        self.loss_sum += self.weights.loss
         updates = self.epoch * batches + self.batch
-        state, displacement, velocity = pairs.batch(chosen, device=self.device)
-        prediction = self.model(state, find_neighbors(state, self.dataset.cutoff_A))
-        value = self.loss(prediction, displacement, velocity, state.masses)
-        self._check_finite("training loss", value.item())
-        progress_made = max(updates / (batches * settings.max_epochs), self._budget_used())
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate(self.schedule, updates, progress_made, settings)
-        self.optimizer.zero_grad()
-        value.backward()
-        self.optimizer.step()
-        self.averager.update_parameters(self.model)
-        self.loss_sum += value.item()
+        progress_made = max(updates / (batches * self.settings.max_epochs), self._budget_used())
+        self.weights.step(rate(self.schedule, updates, progress_made, self.settings))
+
+    def _differentiate_padded(self, chosen: torch.Tensor) -> None:
+        self.weights.differentiate(self.batches.padded(chosen), self.loss)
 
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):
@@ -188,25 +249,27 @@ class _Run:
         minutes = self.settings.budget_minutes
         return 0.0 if minutes is None else self.elapsed_s / (60 * minutes)
 
-    def end_epoch(self, found: Errors) -> None:
-        """Note the errors, move the schedule on, keep the weights if they are the best so far."""
+    def end_epoch(self) -> None:
+        """Validate, note the errors, move the schedule on, keep the weights if they are the best so far."""
+        found = errors(self.weights.averaged, self.validation, self.loss, self.settings.batch_size, self.processes)
         validation_loss = found.loss
         assert validation_loss is not None
         self._check_finite("validation loss", validation_loss)
         row = {
             "epoch": self.epoch + 1,
             "time_s": round(self.elapsed_s, 3),
-            "learning_rate": self.optimizer.param_groups[0]["lr"],
-            "training_loss": self.loss_sum / max(1, self.batch),
+            "learning_rate": self.weights.learning_rate,
+            "training_loss": float(self.loss_sum) / max(1, self.batch),
             "validation_loss": validation_loss,
             "displacement_mae_percent": found.displacement_percent,
             "velocity_mae_percent": found.velocity_percent,
         }
         label, self.rows = self.label, [*self.rows, row]
-        if not self.best or validation_loss < self.schedule.best_loss:
-            self.best = {name: tensor.clone() for name, tensor in self.averaged.state_dict().items()}
+        if self.best is None or validation_loss < self.schedule.best_loss:
+            self.best = self.weights.averages.clone()
         self.schedule = after_epoch(self.schedule, validation_loss, self.settings)
-        self.epoch, self.batch, self.loss_sum = self.epoch + 1, 0, 0.0
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.loss_sum.zero_()
         log.info(
             "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %%, "
             "learning rate %.2g, %s left at most",

@@ -1,0 +1,71 @@
+"""Several processes that work on one thing, as `torchrun` starts them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """How many there are, and which of them this one is."""
+
+    rank: int = 0
+    count: int = 1
+
+    @property
+    def leads(self) -> bool:
+        """True for the one that writes files and messages."""
+        return self.rank == 0
+
+    def share(self, batch: NDArray) -> NDArray:
+        """The part of a batch that this one takes; it may be empty."""
+        return batch[self.rank :: self.count]
+
+    def add_up(self, tensor: Tensor) -> None:
+        """Replace `tensor` in every process by the sum over all."""
+        if self.count > 1:
+            dist.all_reduce(tensor)
+
+    def agreed(self, value: float) -> float:
+        """The first process's value; every process waits for it."""
+        if self.count == 1:
+            return value
+        shared = torch.tensor(value, dtype=torch.float64)
+        dist.broadcast(shared, 0)
+        return float(shared)
+
+    def wait(self) -> None:
+        """Return when all processes have come here."""
+        self.add_up(torch.zeros(1))
+
+
+ALONE = Processes()
+
+
+def local_device(name: str) -> str:
+    """`cuda` as the GPU that torchrun means for this process; any other name as it is."""
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name
+
+
+@contextmanager
+def joined(device: torch.device) -> Iterator[Processes]:
+    """The processes that torchrun has started, ready to talk: through NCCL between GPUs, else Gloo."""
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield ALONE
+        return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield Processes(dist.get_rank(), count)
+    finally:
+        dist.destroy_process_group()

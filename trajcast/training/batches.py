@@ -1,0 +1,78 @@
+"""Batches of pairs with their neighbours, at almost no cost per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trajcast.data.dataset import Pairs
+from trajcast.data.neighbor_lists import find_lists, in_cell
+from trajcast.model.network import Fixed, TrajCast
+from trajcast.neighbors import Neighbors, find_neighbors
+from trajcast.state import State
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+KEPT_BYTES = 2 * 2**30
+"""Neighbour lists that take more are not kept but found anew for every batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Some pairs as one state, and where it is one horizon later."""
+
+    state: State
+    neighbors: Neighbors
+    fixed: Fixed
+    displacement: Float[Tensor, "atoms 3"]  # Å
+    velocity: Float[Tensor, "atoms 3"]  # Å/fs
+
+
+class Batches:
+    """Pairs as `model` takes them, on its device and with their neighbours found once, in batches of any samples."""
+
+    def __init__(self, pairs: Pairs, model: TrajCast):
+        self.model, self.pairs, self.device = model, in_cell(pairs), model.bessel.roots.device
+        self.lists = find_lists(self.pairs, model.scales.cutoff, self.device, KEPT_BYTES)
+        arrays = (self.pairs.positions, pairs.velocities, pairs.displacements, pairs.new_velocities)
+        self.arrays = [torch.as_tensor(array, device=self.device) for array in arrays]
+        self.templates: dict[int, tuple[State, Fixed]] = {}  # by number of samples
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def batch(self, chosen: NDArray[np.integer]) -> Batch:
+        """The `chosen` samples."""
+        on_device = torch.as_tensor(chosen).to(self.device, non_blocking=True)
+        if self.lists is None:
+            return self._batch(on_device, lambda state: find_neighbors(state, self.model.scales.cutoff))
+        lists, room, slots = self.lists, int(self.lists.edges[chosen].sum()), int(self.lists.slots[chosen].max())
+        return self._batch(on_device, lambda state: lists.neighbors(on_device, state.positions, room, slots))
+
+    def padded(self, chosen: Int[Tensor, " samples"]) -> Batch:
+        """The same, with room for the neighbours of any batch of this size: the shapes of all tensors never change.
+
+        Nothing waits for the device, on which `chosen` is. Only where neighbours are kept.
+        """
+        assert self.lists is not None
+        lists, room, slots = self.lists, len(chosen) * int(self.lists.edges.max()), int(self.lists.slots.max())
+        return self._batch(chosen, lambda state: lists.neighbors(chosen, state.positions, room, slots))
+
+    def _batch(self, chosen: Int[Tensor, " samples"], neighbors: Callable[[State], Neighbors]) -> Batch:
+        size = len(chosen)
+        if size not in self.templates:
+            some, _, _ = self.pairs.batch(np.zeros(size, dtype=np.int64), device=self.device)
+            self.templates[size] = some, self.model.fixed(some)
+        template, fixed = self.templates[size]
+        positions, velocities, displacement, velocity = (
+            array.index_select(0, chosen).flatten(0, 1).to(template.positions.dtype) for array in self.arrays
+        )
+        state = replace(template, positions=positions, velocities=velocities)
+        return Batch(state=state, neighbors=neighbors(state), fixed=fixed, displacement=displacement, velocity=velocity)

@@ -1,0 +1,64 @@
+"""All weights of a model in one vector, so that an update takes a few operations whatever their number."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from trajcast.model.network import TrajCast
+from trajcast.settings import Training
+from trajcast.training.batches import Batch
+from trajcast.training.loss import Loss
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+class Weights:
+    """The weights of `model`, which become views of one vector, their running averages, and Adam's memory of them."""
+
+    def __init__(self, model: TrajCast, settings: Training):
+        self.model = model
+        self.averaged = copy.deepcopy(model).requires_grad_(False)
+        self.vector, self.averages = _as_vector(self.model), _as_vector(self.averaged)
+        self.gradient = self.vector.new_zeros(len(self.vector) + 1)  # the last number is the loss
+        self.vector.grad = self.gradient[:-1]
+        self.optimizer = torch.optim.Adam([self.vector], lr=settings.learning_rate, amsgrad=True, fused=True)
+        self.forgotten = 1 - settings.ema_decay
+
+    @property
+    def loss(self) -> Float[Tensor, ""]:
+        """That of the present gradient."""
+        return self.gradient[-1]
+
+    @property
+    def learning_rate(self) -> float:
+        """That of the last update."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    def differentiate(self, batch: Batch, loss: Loss) -> None:
+        """Put loss and gradient of `batch` in place of the present ones."""
+        prediction = self.model(batch.state, batch.neighbors, batch.fixed)
+        value = loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
+        # weights of outcomes that the next layer does not take get a zero
+        parts = torch.autograd.grad(value, list(self.model.parameters()), materialize_grads=True)
+        torch.cat([*(part.flatten() for part in parts), value.detach()[None].to(self.gradient)], out=self.gradient)
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Update the weights with the present gradient, and their averages."""
+        self.optimizer.param_groups[0]["lr"] = learning_rate
+        self.optimizer.step()
+        self.averages.lerp_(self.vector, self.forgotten)
+
+
+def _as_vector(model: nn.Module) -> Float[Tensor, " weights"]:
+    """All weights of `model`, which become views of it."""
+    weights = list(model.parameters())
+    vector = parameters_to_vector(weights).detach()
+    vector_to_parameters(vector, weights)
+    return vector
