@@ -1,0 +1,159 @@
+"""Batches whose neighbours were found once are those found anew; room that is not used changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_dataset import small_dataset
+
+from trajcast.data.dataset import Dataset, Pairs
+from trajcast.model.network import TrajCast
+from trajcast.neighbors import Neighbors, find_neighbors
+from trajcast.settings import Network, Training
+from trajcast.training import batches as batches_module
+from trajcast.training import loop
+from trajcast.training.batches import Batches
+from trajcast.training.loss import loss_of
+from trajcast.training.scales import scales_of
+from trajcast.training.weights import Weights
+from trajcast.trajectory import Topology
+
+NETWORK = Network(channels=4, l_max=1, layers=2, radial_mlp=[8, 4], speed_mlp=[8, 4])
+SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=5, max_epochs=2, ema_decay=0.9)
+CHOSEN = np.array([2, 3, 17])
+
+
+def model_of(dataset: Dataset, cutoff: float) -> TrajCast:
+    scales = replace(scales_of(dataset, SETTINGS), cutoff=cutoff)
+    return TrajCast(NETWORK, scales, torch.Generator().manual_seed(1))
+
+
+def edges(neighbors: Neighbors) -> np.ndarray:
+    """Atom, neighbour and vector of each edge that is used, in a fixed order."""
+    used = slice(0, int(neighbors.first[-1]))
+    columns = neighbors.atoms[used, None], neighbors.index[used, None], neighbors.vectors[used]
+    table = torch.cat([column.double() for column in columns], dim=1).numpy()
+    return table[np.lexsort(table.round(4).T[::-1])]
+
+
+@pytest.mark.parametrize(
+    ("cell", "periodic"),
+    [
+        (np.diag([5.0, 6.0, 7.0]), (True, True, True)),
+        (np.array([[5.0, 0, 0], [2.0, 5.5, 0], [-1.5, 1.0, 6.0]]), (True, True, True)),
+        (np.diag([5.0, 0, 7.0]), (True, False, True)),
+        (np.diag([5.0, 6.0, 7.0]), (True, False, True)),
+        (np.zeros((3, 3)), (False, False, False)),
+    ],
+    ids=["box", "triclinic", "slab", "slab with a height", "molecule"],
+)
+@pytest.mark.parametrize("cutoff", [2.0, 6.5])
+def test_kept_neighbors_are_those_found_anew(
+    tmp_path: Path, cell: np.ndarray, periodic: tuple[bool, bool, bool], cutoff: float
+) -> None:
+    """Atoms far outside the cell, cutoffs below and above its size, samples with different numbers of neighbours."""
+    dataset = small_dataset(tmp_path / "d.h5")
+    rng = np.random.default_rng(1)
+    topology = Topology(
+        numbers=np.array([8, 1, 1, 8, 1, 1]),
+        masses=np.array([16.0, 1, 1, 16, 1, 1]),
+        cell=cell,
+        periodic=np.array(periodic),
+    )
+    shape = (24, 6, 3)
+    places = rng.uniform(0, 6, shape) + np.round(rng.normal(0, 40, shape)) @ (cell * np.array(periodic)[:, None])
+    arrays = {name: rng.normal(0, 1, shape).astype(np.float32) for name in ("velocities", "displacements")}
+    numbers = {"frames": np.arange(24), "sources": np.zeros(24, int)}
+    pairs = Pairs(
+        topology=topology,
+        positions=places.astype(np.float32),
+        new_velocities=arrays["velocities"],
+        **arrays,
+        **numbers,
+    )
+    prepared = Batches(pairs, model_of(dataset, cutoff))
+    state, displacement, velocity = pairs.batch(CHOSEN)
+    anew = find_neighbors(state, cutoff)
+    batch = prepared.batch(CHOSEN)
+    assert torch.equal(batch.neighbors.first, anew.first)
+    assert batch.neighbors.slots == anew.slots
+    np.testing.assert_allclose(edges(batch.neighbors), edges(anew), atol=1e-9)
+    assert torch.equal(batch.displacement, displacement)
+    assert torch.equal(batch.velocity, velocity)
+    assert torch.equal(batch.state.velocities, state.velocities)
+    padded = prepared.padded(torch.as_tensor(CHOSEN))
+    np.testing.assert_allclose(edges(padded.neighbors), edges(anew), atol=1e-9)
+    room = padded.neighbors.vectors[int(anew.first[-1]) :]
+    assert torch.equal(torch.linalg.vector_norm(room, dim=1), torch.full((len(room),), cutoff, dtype=torch.float64))
+    assert padded.neighbors.index.min() >= 0
+    assert padded.neighbors.index.max() < state.n_atoms
+    other = prepared.padded(torch.tensor([0, 1, 4]))
+    assert other.neighbors.index.shape == padded.neighbors.index.shape
+    assert other.neighbors.slots == padded.neighbors.slots >= anew.slots
+
+
+@pytest.mark.parametrize("backend", ["dense", None])
+def test_padded_batches_give_the_same_weights(tmp_path: Path, backend: str | None) -> None:
+    """What is captured on a GPU, step by step on the CPU."""
+    dataset = small_dataset(tmp_path / "d.h5")
+    loss, trained = loss_of(dataset, SETTINGS), []
+    for padded in (False, True):
+        model = model_of(dataset, dataset.cutoff_A)
+        model.backend = backend
+        prepared, weights = Batches(dataset.split("training"), model), Weights(model, SETTINGS)
+        for start in range(0, 24, 3):
+            chosen = np.arange(start, start + 3)
+            batch = prepared.padded(torch.as_tensor(chosen)) if padded else prepared.batch(chosen)
+            weights.differentiate(batch, loss)
+            weights.step(0.01)
+        trained.append(weights)
+    torch.testing.assert_close(trained[0].vector, trained[1].vector, rtol=1e-9, atol=1e-11)
+    torch.testing.assert_close(trained[0].averages, trained[1].averages, rtol=1e-9, atol=1e-11)
+    assert not torch.equal(trained[0].vector, trained[0].averages)
+
+
+def test_lists_too_large_to_keep_are_found_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, found = small_dataset(tmp_path / "d.h5"), []
+    for at_most in (batches_module.KEPT_BYTES, 0):
+        monkeypatch.setattr(batches_module, "KEPT_BYTES", at_most)
+        loop.train(SETTINGS, dataset, tmp_path / str(at_most))
+        found.append((tmp_path / str(at_most) / "model.safetensors").read_bytes())
+    assert found[0] == found[1]
+
+
+def test_a_step_is_that_of_separate_weights(tmp_path: Path) -> None:
+    """One vector and one average do what torch's Adam and AveragedModel do with every weight by itself."""
+    dataset = small_dataset(tmp_path / "d.h5")
+    loss = loss_of(dataset, SETTINGS)
+    one, other = model_of(dataset, dataset.cutoff_A), model_of(dataset, dataset.cutoff_A)
+    weights, prepared = Weights(one, SETTINGS), Batches(dataset.split("training"), one)
+    optimizer = torch.optim.Adam(other.parameters(), lr=0.01, amsgrad=True, fused=True)
+    average = torch.optim.swa_utils.get_ema_multi_avg_fn(SETTINGS.ema_decay)
+    averages = [p.detach().clone() for p in other.parameters()]
+    for start in range(4):
+        batch = prepared.batch(np.array([start, start + 5]))
+        weights.differentiate(batch, loss)
+        weights.step(0.01)
+        optimizer.zero_grad()
+        loss(other(batch.state, batch.neighbors), batch.displacement, batch.velocity, batch.state.masses).backward()
+        optimizer.step()
+        average(averages, [p.detach() for p in other.parameters()], None)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    for a, b in zip(weights.averaged.parameters(), averages, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-14, atol=1e-16)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_captured_updates_give_the_weights_of_eager_ones(tmp_path: Path) -> None:
+    """On a GPU all but the last batch of an epoch are played back; on the CPU none is."""
+    dataset, trained = small_dataset(tmp_path / "d.h5"), []
+    for device in ("cpu", "cuda"):
+        loop.train(SETTINGS, dataset, tmp_path / device, device)
+        trained.append(load_file(tmp_path / device / "model.safetensors"))
+    for name, weight in trained[0].items():
+        torch.testing.assert_close(weight, trained[1][name], rtol=1e-8, atol=1e-10)
