@@ -25,4 +25,4 @@ def couplings(path: Path, l_max: int) -> tuple[Coupling, ...]:
     paths = paths_from(path.l_in, l_max)
     of_all = coefficients(path.l_in, l_max, torch.float64, torch.device("cpu"))
     table = of_all.split([2 * p.l_out + 1 for p in paths], dim=2)[paths.index(path)]
-    return tuple(Coupling(*at, float(table[tuple(at)])) for at in table.abs().gt(1e-12).nonzero().tolist())
+    return tuple(Coupling(m, y, o, float(table[m, y, o])) for m, y, o in table.abs().gt(1e-12).nonzero().tolist())

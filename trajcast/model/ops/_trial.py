@@ -1,0 +1,61 @@
+"""A trial of a backend on the device at hand: what runs on a GPU depends on drivers and compilers no test knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from trajcast.model.embedding import directions
+from trajcast.model.paths import ByIrrep, ProductShape
+from trajcast.neighbors import Neighbors
+
+RELATIVE = {torch.float32: 5e-3, torch.float64: 1e-9}  # TF32 keeps 10 bits, a wrong kernel none
+SHAPE = ProductShape(parities=((-1, 1),) * 3, l_max=2, channels=64)  # the published one, whose kernels are then ready
+COUNTS = (5, 0, 2, 7, 1, 3, 4, 9)
+WIDTH = 8
+
+
+def disagreement(backend: ModuleType, reference: ModuleType, device: torch.device, dtype: torch.dtype) -> str | None:
+    """How `backend` fails or departs from `reference` on a small product and its gradients; None where it is sound."""
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            found = list(_results(backend, device, dtype))
+            expected = list(_results(reference, device, torch.float64))
+    except Exception as error:  # whatever a library's compiler or driver raises, another backend can do the work
+        return f"{type(error).__name__}: {error}"
+    errors = [float((x - y).abs().max() / y.abs().max()) for x, y in zip(found, expected, strict=True)]
+    worst = max(errors)
+    return None if worst <= RELATIVE[dtype] else f"results differ by {worst:.1e} from those of plain PyTorch"
+
+
+def _results(backend: ModuleType, device: torch.device, dtype: torch.dtype) -> Iterator[Tensor]:
+    """Products over neighbours and of single atoms, each followed by its gradients."""
+    rng = torch.Generator().manual_seed(0)
+
+    def draw(*size: int) -> Tensor:
+        return torch.randn(size, generator=rng, dtype=torch.float64).to(device, dtype)
+
+    atoms = len(COUNTS)
+    first = torch.tensor([0, *COUNTS]).cumsum(0)
+    index = torch.randint(0, atoms, (int(first[-1]),), generator=rng)
+    vectors = draw(len(index), 3)
+    neighbors = Neighbors(
+        first=first.to(device), index=index.to(device), vectors=vectors, cutoff=1.0, slots=max(COUNTS)
+    )
+    features = [draw(atoms, 2 * l + 1, SHAPE.channels * len(p)) for l, p in enumerate(SHAPE.parities)]
+    weight, of_edges, of_atoms = draw(WIDTH, SHAPE.weights), draw(len(index), WIDTH), draw(atoms, WIDTH)
+    inputs = [x.requires_grad_() for x in (*features, weight, of_edges, of_atoms)]
+    edges = backend.edges(neighbors, directions(vectors, SHAPE.l_max))
+    yield from _with_gradients(backend.edge_product(SHAPE, features, edges, of_edges, weight), inputs[:-1])
+    harmonics = directions(draw(atoms, 3), SHAPE.l_max)
+    node = backend.node_product(SHAPE, features, harmonics, of_atoms, weight)
+    yield from _with_gradients(node, [*inputs[:-2], of_atoms])
+
+
+def _with_gradients(product: ByIrrep, inputs: list[Tensor]) -> Iterator[Tensor]:
+    parts = [product[irrep] for irrep in sorted(product)]
+    total = torch.stack([(x * torch.linspace(-1, 1, x.numel()).to(x).view_as(x)).sum() for x in parts]).sum()
+    yield from (x.detach().double() for x in (*parts, *torch.autograd.grad(total, inputs)))
