@@ -125,7 +125,9 @@ class DeviceSearch:
         nowhere = wrapped_NX.new_full((1, 3), math.inf)
         from_NX = torch.cat([wrapped_NX, nowhere])
         offset_NIX = self.shift_GIX[bins] - wrapped_NX[start:end, None]
-        square_NIR = sum((from_NX[:, x][candidate_NIR] + offset_NIX[:, :, None, x]).square() for x in range(3))
+        square_NIR = torch.zeros_like(candidate_NIR, dtype=wrapped_NX.dtype)
+        for x in range(3):
+            square_NIR += (from_NX[:, x][candidate_NIR] + offset_NIX[:, :, None, x]).square()
         itself = (candidate_NIR[:, 0] == own_N[:, None]).unsqueeze(1)
         near_NIR = square_NIR < self.cutoff**2
         near_NIR = torch.cat([near_NIR[:, :1] & ~itself, near_NIR[:, 1:]], dim=1)

@@ -8,7 +8,7 @@ carries a fingerprint of the run, so segments made with other settings are never
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,26 +82,45 @@ class Recorder:
         for name in self.energies:
             self._energies[name].append((energies or {})[name])
 
-    def commit(self, restart: Mapping[str, NDArray | float | int]) -> None:
+    def commit(self, restart: Mapping[str, Any]) -> None:
         """Write the frames kept so far, with the data from which the run goes on, as the next segment."""
-        with hdf5_written_aside(self.folder / f"segment-{len(self.segments):06d}.h5") as file:
-            write_trajectory_header(file, self.topology, self.provenance, self.energies)
-            if self._steps:
-                append_frames(
-                    file,
-                    steps=np.array(self._steps),
-                    times=np.array(self._times),
-                    positions=np.stack(self._positions),
-                    velocities=np.stack(self._velocities),
-                    cells=np.stack(self._cells),
-                    energies={name: np.array(values) for name, values in self._energies.items()},
-                )
-            for name, value in restart.items():
-                file[f"restart/{name}"] = value
+        self.segment(restart)()
+
+    def segment(self, restart: Mapping[str, Any]) -> Callable[[], None]:
+        """What `commit` does, to be called later, in whatever thread; the commit before must be whole by now.
+
+        Frames that are added from now on go into the next segment.
+        """
+        path = self.folder / f"segment-{len(self.segments):06d}.h5"
+        steps, times, cells = self._steps, self._times, self._cells
+        positions, velocities, energies = self._positions, self._velocities, self._energies
         self._clear()
 
-    def finish(self, **provenance: Any) -> None:
-        """Join all committed segments into the H5MD file and remove them (those of abandoned runs, too)."""
+        def write() -> None:
+            with hdf5_written_aside(path) as file:
+                write_trajectory_header(file, self.topology, self.provenance, self.energies)
+                if steps:
+                    append_frames(
+                        file,
+                        steps=np.array(steps),
+                        times=np.array(times),
+                        positions=np.stack(positions),
+                        velocities=np.stack(velocities),
+                        cells=np.stack(cells),
+                        energies={name: np.array(values) for name, values in energies.items()},
+                    )
+                for name, value in restart.items():
+                    file[f"restart/{name}"] = value
+
+        return write
+
+    def keep_segments(self, count: int) -> None:
+        """Remove the segments after the first `count`."""
+        for path in reversed(self.segments[count:]):
+            path.unlink()
+
+    def join(self, **provenance: Any) -> None:
+        """Join all committed segments into the H5MD file; they stay until they are removed."""
         with hdf5_written_aside(self.path) as file:
             write_trajectory_header(file, self.topology, self.provenance | provenance, self.energies)
             for path in self.segments:
@@ -116,6 +135,10 @@ class Recorder:
                         cells=group["box/edges/value"][()],
                         energies={n: segment[f"observables/{n}_energy/value"][()] for n in self.energies},
                     )
+
+    def finish(self, **provenance: Any) -> None:
+        """Join all committed segments into the H5MD file and remove them (those of abandoned runs, too)."""
+        self.join(**provenance)
         remove_segments(self.path)
 
 

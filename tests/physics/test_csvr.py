@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pkgutil
 from dataclasses import replace
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ import torch
 from scipy import stats
 from small_systems import random_state
 
+from trajcast import thermostats
 from trajcast.geometry import replicate
 from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum, set_momentum, thermal_velocities
+from trajcast.modules import named_module
 from trajcast.state import State, join
 from trajcast.thermostats import csvr, csvr_elements
 from trajcast.trajectory import topology_of
@@ -20,15 +24,20 @@ from trajcast.units import BOLTZMANN, KINETIC
 T = 300.0
 
 
+def apply(thermostat: ModuleType, state: State, rng: torch.Generator, **times: float) -> State:
+    """The state after one rescaling with fresh noise."""
+    dof = degrees_of_freedom(state)
+    shape = (state.n_systems, *thermostat.noise_shape(state, dof))
+    normal = torch.randn(shape, generator=rng, dtype=torch.float64)
+    return thermostat.apply(state, temperature_K=T, degrees_of_freedom=dof, normal=normal, **times)
+
+
 def sample(state: State, steps: int, *, tau_fs: float, interval_fs: float, seed: int) -> np.ndarray:
     """Kinetic energies (steps, systems) in units of k T."""
     rng = torch.Generator().manual_seed(seed)
-    dof = degrees_of_freedom(state)
     energies = []
     for _ in range(steps):
-        state = csvr.apply(
-            state, temperature_K=T, tau_fs=tau_fs, interval_fs=interval_fs, degrees_of_freedom=dof, rng=rng
-        )
+        state = apply(csvr, state, rng, tau_fs=tau_fs, interval_fs=interval_fs)
         energies.append(kinetic_energy(state).numpy() / (BOLTZMANN * T))
     return np.array(energies)
 
@@ -69,14 +78,7 @@ def test_relaxation_and_correlation_time() -> None:
 
 def test_directions_and_momentum_do_not_change() -> None:
     state = thermal_velocities(random_state(5), T, torch.Generator().manual_seed(5))
-    after = csvr.apply(
-        state,
-        temperature_K=T,
-        tau_fs=10.0,
-        interval_fs=2.0,
-        degrees_of_freedom=degrees_of_freedom(state),
-        rng=torch.Generator().manual_seed(6),
-    )
+    after = apply(csvr, state, torch.Generator().manual_seed(6), tau_fs=10.0, interval_fs=2.0)
     ratio = after.velocities / state.velocities
     torch.testing.assert_close(ratio, ratio[0, 0].expand_as(ratio))
     assert ratio[0, 0] != 1
@@ -93,9 +95,7 @@ def test_systems_of_a_batch_get_independent_noise_and_seeds_repeat() -> None:
 
 def test_infinitely_slow_thermostat_does_nothing() -> None:
     state = thermal_velocities(random_state(9), T, torch.Generator().manual_seed(9))
-    dof = degrees_of_freedom(state)
-    rng = torch.Generator().manual_seed(10)
-    after = csvr.apply(state, temperature_K=T, tau_fs=1e30, interval_fs=1.0, degrees_of_freedom=dof, rng=rng)
+    after = apply(csvr, state, torch.Generator().manual_seed(10), tau_fs=1e30, interval_fs=1.0)
     torch.testing.assert_close(after.velocities, state.velocities, rtol=1e-12, atol=0)
     assert replace(after) is not state
 
@@ -108,13 +108,11 @@ def test_by_elements_each_has_its_own_canonical_temperature() -> None:
     state = thermal_velocities(state, T, torch.Generator().manual_seed(11))
     oxygen = state.numbers == 8
     state = set_momentum(replace(state, velocities=torch.where(oxygen[:, None], 0.3, 2.0) * state.velocities))
-    dof, rng, ratios = degrees_of_freedom(state), torch.Generator().manual_seed(12), []
+    rng, ratios = torch.Generator().manual_seed(12), []
     taken = float(3 * state.masses[oxygen].sum() / state.masses.sum())
     own = [3 * 64 - taken, 3 * 128 - 3 + taken]
     for _ in range(6000):
-        state = csvr_elements.apply(
-            state, temperature_K=T, tau_fs=10.0, interval_fs=2.0, degrees_of_freedom=dof, rng=rng
-        )
+        state = apply(csvr_elements, state, rng, tau_fs=10.0, interval_fs=2.0)
         energy = 0.5 * KINETIC * state.masses * (state.velocities**2).sum(1) / (BOLTZMANN * T)
         ratios.append([2 * float(energy[atoms].sum()) / n for atoms, n in zip((oxygen, ~oxygen), own, strict=True)])
     apart = np.array(ratios)[100::15]
@@ -122,3 +120,24 @@ def test_by_elements_each_has_its_own_canonical_temperature() -> None:
         assert abs(apart[:, column].mean() - 1) < 4 * np.sqrt(2 / n / len(apart))
         assert abs(apart[:, column].std(ddof=1) / np.sqrt(2 / n) - 1) < 4 / np.sqrt(2 * len(apart))
     assert momentum(state).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("name", sorted(module.name for module in pkgutil.iter_modules(thermostats.__path__)))
+def test_every_thermostat_takes_its_noise_and_treats_systems_apart(name: str) -> None:
+    """What every file of the folder promises: a system's velocities depend on its own state and noise alone."""
+    thermostat = named_module("thermostats", name)
+    states = [
+        thermal_velocities(random_state(s, length=6.0 + s), T, torch.Generator().manual_seed(s)) for s in (1, 2, 3)
+    ]
+    dof = degrees_of_freedom(states[0])
+    shape = thermostat.noise_shape(states[0], dof)
+    normal = torch.randn(3, *shape, generator=torch.Generator().manual_seed(4), dtype=torch.float64)
+    assert thermostat.noise_shape(join(states), degrees_of_freedom(join(states))) == shape
+    settings = {"temperature_K": T, "tau_fs": 10.0, "interval_fs": 2.0}
+    together = thermostat.apply(join(states), **settings, degrees_of_freedom=dof.repeat(3), normal=normal)
+    for k, state in enumerate(states):
+        alone = thermostat.apply(state, **settings, degrees_of_freedom=dof, normal=normal[k : k + 1])
+        torch.testing.assert_close(together.velocities.view(3, 12, 3)[k], alone.velocities, rtol=1e-13, atol=0)
+        other = thermostat.apply(state, **settings, degrees_of_freedom=dof, normal=-normal[k : k + 1])
+        assert not torch.allclose(other.velocities, alone.velocities)
+        assert momentum(alone).abs().max() < 1e-13

@@ -21,16 +21,26 @@ from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
 from trajcast.errors import UserError
-from trajcast.forecast.forecaster import forecaster, roll_out
-from trajcast.forecast.outcome import Alarm, Ending, check_distances, check_motion
+from trajcast.forecast.forecaster import roll_out
+from trajcast.forecast.outcome import (
+    Alarm,
+    Ending,
+    distance_alarm,
+    distance_allowed,
+    motion_alarm,
+    motion_allowed,
+    read_motion,
+)
+from trajcast.forecast.search import search_for
+from trajcast.forecast.step import stepper
 from trajcast.forecast.steps import plan
 from trajcast.mechanics import degrees_of_freedom, temperature, thermal_velocities
 from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
-from trajcast.neighbors import find_neighbors
 from trajcast.observables.temperature import canonical_temperature
 from trajcast.recorder import Recorder
 from trajcast.settings import Forecast, Guard, Network
+from trajcast.state import State
 from trajcast.trajectory import Trajectory, topology_of
 
 GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
@@ -46,7 +56,7 @@ def free_flight() -> TrajCast:
 def run(model: TrajCast, settings: Forecast, folder: Path, **state: Any) -> tuple[dict[str, Any], Path]:
     start = random_state(1, **state)
     output = folder / "f.h5md"
-    result = roll_out(
+    (result,) = roll_out(
         model, settings, topology_of(start), start.positions, output=output, outcome=folder / "o.json", record={}
     )
     assert json.loads((folder / "o.json").read_text()) == result
@@ -98,27 +108,35 @@ def test_every_alarm_rings() -> None:
     state = thermal_velocities(random_state(2), 300.0, torch.Generator().manual_seed(1))
     dof = degrees_of_freedom(state)
     guard = Guard(min_temperature_K=100.0, max_temperature_K=1000.0, min_distance_A=0.5)
-    assert check_motion(state, dof, guard) is None
 
-    def ending(changed: Any) -> Ending:
-        alarm = check_motion(changed, dof, guard)
-        assert alarm is not None
-        return alarm.ending
+    def moving(changed: State) -> Alarm | None:
+        finite, temperature = read_motion(changed, dof)
+        found = motion_alarm(bool(finite), float(temperature), guard)
+        assert bool(motion_allowed(finite, temperature, guard)) is (found is None)
+        return found
 
+    def ending(changed: State) -> Ending:
+        found = moving(changed)
+        assert found is not None
+        return found.ending
+
+    assert moving(state) is None
     for broken in (state.positions * torch.nan, state.positions + torch.inf):
         assert ending(replace(state, positions=broken)) is Ending.NOT_FINITE
     one_bad = state.velocities.clone()
     one_bad[3, 1] = torch.nan
     assert ending(replace(state, velocities=one_bad)) is Ending.NOT_FINITE
+    assert ending(replace(state, velocities=1e200 * state.velocities)) is Ending.TOO_HOT
     assert ending(replace(state, velocities=3 * state.velocities)) is Ending.TOO_HOT
     assert ending(replace(state, velocities=0.1 * state.velocities)) is Ending.TOO_COLD
     close = state.positions.clone()
     close[1] = close[0] + torch.tensor([0.0, 0.0, 0.4])
-    alarm = check_distances(find_neighbors(replace(state, positions=close), 3.0), guard)
-    assert alarm is not None
-    assert alarm.ending is Ending.OVERLAP
-    assert "0.40 Å apart" in alarm.reason
-    assert check_distances(find_neighbors(state, 3.0), guard) is None
+    search = search_for(state, 3.0)
+    far, near = search(state).closest, search(replace(state, positions=close)).closest
+    for closest, allowed in ((far, True), (near, False), (torch.tensor([torch.nan]), False)):
+        assert distance_allowed(closest, guard).item() is allowed
+        assert (distance_alarm(closest.item(), guard) is None) is allowed
+    assert distance_alarm(near.item(), guard) == Alarm(Ending.OVERLAP, "two atoms are 0.40 Å apart, closer than 0.5 Å")
 
 
 @pytest.mark.parametrize(
@@ -174,7 +192,7 @@ def test_steps_are_whole() -> None:
 
 def test_unknown_thermostat_lists_the_alternatives() -> None:
     with pytest.raises(UserError, match=r"no 'csvrr' there; choose one of: csvr"):
-        forecaster(network(), replace(SETTINGS, thermostat="csvrr"), random_state(1))
+        stepper(network(), replace(SETTINGS, thermostat="csvrr"), random_state(1))
 
 
 def test_unknown_element_stops_before_the_first_step(tmp_path: Path) -> None:
@@ -188,19 +206,31 @@ def test_unknown_element_stops_before_the_first_step(tmp_path: Path) -> None:
 
 def test_overlap_at_the_start_and_after_a_step() -> None:
     guard = replace(GUARD, min_distance_A=1.0)
-    caster = forecaster(free_flight(), replace(SETTINGS, guard=guard), random_state(1))
     apart = replace(
         random_state(1, atoms=2),
         positions=torch.tensor([[0.0, 0.0, 0.0], [1.1, 0.0, 0.0]], dtype=torch.float64),
         velocities=torch.tensor([[0.0, 0.0, 0.0], [-0.1, 0.0, 0.0]], dtype=torch.float64),
     )
-    found = caster.neighbors(apart)
-    assert not isinstance(found, Alarm)
-    alarm = caster.step(apart, found, 1, torch.Generator().manual_seed(1))
-    assert isinstance(alarm, Alarm)
+    step = stepper(free_flight(), replace(SETTINGS, guard=replace(guard, max_temperature_K=1e9)), apart)
+    yes = torch.tensor([True])
+    moment, _ = step.begin(apart, yes)
+    assert moment.going.item()
+    later, report = step(moment, torch.zeros(1, *step.noise_shape, dtype=torch.float64), still=False)
+    assert not later.going.item()
+    alarm = distance_alarm(float(report.readings.closest), guard)
+    assert alarm is not None
     assert alarm.ending is Ending.OVERLAP
-    alarm = caster.neighbors(replace(apart, positions=0.5 * apart.positions))
-    assert isinstance(alarm, Alarm)
+    moment, _ = step.begin(replace(apart, positions=0.5 * apart.positions), yes)
+    assert not moment.going.item()
+
+
+def test_a_start_that_is_not_finite_is_refused(tmp_path: Path) -> None:
+    start = random_state(1)
+    positions = start.positions * torch.nan
+    with pytest.raises(UserError, match="position of the start is not a finite number"):
+        roll_out(
+            network(), SETTINGS, topology_of(start), positions, output=tmp_path / "f", outcome=tmp_path / "o", record={}
+        )
 
 
 @pytest.fixture
@@ -224,20 +254,23 @@ def command(folder: Path, name: str) -> list[str]:
     return ["forecast", *[part for k, v in (files | made).items() for part in (f"--{k}", str(folder / v))]]
 
 
-def test_kill_9_and_resume_gives_the_same_trajectory(files: Path) -> None:
+def test_kill_9_and_resume_gives_the_same_trajectories(files: Path) -> None:
+    settings = yaml.safe_load((files / "forecast.yaml").read_text()) | {"replicas": 2, "duration_ps": 0.4}
+    (files / "forecast.yaml").write_text(yaml.safe_dump(settings))
     assert main(command(files, "whole")) == 0
     script = f"""
 import trajcast.forecast.forecaster as forecaster
 forecaster.COMMIT_EVERY_S = 0.0
+forecaster.BURST_S = 0.02
 from trajcast.cli import main
 raise SystemExit(main({command(files, "killed")!r}))"""
     killed = 0
     for wait in (0.02, 0.1, 0.05):
         process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 60
-        known = len(list(files.glob(".killed.h5md.*/segment-*.h5")))
+        known = len(list(files.glob(".killed*.h5md.*/segment-*.h5")))
         while (
-            len(list(files.glob(".killed.h5md.*/segment-*.h5"))) <= known
+            len(list(files.glob(".killed*.h5md.*/segment-*.h5"))) <= known
             and process.poll() is None
             and time.monotonic() < deadline
         ):
@@ -248,13 +281,15 @@ raise SystemExit(main({command(files, "killed")!r}))"""
     assert killed
     assert not (files / "killed.h5md").exists()
     assert main(command(files, "killed")) == 0
-    with Trajectory(files / "whole.h5md") as whole, Trajectory(files / "killed.h5md") as resumed:
-        assert whole.topology.n_atoms == 24
-        assert len(whole) == len(resumed)
-        assert np.array_equal(whole.positions[()], resumed.positions[()])
-        assert np.array_equal(whole.velocities[()], resumed.velocities[()])
-        assert np.array_equal(whole.times, resumed.times)
-    assert not list(files.glob(".killed.h5md.*/"))
+    for end in ("", "-2"):
+        with Trajectory(files / f"whole{end}.h5md") as whole, Trajectory(files / f"killed{end}.h5md") as resumed:
+            assert whole.topology.n_atoms == 24
+            assert len(whole) == len(resumed)
+            assert np.array_equal(whole.positions[()], resumed.positions[()])
+            assert np.array_equal(whole.velocities[()], resumed.velocities[()])
+            assert np.array_equal(whole.times, resumed.times)
+        assert json.loads((files / f"killed{end}.json").read_text())["outcome"] == "completed"
+    assert not list(files.glob(".killed*.h5md.*/"))
 
 
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(files: Path) -> None:

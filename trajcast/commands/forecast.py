@@ -2,7 +2,8 @@
 
 Starts from the positions of the last frame of a trajectory with Maxwell–Boltzmann velocities, and writes the frames
 after the equilibration and an outcome (completed, or which guard ended it). A roll-out that a guard ends is a result:
-its frames are kept and the command succeeds. Stopped in any way, the same command goes on where it was.
+its frames are kept and the command succeeds. Stopped in any way, the same command goes on where it was. With `replicas`
+in the settings each has files of its own: NAME.h5md, NAME-2.h5md, … and the same for the outcome.
 """
 
 from __future__ import annotations
@@ -48,7 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
         "device": arguments.device,
     }
     with sole_writer(arguments.output):
-        result = roll_out(
+        results = roll_out(
             model, settings, topology, positions, output=arguments.output, outcome=arguments.outcome, record=record
         )
-    logging.info("%s %s", result["outcome"], result["reason"])
+    for result in results:
+        logging.info("%s %s", result["outcome"], result["reason"])

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from trajcast import __version__
+from trajcast.errors import UserError
 from trajcast.files import write_json
-from trajcast.forecast.outcome import Alarm, Ending, check_distances, check_motion
+from trajcast.forecast.burst import Bursts
+from trajcast.forecast.outcome import Ending, distance_alarm, first_alarm
+from trajcast.forecast.replicas import Replica, common_restart, replica_generator, replica_path
+from trajcast.forecast.step import Moment, stepper
 from trajcast.forecast.steps import Plan, plan
-from trajcast.mechanics import degrees_of_freedom, set_angular_momentum, thermal_velocities
+from trajcast.forecast.writer import Writer
+from trajcast.mechanics import thermal_velocities
 from trajcast.model.network import TrajCast
-from trajcast.modules import named_module
-from trajcast.neighbors import Neighbors, find_neighbors
 from trajcast.progress import progress
 from trajcast.provenance import provenance
-from trajcast.recorder import Recorder
+from trajcast.recorder import Recorder, remove_segments
 from trajcast.settings import Forecast
-from trajcast.state import State
+from trajcast.state import State, join
 from trajcast.trajectory import Topology
 from trajcast.units import PS
 
@@ -33,52 +37,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 COMMIT_EVERY_S = 60.0
-
-
-@dataclass(frozen=True)
-class Forecaster:
-    """A model with everything that a step needs; states are those of one topology."""
-
-    model: TrajCast
-    settings: Forecast
-    degrees_of_freedom: Float[Tensor, " systems"]
-    thermostat: Callable[..., State] | None
-
-    def neighbors(self, state: State) -> Neighbors | Alarm:
-        """The neighbours that a step from `state` needs; an alarm when atoms overlap."""
-        found = find_neighbors(state, self.model.scales.cutoff)
-        return check_distances(found, self.settings.guard) or found
-
-    def step(self, state: State, neighbors: Neighbors, number: int, rng: Generator) -> tuple[State, Neighbors] | Alarm:
-        """The state one horizon later with its neighbours, or why one can't go on from it; `number` counts from 1."""
-        settings, horizon_fs = self.settings, self.model.scales.horizon_fs
-        with torch.no_grad():
-            predicted = self.model(state, neighbors)
-        after = replace(state, positions=state.positions + predicted.displacement, velocities=predicted.velocity)
-        if number % settings.zero_angular_momentum_every == 0:
-            after = set_angular_momentum(after)
-        if alarm := check_motion(after, self.degrees_of_freedom, settings.guard):
-            return alarm
-        found = self.neighbors(after)
-        if isinstance(found, Alarm):
-            return found
-        if self.thermostat is not None:
-            after = self.thermostat(
-                after,
-                temperature_K=settings.temperature_K,
-                tau_fs=settings.tau_horizons * horizon_fs,
-                interval_fs=horizon_fs,
-                degrees_of_freedom=self.degrees_of_freedom,
-                rng=rng,
-            )
-        return after, found
-
-
-def forecaster(model: TrajCast, settings: Forecast, state: State) -> Forecaster:
-    """The forecaster for systems like `state`; UserError for an unknown thermostat or element."""
-    model.species_index(state.numbers)
-    thermostat = named_module("thermostats", settings.thermostat).apply if settings.thermostat else None
-    return Forecaster(model, settings, degrees_of_freedom(state), thermostat)
+BURST_S = 0.5  # about how long one burst takes
+BURST_STEPS = 100  # at most
 
 
 def roll_out(
@@ -90,109 +50,170 @@ def roll_out(
     output: Path,
     outcome: Path,
     record: dict[str, Any],
-) -> dict[str, Any]:
-    """Roll out from `positions` with thermal velocities, into an H5MD file and a JSON outcome.
+) -> list[dict[str, Any]]:
+    """Roll out from `positions` with thermal velocities; an H5MD file and a JSON outcome for each replica.
 
-    A roll-out that the guard ends keeps its frames and says why in its outcome. `record` goes into the provenance and,
-    together with settings and start, decides which interrupted run is continued. One process at a time: commands hold
-    `files.sole_writer`.
+    Returns the outcomes. A roll-out that the guard ends keeps its frames and says why in its outcome. `record` goes
+    into the provenance and, together with settings and start, decides which interrupted run is continued. One process
+    at a time: commands hold `files.sole_writer`.
     """
+    if not torch.isfinite(positions).all():
+        raise UserError("forecast: a position of the start is not a finite number; start from another trajectory")
     device = model.bessel.roots.device
-    rng = torch.Generator().manual_seed(settings.seed)
     start = topology.state(positions.numpy(), np.zeros(positions.shape)).to(device=device)
     steps = plan(settings, model.scales.horizon_fs)
-    caster = forecaster(model, settings, start)
+    bursts = Bursts(stepper(model, settings, join([start] * settings.replicas)))
+    logging.info("backend %s on %s", _backend(model), device)
     identity = {"settings": asdict(settings), "start": _digest(start), "record": record, "version": __version__}
-    recorder = Recorder(
-        output,
-        topology,
-        identity=identity,
-        provenance=provenance("forecast", asdict(settings), ensemble=_ensemble(settings), **record),
-    )
-    saved = recorder.restart()
-    if saved is None:
-        run = _Run(thermal_velocities(start, settings.temperature_K, rng), 0, 0.0)
-        if steps.keeps(0):
-            run.keep(recorder, 0.0)
-    else:
-        state = topology.state(saved["positions"], saved["velocities"]).to(device=device)
-        run = _Run(state, int(saved["step"]), float(saved["wall_s"]))
-        rng.set_state(torch.as_tensor(saved["rng"]))
-    alarm = run.advance(caster, steps, recorder, rng)
-    result = _outcome(caster, topology, steps, run, alarm)
-    write_json(outcome, result)
-    recorder.finish(outcome=result)
-    return result
+    origin = provenance("forecast", asdict(settings), ensemble=_ensemble(settings), **record)
+    replicas = []
+    for number in range(1, settings.replicas + 1):
+        recorder = Recorder(
+            replica_path(output, number),
+            topology,
+            identity=identity | {"replica": number},
+            provenance=origin | {"replica": number},
+        )
+        rng = replica_generator(settings.seed, number)
+        replicas.append(Replica(recorder, replica_path(outcome, number), rng))
+    run = _begin(bursts, steps, replicas, start, topology)
+    run.advance()
+    results = [_outcome(model, settings, steps, replica) for replica in replicas]
+    for replica, result in zip(replicas, results, strict=True):
+        write_json(replica.outcome, result)
+        replica.recorder.join(outcome=result)
+    for replica in replicas:  # only now: before, a kill must find the segments of all of them
+        remove_segments(replica.recorder.path)
+    return results
 
 
 @dataclass
 class _Run:
-    """What changes during a roll-out."""
+    """All replicas on their way through the steps of the plan."""
 
-    state: State
-    step: int  # steps done
-    wall_s: float  # time they took, earlier processes included
+    bursts: Bursts
+    plan: Plan
+    replicas: Sequence[Replica]
+    moment: Moment
+    step: int  # steps done, by replicas that the guard did not stop
 
-    def keep(self, recorder: Recorder, time_fs: float) -> None:
-        recorder.add(self.step, time_fs, self.state.positions.cpu().numpy(), self.state.velocities.cpu().numpy())
+    @property
+    def going(self) -> list[Replica]:
+        return [replica for replica in self.replicas if replica.alarm is None]
 
-    def advance(self, caster: Forecaster, steps: Plan, recorder: Recorder, rng: Generator) -> Alarm | None:
-        """Step to the end of the plan or to an alarm; every kept frame is committed when it returns."""
-        horizon_fs = caster.model.scales.horizon_fs
-        found = caster.neighbors(self.state)
-        alarm = found if isinstance(found, Alarm) else None
+    def advance(self) -> None:
+        """Step to the end of the plan or until the guard has stopped every replica; then all is committed."""
+        horizon_fs, length = self.bursts.stepper.model.scales.horizon_fs, 1
         committed = last = time.monotonic()
-        with progress(f"forecast at {horizon_fs:g} fs", steps.total, done=self.step) as tick:
-            while self.step < steps.total and not isinstance(found, Alarm):
-                after = caster.step(self.state, found, self.step + 1, rng)
-                if isinstance(after, Alarm):
-                    found = alarm = after
-                else:
-                    (self.state, found), self.step = after, self.step + 1
-                    if steps.keeps(self.step):
-                        self.keep(recorder, (self.step - steps.equilibration) * horizon_fs)
-                    tick(1)
+        with (
+            Writer([replica.recorder for replica in self.replicas]) as writer,
+            progress(f"forecast at {horizon_fs:g} fs", self.plan.total, done=self.step) as tick,
+        ):
+            while self.step < self.plan.total and self.going:
+                count, going = min(length, self.plan.total - self.step), self.going
+                self.run_burst(count)
                 now = time.monotonic()
-                self.wall_s, last = self.wall_s + now - last, now
-                if now - committed > COMMIT_EVERY_S and alarm is None:
-                    self.commit(recorder, rng)
+                for replica in going:
+                    replica.wall_s += now - last
+                length = max(1, min(BURST_STEPS, int(BURST_S * count / (now - last))))
+                last = now
+                tick(count)
+                writer.check()
+                if now - committed > COMMIT_EVERY_S:
+                    writer.commit(self.restarts())
                     committed = now
-        self.commit(recorder, rng)
-        return alarm
+            writer.commit(self.restarts())
 
-    def commit(self, recorder: Recorder, rng: Generator) -> None:
-        recorder.commit(
-            {
-                "positions": self.state.positions.cpu().numpy(),
-                "velocities": self.state.velocities.cpu().numpy(),
-                "step": self.step,
-                "wall_s": self.wall_s,
-                "rng": rng.get_state().numpy(),
-            }
+    def run_burst(self, count: int) -> None:
+        """Some steps of all replicas: stop those whose guard rings, keep the frames before that."""
+        stepper, going = self.bursts.stepper, self.going
+        numbers = range(self.step + 1, self.step + count + 1)
+        noise = torch.stack([replica.noise(count, stepper.noise_shape) for replica in self.replicas], dim=1)
+        every = stepper.settings.zero_angular_momentum_every
+        burst = self.bursts.run(
+            self.moment,
+            noise.to(self.moment.going.device),
+            still=[stepper.fixed.turning and number % every == 0 for number in numbers],
+            kept=[self.plan.keeps(number) for number in numbers],
         )
+        self.moment, self.step = burst.moment, numbers[-1]
+        for system, replica in enumerate(self.replicas):
+            if replica.alarm is not None:
+                continue
+            replica.steps = self.step
+            if rung := first_alarm(burst.readings, system, stepper.settings.guard):
+                replica.steps, replica.alarm = numbers[0] + rung[0] - 1, rung[1]
+        frames = [number for number in numbers if self.plan.keeps(number)]
+        for number, positions, velocities in zip(frames, burst.positions, burst.velocities, strict=True):
+            self.keep(number, positions, velocities, going)
+
+    def keep(self, number: int, positions: Tensor, velocities: Tensor, going: Sequence[Replica]) -> None:
+        """The frames after one step, of replicas that came so far."""
+        time_fs = (number - self.plan.equilibration) * self.bursts.stepper.model.scales.horizon_fs
+        for replica, r, v in zip(self.replicas, *self._parts(positions, velocities), strict=True):
+            if replica in going and replica.steps >= number:
+                replica.recorder.add(number, time_fs, r.numpy(), v.numpy())
+
+    def restarts(self) -> list[dict[str, Any]]:
+        """What each replica needs to go on from here."""
+        parts = self._parts(self.moment.state.positions.cpu(), self.moment.state.velocities.cpu())
+        return [
+            replica.restart_data(r.numpy(), v.numpy(), self.step)
+            for replica, r, v in zip(self.replicas, *parts, strict=True)
+        ]
+
+    def _parts(self, *values: Tensor) -> list[tuple[Tensor, ...]]:
+        return [x.chunk(len(self.replicas)) for x in values]
 
 
-def _outcome(caster: Forecaster, topology: Topology, steps: Plan, run: _Run, alarm: Alarm | None) -> dict[str, Any]:
-    horizon_fs = caster.model.scales.horizon_fs
-    produced = max(0, run.step - steps.equilibration)
-    simulated_ns = run.step * horizon_fs / PS / 1000
+def _begin(bursts: Bursts, steps: Plan, replicas: Sequence[Replica], start: State, topology: Topology) -> _Run:
+    """Set out with thermal velocities, or go on where an interrupted run was."""
+    device, settings = start.positions.device, bursts.stepper.settings
+    saved = common_restart([replica.recorder for replica in replicas])
+    if saved is None:
+        state = join([thermal_velocities(start, settings.temperature_K, replica.rng) for replica in replicas])
+    else:
+        for replica, data in zip(replicas, saved, strict=True):
+            replica.go_on(data)
+        state = join([topology.state(data["positions"], data["velocities"]) for data in saved]).to(device=device)
+    going = torch.tensor([replica.alarm is None for replica in replicas], device=device)
+    moment, sight = bursts.stepper.begin(state, going)
+    run = _Run(bursts, steps, replicas, moment, int(saved[0]["step"]) if saved else 0)
+    if saved is None:
+        if steps.keeps(0):
+            run.keep(0, state.positions.cpu(), state.velocities.cpu(), replicas)
+        for replica, closest in zip(replicas, sight.closest.tolist(), strict=True):
+            replica.alarm = distance_alarm(closest, settings.guard)
+    return run
+
+
+def _outcome(model: TrajCast, settings: Forecast, steps: Plan, replica: Replica) -> dict[str, Any]:
+    horizon_fs, alarm = model.scales.horizon_fs, replica.alarm
+    produced = max(0, replica.steps - steps.equilibration)
+    simulated_ns = replica.steps * horizon_fs / PS / 1000
     return {
         "outcome": alarm.ending.value if alarm else Ending.COMPLETED.value,
         "reason": alarm.reason if alarm else "",
-        "step": run.step,
+        "step": replica.steps,
         "steps_planned": steps.total,
         "time_ps": produced * horizon_fs / PS,
         "planned_ps": steps.production * horizon_fs / PS,
         "equilibration_ps": steps.equilibration * horizon_fs / PS,
-        "frames": steps.frames(run.step),
+        "frames": steps.frames(replica.steps),
         "horizon_fs": horizon_fs,
-        "wall_s": run.wall_s,
-        "ns_per_day": simulated_ns / run.wall_s * 86400 if run.wall_s else None,
+        "wall_s": replica.wall_s,
+        "ns_per_day": simulated_ns / replica.wall_s * 86400 if replica.wall_s else None,
         "threads": torch.get_num_threads(),
-        "device": str(caster.model.bessel.roots.device),
-        "atoms": topology.n_atoms,
-        "ensemble": _ensemble(caster.settings),
+        "device": str(model.bessel.roots.device),
+        "backend": _backend(model),
+        "replicas": settings.replicas,
+        "atoms": replica.recorder.topology.n_atoms,
+        "ensemble": _ensemble(settings),
     }
+
+
+def _backend(model: TrajCast) -> str:
+    return model.ops.__name__.rpartition(".")[2]
 
 
 def _ensemble(settings: Forecast) -> str:

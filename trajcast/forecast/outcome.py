@@ -10,13 +10,12 @@ import torch
 from torch import Tensor
 
 from trajcast.mechanics import kinetic_energy
-from trajcast.neighbors import Neighbors
 from trajcast.settings import Guard
-from trajcast.state import State
+from trajcast.state import State, system_sum
 from trajcast.units import BOLTZMANN
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 
 class Ending(StrEnum):
@@ -37,22 +36,54 @@ class Alarm:
     reason: str
 
 
-def check_motion(state: State, degrees_of_freedom: Float[Tensor, " systems"], guard: Guard) -> Alarm | None:
-    """An alarm when a number is not finite or a system's temperature is outside the guard's band."""
-    if not (torch.isfinite(state.positions).all() and torch.isfinite(state.velocities).all()):
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What the guard looks at, for each system; in a burst for each step, too."""
+
+    finite: Bool[Tensor, "*steps systems"]  # whether all positions and velocities are
+    temperature: Float[Tensor, "*steps systems"]  # K
+    closest: Float[Tensor, "*steps systems"]  # Å between two atoms
+
+
+def read_motion(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> tuple[Tensor, Tensor]:
+    """Whether all numbers of each system are finite, and its temperature (K)."""
+    broken = ~(torch.isfinite(state.positions) & torch.isfinite(state.velocities)).all(1)
+    finite = system_sum(broken.to(state.masses), state) == 0
+    return finite, 2 * kinetic_energy(state) / (degrees_of_freedom * BOLTZMANN)
+
+
+def motion_allowed(finite: Tensor, temperature: Tensor, guard: Guard) -> Bool[Tensor, " systems"]:
+    """Whether each system is finite and inside the guard's band of temperatures."""
+    return finite & (temperature <= guard.max_temperature_K) & (temperature >= guard.min_temperature_K)
+
+
+def distance_allowed(closest: Tensor, guard: Guard) -> Bool[Tensor, " systems"]:
+    """Whether no two atoms of each system are closer than the guard allows."""
+    return closest >= guard.min_distance_A
+
+
+def motion_alarm(finite: bool, temperature: float, guard: Guard) -> Alarm | None:
+    """Why one system's motion is not allowed; None when it is."""
+    if not finite:
         return Alarm(Ending.NOT_FINITE, "a position or velocity is not a finite number")
-    temperatures = 2 * kinetic_energy(state) / (degrees_of_freedom * BOLTZMANN)
-    hottest, coldest = float(temperatures.max()), float(temperatures.min())
-    if hottest > guard.max_temperature_K:
-        return Alarm(Ending.TOO_HOT, f"temperature {hottest:.0f} K exceeds {guard.max_temperature_K:g} K")
-    if coldest < guard.min_temperature_K:
-        return Alarm(Ending.TOO_COLD, f"temperature {coldest:.0f} K is below {guard.min_temperature_K:g} K")
+    if not temperature <= guard.max_temperature_K:
+        return Alarm(Ending.TOO_HOT, f"temperature {temperature:.0f} K exceeds {guard.max_temperature_K:g} K")
+    if not temperature >= guard.min_temperature_K:
+        return Alarm(Ending.TOO_COLD, f"temperature {temperature:.0f} K is below {guard.min_temperature_K:g} K")
     return None
 
 
-def check_distances(neighbors: Neighbors, guard: Guard) -> Alarm | None:
-    """An alarm when two atoms are closer than the guard allows."""
-    closest = float(torch.linalg.vector_norm(neighbors.vectors, dim=-1).min())
-    if closest < guard.min_distance_A:
+def distance_alarm(closest: float, guard: Guard) -> Alarm | None:
+    """Why one system's shortest distance is not allowed; None when it is."""
+    if not closest >= guard.min_distance_A:
         return Alarm(Ending.OVERLAP, f"two atoms are {closest:.2f} Å apart, closer than {guard.min_distance_A:g} Å")
+    return None
+
+
+def first_alarm(readings: Readings, system: int, guard: Guard) -> tuple[int, Alarm] | None:
+    """The first step (from 0) of a burst at which a system rings, and why; None when it never does."""
+    rows = zip(*(x[:, system].tolist() for x in (readings.finite, readings.temperature, readings.closest)), strict=True)
+    for number, (finite, temperature, closest) in enumerate(rows):
+        if alarm := motion_alarm(finite, temperature, guard) or distance_alarm(closest, guard):
+            return number, alarm
     return None

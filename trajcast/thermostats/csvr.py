@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from trajcast.mechanics import kinetic_energy
 from trajcast.state import State
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
+def noise_shape(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> tuple[int, ...]:
+    """Shape of the normal random numbers that `apply` takes for each system: one for each degree of freedom."""
+    return (math.ceil(float(degrees_of_freedom.max())),)
+
+
 def apply(
     state: State,
     *,
@@ -27,7 +32,7 @@ def apply(
     tau_fs: float,
     interval_fs: float,
     degrees_of_freedom: Float[Tensor, " systems"],
-    rng: Generator,
+    normal: Float[Tensor, "systems width"],
 ) -> State:
     """Rescale each system's velocities once, as the thermostat of relaxation time `tau_fs` does in `interval_fs`.
 
@@ -35,14 +40,12 @@ def apply(
     interval: the kinetic energy after it has the distribution that the stochastic equation gives, canonical in the
     long run. A fraction of a degree of freedom counts by its mean.
     """
-    energy_B, dof_B = kinetic_energy(state), degrees_of_freedom
-    kept = torch.exp(torch.tensor(-interval_fs / tau_fs, dtype=energy_B.dtype, device=energy_B.device))
-    width = math.ceil(float(dof_B.max()))
-    normal = torch.randn(len(energy_B), width, generator=rng, dtype=energy_B.dtype, device=rng.device).to(energy_B)
-    counted = (dof_B[:, None] - torch.arange(width, device=energy_B.device)).clamp(0, 1)  # the last one may be a part
+    energy_B, kept = kinetic_energy(state), math.exp(-interval_fs / tau_fs)
+    places = torch.arange(normal.shape[1], device=normal.device)
+    counted = (degrees_of_freedom[:, None] - places).clamp(0, 1)  # the last one may be a part
     first_B, squares_B = normal[:, 0], (counted * normal**2).sum(1)
     share_B = (1 - kept) * 0.5 * BOLTZMANN * temperature_K / energy_B  # (1 − c) K̄ / (N_f K)
-    root_B = torch.sqrt(kept * share_B)
-    factor_B = torch.sqrt(kept + share_B * squares_B + 2 * first_B * root_B)
-    sign_B = torch.where(first_B + torch.sqrt(kept / share_B) < 0, -1.0, 1.0)
-    return replace(state, velocities=(sign_B * factor_B)[state.system, None] * state.velocities)
+    factor_B = torch.sqrt(kept + share_B * squares_B + 2 * first_B * torch.sqrt(kept * share_B))
+    turned_B = first_B + torch.sqrt(kept / share_B) < 0
+    factor_B = torch.where(turned_B, -factor_B, factor_B)
+    return replace(state, velocities=factor_B[state.system, None] * state.velocities)
