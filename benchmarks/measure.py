@@ -7,16 +7,14 @@ peak of its memory is that of the cell.
 from __future__ import annotations
 
 import gc
-import itertools
 import json
 import math
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -24,7 +22,7 @@ from torch import Tensor
 
 from benchmarks.cases import CASES
 from benchmarks.models import bare_model, scaled_weights
-from benchmarks.steps import MODES
+from benchmarks.steps import MODES, Run
 from trajcast.device import use_device
 
 BLOCK_S = 0.02  # steps faster than this are timed several at once
@@ -86,7 +84,6 @@ def measure_here(
         torch.cuda.reset_peak_memory_stats(device)
     base_mb = peak_mb(device)
     run = MODES[mode](model, CASES[case])
-    work = next(run)
     first_s, times = _timed(run, device, limit_s)
     step_s = statistics.median(times)
     return Cell(
@@ -98,9 +95,9 @@ def measure_here(
         network=network,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         threads=torch.get_num_threads(),
-        atoms=work.atoms,
-        edges=work.edges,
-        batch=work.batch,
+        atoms=run.atoms,
+        edges=run.edges,
+        batch=run.batch,
         steps=len(times),
         ms_per_step=1000 * step_s,
         first_step_s=first_s,
@@ -108,8 +105,8 @@ def measure_here(
         peak_mb=peak_mb(device),
         base_mb=base_mb,
         ns_per_day=CASES[case].horizon_fs * 0.0864 / step_s if mode == "rollout" else None,
-        samples_per_s=work.batch / step_s if mode == "train" else None,
-        atom_steps_per_s=work.batch * work.atoms / step_s,
+        samples_per_s=run.batch / step_s if mode == "train" else None,
+        atom_steps_per_s=run.batch * run.atoms / step_s,
         torch=torch.__version__,
     )
 
@@ -122,7 +119,7 @@ def peak_mb(device: torch.device) -> float:
     return int(status.split("VmHWM:")[1].split()[0]) * 1024 / 1e6
 
 
-def _timed(run: Iterator[Any], device: torch.device, limit_s: float) -> tuple[float, list[float]]:
+def _timed(run: Run, device: torch.device, limit_s: float) -> tuple[float, list[float]]:
     """Seconds of the first step, and those of later ones; of fast steps the mean over a block."""
     begin = _now(device)
     first_s = last_s = _block(run, 1, device)
@@ -138,10 +135,9 @@ def _timed(run: Iterator[Any], device: torch.device, limit_s: float) -> tuple[fl
     return first_s, times
 
 
-def _block(run: Iterator[Any], steps: int, device: torch.device) -> float:
+def _block(run: Run, steps: int, device: torch.device) -> float:
     begin = _now(device)
-    for _ in itertools.islice(run, steps):
-        pass
+    run.advance(steps)
     return _now(device) - begin
 
 

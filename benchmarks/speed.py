@@ -230,6 +230,8 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, help="file for the cells, as they come")
     asked = parser.parse_args()
+    if asked.threads < 1 or asked.limit <= 0:
+        parser.error("--threads must be at least 1, --limit more than 0 s")
     asked.network = asked.network or (["paper"] if asked.case else list(NETWORKS))
     asked.case = asked.case or list(CASES)
     return asked

@@ -1,88 +1,139 @@
-"""What a step is: one of a roll-out, or one of training."""
+"""What a step is: one of a roll-out, or one of training, made as the forecaster and the training loop make them."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from benchmarks.cases import TEMPERATURE_K, Case, state
-from trajcast.forecast.forecaster import forecaster
-from trajcast.forecast.outcome import Alarm
+from trajcast.data.dataset import Pairs
+from trajcast.forecast.burst import Bursts
+from trajcast.forecast.outcome import first_alarm
+from trajcast.forecast.step import Moment, stepper
 from trajcast.model.network import TrajCast
 from trajcast.neighbors import find_neighbors
-from trajcast.settings import Forecast, Guard
-from trajcast.state import join
+from trajcast.settings import Forecast, Guard, Training
+from trajcast.training.batches import Batches
+from trajcast.training.captured import captured
 from trajcast.training.loss import Loss
+from trajcast.training.weights import Weights
+from trajcast.trajectory import topology_of
 
-BATCHES = 4  # prepared for training, used in turn: their numbers of edges differ, as in a data set
+BATCHES = 4  # in the training set: their numbers of edges differ
 LEARNING_RATE = 1e-4
+GUARD = Guard(min_temperature_K=0.0, max_temperature_K=1e5, min_distance_A=0.1)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Work:
-    """What one step treats."""
+class Run(Protocol):
+    """Steps of one model."""
 
     atoms: int  # of one system
     edges: int  # of one system
-    batch: int  # systems
+    batch: int  # systems in a step
+
+    def advance(self, steps: int) -> None:
+        """Do so many steps; what a run sets up once belongs to its first. RuntimeError when numbers are not finite."""
 
 
-Run = Iterator[Work]
-"""Its first item says that all is prepared; every further one that a step is done."""
+class RollOut:
+    """A roll-out at constant temperature: network, conservation, thermostat, guard, neighbours."""
+
+    batch = 1
+
+    def __init__(self, model: TrajCast, case: Case):
+        self.model, self.start = model, state(case).to(device=model.bessel.roots.device)
+        self.atoms, self.edges = self.start.n_atoms, len(find_neighbors(self.start, case.cutoff).index)
+        self.settings = Forecast(
+            duration_ps=1.0,
+            equilibration_ps=0.0,
+            temperature_K=TEMPERATURE_K,
+            tau_horizons=case.tau_horizons,
+            seed=1,
+            guard=GUARD,
+        )
+        self.rng = torch.Generator().manual_seed(self.settings.seed)
+        self.done = 0
+        self.bursts: Bursts | None = None
+        self.moment: Moment | None = None
+
+    def advance(self, steps: int) -> None:
+        device = self.start.positions.device
+        if self.bursts is None or self.moment is None:
+            self.bursts = Bursts(stepper(self.model, self.settings, self.start))
+            self.moment, _ = self.bursts.stepper.begin(self.start, torch.tensor([True], device=device))
+        fixed, every = self.bursts.stepper.fixed, self.settings.zero_angular_momentum_every
+        numbers = range(self.done + 1, self.done + steps + 1)
+        noise = torch.randn((steps, 1, *self.bursts.stepper.noise_shape), generator=self.rng, dtype=torch.float64)
+        burst = self.bursts.run(
+            self.moment,
+            noise.to(device),
+            still=[fixed.turning and number % every == 0 for number in numbers],
+            kept=[False] * steps,
+        )
+        self.moment, self.done = burst.moment, self.done + steps
+        if found := first_alarm(burst.readings, 0, GUARD):
+            raise RuntimeError(f"the roll-out ended: {found[1].reason}")
 
 
-def roll_out(model: TrajCast, case: Case) -> Run:
-    """A roll-out at constant temperature: neighbours, network, conservation, thermostat, guard."""
-    device = model.bessel.roots.device
-    start = state(case).to(device=device)
-    settings = Forecast(
-        duration_ps=1.0,
-        equilibration_ps=0.0,
-        temperature_K=TEMPERATURE_K,
-        tau_horizons=case.tau_horizons,
-        seed=1,
-        guard=Guard(min_temperature_K=0.0, max_temperature_K=1e5, min_distance_A=0.1),
+class Updates:
+    """Training on a small data set whose neighbours were found ahead."""
+
+    def __init__(self, model: TrajCast, case: Case):
+        self.model, self.batch = model, case.batch
+        samples = pairs(case, BATCHES * case.batch)
+        self.batches = Batches(samples, model)
+        first = self.batches.batch(np.arange(case.batch))
+        self.atoms, self.edges = samples.topology.n_atoms, len(first.neighbors.index) // case.batch
+        self.loss = Loss(
+            displacement_weight=0.5,
+            velocity_weight=0.5,
+            mass_weighted=False,
+            displacement_square=float(np.square(samples.displacements).mean()),
+            velocity_square=float(np.square(samples.new_velocities).mean()),
+        )
+        self.chosen = itertools.cycle(np.arange(len(samples)).reshape(BATCHES, case.batch))
+        self.weights: Weights | None = None
+        self.replay: Callable[[NDArray[np.integer]], None] | None = None
+
+    def advance(self, steps: int) -> None:
+        if self.weights is None:
+            self.weights = Weights(self.model, Training(samples=len(self.batches), seed=1, learning_rate=LEARNING_RATE))
+            device = self.batches.device
+            if device.type == "cuda" and self.batches.lists is not None:
+                self.replay = captured(self._differentiate_padded, self.batch, device)
+        for chosen in itertools.islice(self.chosen, steps):
+            if self.replay is not None:
+                self.replay(chosen)
+            else:
+                self.weights.differentiate(self.batches.batch(chosen), self.loss)
+            self.weights.step(LEARNING_RATE)
+        if not math.isfinite(float(self.weights.loss)):
+            raise RuntimeError(f"the training loss is {float(self.weights.loss)}")
+
+    def _differentiate_padded(self, chosen: torch.Tensor) -> None:
+        assert self.weights is not None
+        self.weights.differentiate(self.batches.padded(chosen), self.loss)
+
+
+def pairs(case: Case, count: int) -> Pairs:
+    """Different samples of a case; each moves on with its velocities for one horizon."""
+    samples = [state(case, k) for k in range(count)]
+    velocities = np.stack([sample.velocities.numpy() for sample in samples]).astype(np.float32)
+    return Pairs(
+        topology=topology_of(samples[0]),
+        positions=np.stack([sample.positions.numpy() for sample in samples]).astype(np.float32),
+        velocities=velocities,
+        displacements=np.float32(case.horizon_fs) * velocities,
+        new_velocities=velocities,
+        frames=np.arange(count),
+        sources=np.zeros(count, dtype=np.int64),
     )
-    work = Work(atoms=start.n_atoms, edges=len(find_neighbors(start, case.cutoff).index), batch=1)
-    yield work
-    caster, rng = forecaster(model, settings, start), torch.Generator().manual_seed(1)
-    after: tuple | Alarm
-    after = start, caster.neighbors(start)
-    for number in itertools.count(1):
-        after = caster.step(*after, number, rng)
-        if isinstance(after, Alarm):
-            raise RuntimeError(f"{case.name}: {after.reason}")
-        yield work
 
 
-def train(model: TrajCast, case: Case) -> Run:
-    """Updates on batches whose neighbours were found ahead."""
-    device = model.bessel.roots.device
-    samples = [[state(case, case.batch * k + i) for i in range(case.batch)] for k in range(BATCHES)]
-    batches = [join(some).to(device=device) for some in samples]
-    neighbors = [find_neighbors(batch, case.cutoff) for batch in batches]
-    loss = Loss(
-        displacement_weight=0.5,
-        velocity_weight=0.5,
-        mass_weighted=False,
-        displacement_square=float((case.horizon_fs * batches[0].velocities).square().mean()),
-        velocity_square=float(batches[0].velocities.square().mean()),
-    )
-    work = Work(atoms=samples[0][0].n_atoms, edges=len(neighbors[0].index) // case.batch, batch=case.batch)
-    yield work
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, amsgrad=True, fused=True)
-    for batch, found in itertools.cycle(zip(batches, neighbors, strict=True)):
-        value = loss(model(batch, found), case.horizon_fs * batch.velocities, batch.velocities, batch.masses)
-        optimizer.zero_grad()
-        value.backward()
-        optimizer.step()
-        if not math.isfinite(value.item()):
-            raise RuntimeError(f"{case.name}: the training loss is {value.item()}")
-        yield work
-
-
-MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": roll_out, "train": train}
+MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": RollOut, "train": Updates}
