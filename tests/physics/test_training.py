@@ -177,7 +177,7 @@ def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
     assert record["dtype"] == "float64"
     losses = [float(r["validation_loss"]) for r in csv.DictReader((tmp_path / "model" / "metrics.csv").open())]
     model = load_model(tmp_path / "model" / "model.safetensors")
-    found = errors(model, Batches(dataset.split("validation"), model), loss_of(dataset, settings), 4)
+    found = errors(model, Batches(dataset.split("validation"), model), loss_of(dataset, settings))
     assert found.loss == pytest.approx(min(losses), rel=1e-9)
 
 

@@ -16,6 +16,8 @@ from trajcast.progress import progress
 from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss
 
+ATOMS_TOGETHER = 1000  # in one forward pass: enough to keep a GPU busy
+
 
 @dataclass(frozen=True, kw_only=True)
 class Errors:
@@ -33,15 +35,15 @@ def errors(
     model: TrajCast,
     batches: Batches,
     loss: Loss | None = None,
-    batch_size: int = 1,
     processes: Processes = ALONE,
 ) -> Errors:
     """Errors of `model` on all pairs, which the `processes` share, with the mean of `loss` where it is given."""
+    size = max(1, ATOMS_TOGETHER // batches.pairs.topology.n_atoms)
     sums = torch.zeros(5, dtype=torch.float64, device=batches.device)
     with progress(f"errors at {model.scales.horizon_fs:g} fs", len(batches), unit="pairs") as advance:
-        for start in range(0, len(batches), batch_size):
-            indices = np.arange(start, min(start + batch_size, len(batches)))
-            if start // batch_size % processes.count == processes.rank:
+        for start in range(0, len(batches), size):
+            indices = np.arange(start, min(start + size, len(batches)))
+            if start // size % processes.count == processes.rank:
                 batch = batches.batch(indices)
                 prediction = model(batch.state, batch.neighbors, batch.fixed)
                 compared = [

@@ -128,7 +128,7 @@ class _Run:
         self.validation = Batches(dataset.split("validation"), self.model)
         self.replay = None
         self.replayed = len(processes.share(np.arange(settings.batch_size)))  # samples
-        if self.device.type == "cuda" and self.batches.lists is not None:
+        if self.device.type == "cuda" and self.replayed and self.batches.lists is not None:
             self.replay = captured(self._differentiate_padded, self.replayed, self.device)
         self.schedule = begin(settings)
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
@@ -251,7 +251,7 @@ class _Run:
 
     def end_epoch(self) -> None:
         """Validate, note the errors, move the schedule on, keep the weights if they are the best so far."""
-        found = errors(self.weights.averaged, self.validation, self.loss, self.settings.batch_size, self.processes)
+        found = errors(self.weights.averaged, self.validation, self.loss, self.processes)
         validation_loss = found.loss
         assert validation_loss is not None
         self._check_finite("validation loss", validation_loss)
