@@ -1,0 +1,83 @@
+"""A roll-out for the time there is, and what is worth knowing about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trajcast.data.dataset import Dataset
+from trajcast.forecast.forecaster import roll_out
+from trajcast.forecast.replicas import replica_path
+from trajcast.model.network import TrajCast
+from trajcast.settings import Forecast, Guard
+from trajcast.trajectory import Trajectory
+from trajcast.units import BOLTZMANN, KINETIC, PS
+
+TEMPERATURE_K = 300.0
+FIRST_STEPS = 50  # that tell the speed
+LONGEST_NS = 7.0  # the paper's, for the molecule
+FRAMES = 2000  # of each replica, about
+ATOMS = 192  # in all replicas together, about
+WINDOWS = 20  # over which temperatures are averaged
+USED = 0.8  # of the time left, so that the end is in time
+
+
+def roll_out_until(until: float, model: TrajCast, dataset: Dataset, work: Path) -> dict[str, Any]:
+    """Roll replicas out at constant temperature, from the first test structure, to about `until` (`time.monotonic`)."""
+    begin = time.monotonic()
+    first = _roll_out(model, dataset, work / "first.h5md", FIRST_STEPS)
+    pace_s = min([time.monotonic() - begin, *(r["wall_s"] for r in first if r["wall_s"])]) / FIRST_STEPS
+    longest = int(LONGEST_NS * 1000 * PS / dataset.horizon_fs)
+    steps = max(FIRST_STEPS, min(longest, int(USED * (until - time.monotonic()) / pace_s)))
+    outcomes = _roll_out(model, dataset, work / "rollout.h5md", steps)
+    paths = [replica_path(work / "rollout.h5md", number) for number in range(1, len(outcomes) + 1)]
+    return {"replicas": outcomes, **_temperatures(paths, dataset)}
+
+
+def _roll_out(model: TrajCast, dataset: Dataset, output: Path, steps: int) -> list[dict[str, Any]]:
+    every = max(1, steps // FRAMES)
+    production = max(1, round(0.9 * steps / every)) * every
+    settings = Forecast(
+        duration_ps=production * dataset.horizon_fs / PS,
+        equilibration_ps=max(0, steps - production) * dataset.horizon_fs / PS,
+        frame_every=every,
+        temperature_K=TEMPERATURE_K,
+        seed=1,
+        replicas=max(1, ATOMS // dataset.topology.n_atoms),
+        guard=Guard(min_temperature_K=30.0, max_temperature_K=1500.0, min_distance_A=0.5),
+    )
+    start = torch.as_tensor(dataset.split("test").positions[0]).double()
+    outcome = output.with_suffix(".json")
+    return roll_out(model, settings, dataset.topology, start, output=output, outcome=outcome, record={})
+
+
+def _temperatures(paths: Sequence[Path], dataset: Dataset) -> dict[str, Any]:
+    """Kinetic temperature of each element over 3 degrees of freedom an atom, beside that of the test data.
+
+    Conserved totals take degrees of freedom, from heavy elements more: compare with the data, not with the target.
+    """
+    times, velocities = [], []
+    for path in paths:
+        with Trajectory(path) as trajectory:
+            times.append(trajectory.times)
+            velocities.append(trajectory.velocities[()])
+    time_fs, velocity = np.concatenate(times), np.concatenate(velocities)
+    order = np.argsort(time_fs, kind="stable")
+    windows = [part for part in np.array_split(order, WINDOWS) if len(part)]
+    return {
+        "temperature_K_of_data": _by_element(dataset.split("test").velocities, dataset),
+        "temperature_K": [_by_element(velocity[part], dataset) for part in windows],
+        "temperature_time_ps": [float(time_fs[part].mean()) / PS for part in windows],
+    }
+
+
+def _by_element(velocities: NDArray[np.float32], dataset: Dataset) -> dict[str, float]:
+    numbers, masses = dataset.topology.numbers, dataset.topology.masses
+    twice_kinetic = KINETIC * masses * (velocities.astype(np.float64) ** 2).sum(-1)
+    return {str(z): float(twice_kinetic[:, numbers == z].mean() / (3 * BOLTZMANN)) for z in np.unique(numbers)}

@@ -1,0 +1,109 @@
+"""Training for the time there is, in instalments that go on from files small enough to carry."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import time
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn.utils import parameters_to_vector
+
+from trajcast.data.dataset import Dataset
+from trajcast.files import written_aside
+from trajcast.model.store import load_model
+from trajcast.settings import Network, Training
+from trajcast.training.checkpoint import read_checkpoint, write_checkpoint
+from trajcast.training.loop import train
+
+PART = 15_500_000  # bytes of one part of a checkpoint
+MODEL = "model.safetensors"
+PRODUCTS = (MODEL, "model.json", "metrics.csv")
+BATCH = {20: 10}  # by number of atoms, as in the paper; 2 else
+FIRST = 0.1  # part of the time that goes to a first instalment
+COOLDOWN = 0.5  # part of the other over which the learning rate falls to zero; the next call starts high again
+log = logging.getLogger(__name__)
+
+
+def training_settings(network: Network, dataset: Dataset) -> Training:
+    """The settings that all instalments share: the paper's network and learning rate, for a run of minutes."""
+    return Training(
+        network=network,
+        samples=len(dataset.split("training")),
+        seed=1,
+        dtype="float32",
+        batch_size=BATCH.get(dataset.topology.n_atoms, 2),
+        warmup_updates=100,
+        ema_decay=0.99,
+        stop_patience=10**6,
+        max_epochs=10**6,
+    )
+
+
+def train_until(
+    until: float, settings: Training, dataset: Dataset, folder: Path, work: Path, device: torch.device, backend: str
+) -> dict[str, Any]:
+    """Train to about `until` (on `time.monotonic`), going on from what is in `folder`; the record of the model.
+
+    A short instalment tells what comes on top of the training itself, another takes the time that is left. Each leaves
+    its model and metrics in `folder`, and the parts of its checkpoint.
+    """
+    checkpoint = work / "checkpoint"
+    if not checkpoint.exists():
+        join_checkpoint(folder, checkpoint)
+    saved = read_checkpoint(checkpoint)
+    trained_s = saved.elapsed_s if saved else 0.0
+    seconds, cooldown, record = FIRST * (until - time.monotonic()), 0.0, {}
+    for _ in range(2):
+        begin, whole_s = time.monotonic(), trained_s + seconds
+        part = replace(settings, budget_minutes=whole_s / 60, cooldown=cooldown * seconds / whole_s)
+        train(part, dataset, work / "model", device, backend=backend, checkpoint=checkpoint)
+        for name in PRODUCTS:
+            shutil.copyfile(work / "model" / name, folder / name)
+        split_checkpoint(checkpoint, folder)
+        record = json.loads((folder / "model.json").read_text(encoding="utf-8"))["training"]
+        gained_s = 60 * record["minutes"] - trained_s
+        other_s = time.monotonic() - begin - gained_s
+        trained_s += gained_s
+        seconds, cooldown = until - time.monotonic() - other_s, COOLDOWN
+        if seconds < other_s:
+            break
+    return record
+
+
+def split_checkpoint(checkpoint: Path, folder: Path) -> None:
+    """Write a checkpoint as checkpoint-1, -2, … to `folder`, compressed, without what model.safetensors holds."""
+    saved = read_checkpoint(checkpoint)
+    if saved is None:
+        return
+    slim = checkpoint.with_name("slim")
+    write_checkpoint(slim, replace(saved, best=None))
+    data = zlib.compress(slim.read_bytes())
+    slim.unlink()
+    for old in _parts(folder):
+        old.unlink()
+    for number, start in enumerate(range(0, len(data), PART), 1):
+        with written_aside(folder / f"checkpoint-{number}") as aside:
+            aside.write_bytes(data[start : start + PART])
+    log.info("checkpoint: %.1f MB in %d parts", len(data) / 1e6, len(_parts(folder)))
+
+
+def join_checkpoint(folder: Path, checkpoint: Path) -> None:
+    """Put the parts in `folder` together again; nothing where there are none."""
+    if not (parts := _parts(folder)):
+        return
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.write_bytes(zlib.decompress(b"".join(part.read_bytes() for part in parts)))
+    saved = read_checkpoint(checkpoint)
+    assert saved is not None
+    best = parameters_to_vector(load_model(folder / MODEL).parameters()).detach()
+    write_checkpoint(checkpoint, replace(saved, best=best))
+
+
+def _parts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("checkpoint-*"))
