@@ -99,12 +99,17 @@ def test_node_product(backend: ModuleType, shape: ProductShape, dtype: torch.dty
     assert_same(*found, [*(f for f in features if f.numel()), hidden, weight], RELATIVE[dtype])
 
 
+@pytest.mark.parametrize(
+    "species",
+    [torch.tensor([0, 2, 2, 0, 0, 2, 0, 2]), torch.tensor([1, 1, 1, 0, 0, 2, 2, 2])],
+    ids=["one element absent", "in order"],
+)
 @pytest.mark.parametrize("dtype", RELATIVE, ids=str)
-def test_species_linear(backend: ModuleType, dtype: torch.dtype) -> None:
-    features = {(0, 1): draw(8, 1, 6, seed=1, dtype=dtype), (2, -1): draw(8, 5, 6, seed=2, dtype=dtype)}
-    weights = {k: draw(6, 3, 6, seed=3 + k[0], dtype=dtype).requires_grad_() for k in features}
-    for x in features.values():
-        x.requires_grad_()
-    species = torch.tensor([0, 2, 2, 0, 0, 2, 0, 2])  # one element is absent
-    found = [b.species_linear(features, species, weights) for b in (backend, REFERENCE)]
-    assert_same(*found, [*features.values(), *weights.values()], RELATIVE[dtype])
+def test_species_linear(backend: ModuleType, species: Tensor, dtype: torch.dtype) -> None:
+    parities: Parities = ((1,), (), (-1, 1))
+    features = features_of(parities, 6, len(species), dtype)
+    weights = {irrep: draw(6, 3, 6, seed=3 + irrep[1], dtype=dtype) for irrep in ((0, 1), (2, -1), (2, 1))}
+    for weight in weights.values():
+        weight.requires_grad_()
+    found = [b.species_linear(features, parities, b.elements(species, 3), weights) for b in (backend, REFERENCE)]
+    assert_same(*found, [*(f for f in features if f.numel()), *weights.values()], RELATIVE[dtype])

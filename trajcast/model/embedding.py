@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import cache
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -66,17 +65,17 @@ def directions(vectors: Float[Tensor, "*batch 3"], l_max: int) -> Float[Tensor, 
     return spherical_harmonics(list(range(l_max + 1)), vectors, normalize=True, normalization="component")
 
 
-@cache
-def unit_second_moment(activation: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """`activation` scaled so that a standard normal number keeps its second moment (e3nn's constant)."""
-    scale = float(normalize2mom(activation).cst)
-    return lambda x: scale * activation(x)
+SILU = float(normalize2mom(nn.functional.silu).cst)
+"""SiLU times this gives a standard normal number a second moment of 1 (e3nn's constant)."""
+
+TANH = float(normalize2mom(torch.tanh).cst)
+"""The same of tanh."""
 
 
 class RadialNet(nn.Module):
     """Hidden layers of the MLP that weights the paths: no biases, so that zero stays zero.
 
-    The last, linear layer of that MLP belongs to the tensor product, which applies it after the sum over neighbours.
+    The last, linear layer of that MLP is the `PathWeights` of a product, which also scales the last activations.
     """
 
     def __init__(self, widths: Sequence[int], rng: torch.Generator):
@@ -84,13 +83,24 @@ class RadialNet(nn.Module):
         self.weights = nn.ParameterList(
             torch.randn(a, b, generator=rng, dtype=torch.float64) for a, b in pairwise(widths)
         )
-        self.activation = unit_second_moment(nn.functional.silu)
+        self.scales = [(SILU if k else 1.0) / math.sqrt(width) for k, width in enumerate(widths[:-1])]
 
     def forward(self, x: Float[Tensor, "*batch basis"]) -> Float[Tensor, "*batch hidden"]:
-        for weight in self.weights:
-            x = self.activation(self.entering(x, weight))
+        for layer in range(len(self.weights)):
+            x = nn.functional.silu(self.entering(x, layer))
         return x
 
-    def entering(self, x: Float[Tensor, "*batch width"], weight: Float[Tensor, "width next"]) -> Tensor:
-        """What enters the activation of the layer with `weight`."""
-        return x @ (weight / math.sqrt(len(weight)))
+    def entering(self, x: Float[Tensor, "*batch width"], layer: int) -> Tensor:
+        """What enters the activation of `layer`."""
+        return x @ scaled(self.weights[layer], self.scales[layer])
+
+    def fold(self) -> None:
+        """Put the scales into the weights."""
+        for layer, weight in enumerate(self.weights):
+            weight.mul_(self.scales[layer])
+            self.scales[layer] = 1.0
+
+
+def scaled(weight: Tensor, scale: float) -> Tensor:
+    """scale × weight."""
+    return weight if scale == 1 else weight * scale

@@ -5,19 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
+from trajcast.model.embedding import SILU, scaled
 from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
 
 class EquivariantLinear(nn.Module):
-    """Mixes all columns of the same l and parity; divided by sqrt(fan in), no bias.
+    """Mixes all columns of the same l and parity; times `scale` / sqrt(fan in), no bias.
 
     `columns_in` and `columns_out` map (l, parity) to the number of columns.
     """
@@ -27,8 +28,10 @@ class EquivariantLinear(nn.Module):
         columns_in: Mapping[Irrep, int],
         columns_out: Mapping[Irrep, int],
         rng: torch.Generator,
+        scale: float = 1.0,
     ):
         super().__init__()
+        self.scales = {_name(irrep): scale / math.sqrt(columns_in[irrep]) for irrep in columns_out}
         self.weights = nn.ParameterDict(
             {
                 _name(irrep): torch.randn(columns_in[irrep], columns, generator=rng, dtype=torch.float64)
@@ -37,11 +40,14 @@ class EquivariantLinear(nn.Module):
         )
 
     def forward(self, features: ByIrrep) -> ByIrrep:
-        return {
-            irrep: x @ (self.weights[_name(irrep)] / math.sqrt(x.shape[-1]))
-            for irrep, x in features.items()
-            if _name(irrep) in self.weights
-        }
+        names = {irrep: _name(irrep) for irrep in features if _name(irrep) in self.weights}
+        return {irrep: features[irrep] @ scaled(self.weights[name], self.scales[name]) for irrep, name in names.items()}
+
+    def fold(self) -> None:
+        """Put the scales into the weights."""
+        for name, weight in self.weights.items():
+            weight.mul_(self.scales[name])
+            self.scales[name] = 1.0
 
 
 class SpeciesLinear(nn.Module):
@@ -50,38 +56,42 @@ class SpeciesLinear(nn.Module):
     def __init__(self, parities: Parities, channels: int, n_species: int, rng: torch.Generator):
         super().__init__()
         self.parities = parities
+        self.irreps = [(l, p) for l, present in enumerate(parities) for p in present]
         self.scale = 1 / math.sqrt(channels * n_species)
         self.weights = nn.ParameterDict(
             {
-                _name((l, p)): torch.randn(channels, n_species, channels, generator=rng, dtype=torch.float64)
-                for l, present in enumerate(parities)
-                for p in present
+                _name(irrep): torch.randn(channels, n_species, channels, generator=rng, dtype=torch.float64)
+                for irrep in self.irreps
             }
         )
 
-    def forward(self, ops: ModuleType, features: Features, species: Int[Tensor, " atoms"]) -> ByIrrep:
-        parts = split_parities(features, self.parities)
-        return ops.species_linear(parts, species, {irrep: self.weights[_name(irrep)] * self.scale for irrep in parts})
+    def forward(self, ops: ModuleType, features: Features, elements: Any) -> ByIrrep:
+        """The mixed features; `elements` as the backend `ops` makes them."""
+        weights = {irrep: scaled(self.weights[_name(irrep)], self.scale) for irrep in self.irreps}
+        return ops.species_linear(features, self.parities, elements, weights)
+
+    def fold(self) -> None:
+        """Put the scale into the weights."""
+        for weight in self.weights.values():
+            weight.mul_(self.scale)
+        self.scale = 1.0
 
 
 class PathWeights(nn.Module):
-    """The linear layer that turns the last hidden values of an MLP into the weights of a product."""
+    """The linear layer that turns the last activations of an MLP (SiLU) into the weights of a product."""
 
     def __init__(self, shape: ProductShape, hidden: int, rng: torch.Generator):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(hidden, shape.weights, generator=rng, dtype=torch.float64))
+        self.scale = SILU / math.sqrt(hidden)
 
     def forward(self) -> Float[Tensor, "hidden weights"]:
-        return self.weight / math.sqrt(len(self.weight))
+        return scaled(self.weight, self.scale)
 
-
-def split_parities(features: Features, parities: Parities) -> ByIrrep:
-    """Features by (l, parity)."""
-    parts: ByIrrep = {}
-    for l, (x, present) in enumerate(zip(features, parities, strict=True)):
-        if present:
-            parts |= {(l, p): part for p, part in zip(present, x.chunk(len(present), dim=-1), strict=True)}
-    return parts
+    def fold(self) -> None:
+        """Put the scale into the weights."""
+        self.weight.mul_(self.scale)
+        self.scale = 1.0
 
 
 def join_parities(parts: ByIrrep, parities: Parities) -> Features:

@@ -18,8 +18,8 @@ from trajcast.mechanics import angular_momentum, isolated, momentum, set_angular
 from trajcast.model import ops
 from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
 from trajcast.model.interaction import Interaction
-from trajcast.model.linear import EquivariantLinear, join_parities, split_parities
-from trajcast.model.paths import Parities
+from trajcast.model.linear import EquivariantLinear, join_parities
+from trajcast.model.paths import Parities, split_parities
 from trajcast.neighbors import Neighbors
 from trajcast.settings import Network
 from trajcast.state import State, system_sum
@@ -75,7 +75,7 @@ class TrajCast(nn.Module):
         self.settings, self.scales = settings, scales
         self.backend: str | None = None  # its name in `ops`; None: the best one for the device
         n_species, l_max, channels = len(scales.species), settings.l_max, settings.channels
-        self.bessel = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
+        self.bessel: nn.Module = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
         self.speed = SpeedBasis(settings.speed_basis, n_species, scales.speed_max, rng)
         first: Parities = tuple(((-1) ** l,) for l in range(l_max + 1))
         entering = {(l, (-1) ** l): n_species + settings.speed_basis if l == 0 else 1 for l in range(l_max + 1)}
@@ -99,12 +99,16 @@ class TrajCast(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.bessel.roots.dtype
+        return self.speed.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        return self.outputs.device
 
     @property
     def ops(self) -> ModuleType:
         """The backend that computes."""
-        return ops.choose(self.bessel.roots.device, self.dtype, self.backend)
+        return ops.choose(self.device, self.dtype, self.backend)
 
     def species_index(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
         """Index of each atom's element; UserError for an element that the model does not know."""
@@ -149,8 +153,9 @@ class TrajCast(nn.Module):
         features = join_parities(self.embed(entering), self.parities_first)
         backend = self.ops
         edges = backend.edges(neighbors, directions(r, l_max))
+        elements = backend.elements(species, len(self.scales.species))
         for layer in self.layers:
-            features = layer(backend, features, species, edges, radial_basis, speed_basis, velocity_directions)
+            features = layer(backend, features, elements, edges, radial_basis, speed_basis, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
         return self.readout(self.compress(vectors))[1, -1].transpose(1, 2)
 

@@ -118,3 +118,12 @@ class ProductShape:
     def weights(self) -> int:
         """How many weights the product takes of each edge or atom."""
         return self.channels * len(self.outputs)
+
+
+def split_parities(features: Features, parities: Parities) -> ByIrrep:
+    """Features by (l, parity)."""
+    parts: ByIrrep = {}
+    for l, (x, present) in enumerate(zip(features, parities, strict=True)):
+        if present:
+            parts |= {(l, p): part for p, part in zip(present, x.chunk(len(present), dim=-1), strict=True)}
+    return parts

@@ -9,7 +9,7 @@ first, largest gradients do not set AMSGrad's step for the whole run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ def scale_weights(model: TrajCast, state: State, neighbors: Neighbors) -> None:
     speed = model.speed(torch.linalg.vector_norm(state.velocities, dim=-1).to(model.dtype), one_hot)
     for layer in model.layers:
         assert isinstance(layer, Interaction)
-        _scale_hidden(layer.radial, radial)
+        _scale_hidden(cast(RadialNet, layer.radial), radial)
         _scale_hidden(layer.speed, speed)
         layer.edge_weights.weight.div_(_output_rms(layer.contraction, model, state, neighbors))
         layer.node_weights.weight.div_(_output_rms(layer.update, model, state, neighbors))

@@ -3,12 +3,14 @@
 Every backend computes the same mathematics from the same weights; `e3nn` is the reference for all others. A backend
 is a module of this folder with
 
-- `RANK`: among the available backends the highest is taken;
+- `RANK`: among the available backends the highest is taken. On NVIDIA GPUs, libraries that were installed on purpose
+  come before `triton`, which PyTorch for CUDA brings along, and that before plain PyTorch;
 - `unavailable(device, dtype)`: why it can't be used there, or None;
 - `edges(neighbors, harmonics)`: what all layers of one step share, in the backend's own form;
 - `edge_product(shape, features, edges, hidden, weight)`: Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂));
 - `node_product(shape, features, harmonics, hidden, weight)`: w · (h ⊗ Y(v̂)) of each atom;
-- `species_linear(features, species, weights)`: mixes the channels of each l and parity with weights of the element.
+- `elements(species, count)`: what `species_linear` needs to know of the atoms' elements, numbered from 0;
+- `species_linear(features, parities, elements, weights)`: mixes the channels of each l and parity with weights of the element.
 
 The weight w of every path, parity and channel is a linear function of an MLP's last values `hidden`: for every edge of
 `neighbors` (edges, width), or for every atom; `weight` is (width, weights) with its scale applied, its columns sorted
@@ -18,29 +20,47 @@ by l_in, then path, then parity (odd before even), then channel. Products come b
 
 from __future__ import annotations
 
+import logging
 import pkgutil
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
 import torch
 
 from trajcast.errors import UserError
+from trajcast.model.ops._trial import disagreement
 from trajcast.modules import named_module
+
+log = logging.getLogger(__name__)
 
 
 def names() -> list[str]:
     """All backends, installed or not."""
-    return sorted(
-        module.name for module in pkgutil.iter_modules(__path__) if not (module.ispkg or module.name.startswith("_"))
-    )
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
+@cache
 def choose(device: torch.device, dtype: torch.dtype, name: str | None = None) -> ModuleType:
-    """The backend called `name`, or the best one that is available; UserError when there is no such backend."""
+    """The backend called `name`, or the best one that is available; UserError when there is no such backend.
+
+    On a GPU the best one is tried first on a small product, and passed over with a warning where it fails.
+    """
     if name is not None:
         backend = named_module("model.ops", name)
         if reason := backend.unavailable(device, dtype):
             raise UserError(f"backend {name} can't be used on {device}: {reason}")
         return backend
     modules = [import_module(f"{__name__}.{name}") for name in names()]
-    return max((m for m in modules if m.unavailable(device, dtype) is None), key=lambda m: m.RANK)
+    available = [module for module in modules if module.unavailable(device, dtype) is None]
+    best_first = sorted(available, key=lambda module: module.RANK, reverse=True)
+    return next(backend for backend in best_first if _is_sound(backend, device, dtype))
+
+
+def _is_sound(backend: ModuleType, device: torch.device, dtype: torch.dtype) -> bool:
+    plain = import_module(f"{__name__}.dense")
+    if device.type != "cuda" or backend is plain:
+        return True
+    if reason := disagreement(backend, plain, device, dtype):
+        log.warning("backend %s is not used on %s: %s", backend.__name__.rpartition(".")[2], device, reason)
+    return reason is None

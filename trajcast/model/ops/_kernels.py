@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from trajcast.model.paths import coefficients, paths_from
+from trajcast.model.ops._couplings import couplings
+from trajcast.model.paths import Path, paths_from
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -44,29 +45,29 @@ class Entry(NamedTuple):
 @cache
 def entries(l_in: int, l_max: int) -> tuple[tuple[Entry, ...], ...]:
     """The entries of each path from l_in."""
-    cpu = torch.device("cpu")
-    pattern = (coefficients(l_in, l_max, torch.float64, cpu).abs() > 1e-12).any(1).tolist()
-    numbers, start, found = count(), 0, []
-    for path in paths_from(l_in, l_max):
-        pairs = [
-            (m, o) for m in range(2 * l_in + 1) for o in range(2 * path.l_out + 1) if pattern[m][start + o]
-        ]  # fmt: skip
+    numbers = count()
+    return tuple(
         # Y of l = 0 is 1, and so are the coefficients that go with it
-        found.append(tuple(Entry(m, o, next(numbers) if path.l_y else None) for m, o in pairs))
-        start += 2 * path.l_out + 1
-    return tuple(found)
+        tuple(Entry(m, o, next(numbers) if path.l_y else None) for m, o in _pairs(path, l_max))
+        for path in paths_from(l_in, l_max)
+    )
 
 
-def couplings(l_in: int, l_max: int) -> Float[Tensor, "harmonics couplings"]:
+def coupling_matrix(l_in: int, l_max: int) -> Float[Tensor, "harmonics couplings"]:
     """What turns the harmonics of an edge into its couplings."""
-    matrix = coefficients(l_in, l_max, torch.float64, torch.device("cpu"))
-    starts, chosen, start = [], [], 0
+    columns = []
     for path in paths_from(l_in, l_max):
-        starts.append(start)
-        start += 2 * path.l_out + 1
-    for start, path in zip(starts, entries(l_in, l_max), strict=True):
-        chosen += [matrix[e.m_in, :, start + e.m_out] for e in path if e.coupling is not None]
-    return torch.stack(chosen, dim=1)
+        for m, o in _pairs(path, l_max) if path.l_y else ():
+            column = torch.zeros((l_max + 1) ** 2, dtype=torch.float64)
+            for c in couplings(path, l_max):
+                if (c.m_in, c.m_out) == (m, o):
+                    column[c.harmonic] = c.value
+            columns.append(column)
+    return torch.stack(columns, dim=1)
+
+
+def _pairs(path: Path, l_max: int) -> list[tuple[int, int]]:
+    return sorted({(c.m_in, c.m_out) for c in couplings(path, l_max)})
 
 
 class _Code:
@@ -260,7 +261,8 @@ def _backward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: s
         gradients = [code.load(target) for target in targets]
         start = code.at(given["weight_gradients"], code.times(e, given["weights_per_edge"]))
         places = code.rows(start, len(weights), given["weights_per_path"])
-        for weight, path, slope, place in zip(weights, entries(l_in, l_max), slopes, places, strict=True):
+        totals: list[str] = []
+        for weight, path, slope in zip(weights, entries(l_in, l_max), slopes, strict=True):
             coupled: dict[int, str] = {}
             for m, o, number in path:
                 if number is None:
@@ -271,9 +273,9 @@ def _backward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: s
             for m, value in coupled.items():
                 total = code.add(features[m], value, total)
                 gradients[m] = code.add(weight, value, gradients[m])
-            code.store(total or "zeroinitializer", place)
-        for gradient, target in zip(gradients, targets, strict=True):
-            code.store(gradient, target)
+            totals.append(total or "zeroinitializer")
+        for value, place in zip([*totals, *gradients], [*places, *targets], strict=True):
+            code.store(value, place)
         return []
 
     start, end = _edges_of(code, given, atom)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RANK = 40
 
 edges = e3nn.edges
+elements = dense.elements
 species_linear = dense.species_linear
 
 PACKAGES = ("cuequivariance", "cuequivariance_torch", "cuequivariance_ops_torch")

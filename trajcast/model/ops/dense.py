@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trajcast.model.paths import ByIrrep, Features, Irrep, ProductShape, coefficients, path_of_output, paths_from
+from trajcast.model.paths import (
+    ByIrrep,
+    Features,
+    Irrep,
+    Parities,
+    ProductShape,
+    coefficients,
+    path_of_output,
+    paths_from,
+    split_parities,
+)
 from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
@@ -100,13 +110,18 @@ def node_product(
     return _collect(shape, outputs)
 
 
-def species_linear(features: ByIrrep, species: Int[Tensor, " atoms"], weights: ByIrrep) -> ByIrrep:
+def elements(species: Int[Tensor, " atoms"], count: int) -> Int[Tensor, "atoms species"]:
+    """1 for each atom's element, 0 for the other `count` − 1."""
+    return torch.nn.functional.one_hot(species, count)
+
+
+def species_linear(
+    features: Features, parities: Parities, elements: Int[Tensor, "atoms species"], weights: ByIrrep
+) -> ByIrrep:
     """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
-    some = next(iter(weights.values()))
-    one_hot = torch.nn.functional.one_hot(species, some.shape[1]).to(some.dtype)
     return {
-        irrep: (x[..., None] * one_hot[:, None, None, :]).flatten(2) @ weights[irrep].flatten(0, 1)
-        for irrep, x in features.items()
+        irrep: (x[..., None] * elements.to(x)[:, None, None, :]).flatten(2) @ weights[irrep].flatten(0, 1)
+        for irrep, x in split_parities(features, parities).items()
     }
 
 

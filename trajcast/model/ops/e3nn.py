@@ -13,7 +13,8 @@ import torch
 from e3nn import o3
 from torch import Tensor
 
-from trajcast.model.paths import ByIrrep, Features, Irrep, ProductShape
+from trajcast.model.ops import dense
+from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape
 from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
@@ -78,14 +79,18 @@ def node_product(
     return by_irrep(shape, product(in_line(features), harmonics, hidden @ weight))
 
 
-def species_linear(features: ByIrrep, species: Int[Tensor, " atoms"], weights: ByIrrep) -> ByIrrep:
+elements = dense.elements
+
+
+def species_linear(
+    features: Features, parities: Parities, elements: Int[Tensor, "atoms species"], weights: ByIrrep
+) -> ByIrrep:
     """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
     some = next(iter(weights.values()))
-    one_hot = torch.nn.functional.one_hot(species, some.shape[1]).to(some.dtype)
-    irreps = list(features)
+    irreps = [(l, p) for l, present in enumerate(parities) for p in present]
     product = _species_product(tuple(irreps), *some.shape[:2], some.dtype, some.device)
-    flat = torch.cat([x.mT.flatten(1) for x in features.values()], dim=1)
-    mixed = product(flat, one_hot, torch.cat([weights[irrep].flatten() for irrep in irreps]))
+    flat = in_line(features)
+    mixed = product(flat, elements.to(flat), torch.cat([weights[irrep].flatten() for irrep in irreps]))
     parts = mixed.split([some.shape[2] * (2 * l + 1) for l, _ in irreps], dim=1)
     return {(l, p): x.unflatten(1, (-1, 2 * l + 1)).mT for (l, p), x in zip(irreps, parts, strict=True)}
 

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trajcast.model.ops import _jit, dense
-from trajcast.model.ops._kernels import ARGUMENTS, couplings, kernel
-from trajcast.model.paths import ByIrrep, Features, ProductShape, paths_from
+from trajcast.model.ops import _jit
+from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
+from trajcast.model.paths import ByIrrep, Features, Parities, ProductShape, paths_from, split_parities
 from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RANK = 30
-WEIGHTS_AT_ONCE = 2**22
+WEIGHTS_AT_ONCE = 2**20
 """Bytes of path weights that are made at a time: they should stay in a core's cache."""
-
-species_linear = dense.species_linear
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -84,13 +82,84 @@ def node_product(
     return edge_product(shape, features, own, hidden, weight)
 
 
+@dataclass(frozen=True, slots=True)
+class Elements:
+    """Atoms sorted by element."""
+
+    order: Int[Tensor, " atoms"] | None  # the sorted atoms; None where they are in order
+    place: Int[Tensor, " atoms"] | None  # of each atom among them
+    ends: list[int]  # of each element
+
+
+def elements(species: Int[Tensor, " atoms"], count: int) -> Elements:
+    """The atoms of each of `count` elements."""
+    order = torch.argsort(species, stable=True)
+    sorted_already = bool((species[1:] >= species[:-1]).all())
+    return Elements(
+        order=None if sorted_already else order,
+        place=None if sorted_already else torch.argsort(order),
+        ends=torch.bincount(species, minlength=count).cumsum(0).tolist(),
+    )
+
+
+def species_linear(features: Features, parities: Parities, elements: Elements, weights: ByIrrep) -> ByIrrep:
+    """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
+    mixed = _SpeciesLinear.apply(parities, elements, len(features), *features, *weights.values())
+    return split_parities(list(mixed), parities)
+
+
+class _SpeciesLinear(torch.autograd.Function):
+    """One matrix product for each element, l and parity."""
+
+    @staticmethod
+    def forward(ctx: Any, parities: Parities, elements: Elements, count: int, *inputs: Tensor) -> tuple[Tensor, ...]:
+        features, weights = [_rows(x, elements.order) for x in inputs[:count]], inputs[count:]
+        ctx.parities, ctx.elements, ctx.count = parities, elements, count
+        ctx.save_for_backward(*features, *weights)
+        outputs = [torch.empty_like(x) for x in features]
+        for x, output, weight in _blocks(parities, elements, features, outputs, weights):
+            torch.mm(x, weight, out=output)
+        return tuple(_rows(x, elements.place) for x in outputs)
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        elements, parities = ctx.elements, ctx.parities
+        features, weights = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
+        slopes = tuple(_rows(x.contiguous(), elements.order) for x in slopes)
+        gradients, weight_gradients = [torch.empty_like(x) for x in features], [torch.empty_like(w) for w in weights]
+        for slope, gradient, weight in _blocks(parities, elements, slopes, gradients, weights):
+            torch.mm(slope, weight.T, out=gradient)
+        for slope, x, gradient in _blocks(parities, elements, slopes, features, weight_gradients):
+            torch.mm(x.T, slope, out=gradient)
+        return None, None, None, *(_rows(x, elements.place) for x in gradients), *weight_gradients
+
+
+def _rows(x: Tensor, atoms: Int[Tensor, " atoms"] | None) -> Tensor:
+    return x if atoms is None else x.index_select(0, atoms)
+
+
+def _blocks(
+    parities: Parities, elements: Elements, a: Sequence[Tensor], b: Sequence[Tensor], weights: Sequence[Tensor]
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """The rows of each element and the columns of each parity in a and b, with their matrix in `weights`."""
+    left = iter(weights)
+    for l, present in enumerate(parities):
+        for k in range(len(present)):
+            weight, channels = next(left), a[l].shape[2] // len(present)
+            columns, start = slice(k * channels, (k + 1) * channels), 0
+            for element, end in enumerate(elements.ends):
+                rows = slice(start * (2 * l + 1), end * (2 * l + 1))
+                yield a[l].flatten(0, 1)[rows, columns], b[l].flatten(0, 1)[rows, columns], weight[:, element]
+                start = end
+
+
 def _coupled(harmonics: Float[Tensor, "edges harmonics"]) -> Float[Tensor, "edges couplings"]:
     return harmonics @ _coupling_matrix(math.isqrt(harmonics.shape[1]) - 1, harmonics.dtype)
 
 
 @cache
 def _coupling_matrix(l_max: int, dtype: torch.dtype) -> Tensor:
-    return torch.cat([couplings(l, l_max) for l in range(l_max + 1)], dim=1).to(dtype)
+    return torch.cat([coupling_matrix(l, l_max) for l in range(l_max + 1)], dim=1).to(dtype)
 
 
 class _Product(torch.autograd.Function):
@@ -148,9 +217,10 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
     lanes = _jit.vector_bytes() // dtype.itemsize
     irreps, channels, l_max = list(shape.columns), shape.channels, shape.l_max
     weights = np.cumsum([0, *(channels * len(p) * len(paths_from(l, l_max)) for l, p in enumerate(shape.parities))])
-    coupling_starts = np.cumsum([0, *(couplings(l, l_max).shape[1] for l in range(l_max + 1))])
+    coupling_starts = np.cumsum([0, *(coupling_matrix(l, l_max).shape[1] for l in range(l_max + 1))])
     functions: list[list[_jit.Function]] = [[], []]
-    rows, l_of, columns, table, tables = [], [], [], [], []
+    rows, l_of, columns, tables = [], [], [], []
+    table: list[tuple[int, int, int]] = []
     for l, present in reversed(list(enumerate(shape.parities))):  # the costliest first
         slots = {(o.path, o.parity): o for o in shape.outputs if o.path.l_in == l}
         by_lanes: dict[int, list[tuple[int, int]]] = {}

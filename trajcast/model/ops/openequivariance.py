@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 RANK = 35
 
 edges = e3nn.edges
+elements = dense.elements
 species_linear = dense.species_linear
 
 _NUMBERS = {torch.float32: np.float32, torch.float64: np.float64}
@@ -35,8 +36,10 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
         return "openequivariance is not installed: pip install 'trajcast[openequivariance]'"
     if dtype not in _NUMBERS:
         return f"it computes in float32 and float64, not {dtype}"
-    import openequivariance
-
+    try:
+        import openequivariance
+    except Exception as error:  # it may compile here, for which much can be missing
+        return f"openequivariance can't be loaded: {error}"
     return None if openequivariance.BUILT_EXTENSION else str(openequivariance.BUILT_EXTENSION_ERROR)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 RANK = 1  # better than `e3nn`, whose messages cost far more than their sums
 
 node_product = e3nn.node_product
+elements = e3nn.elements
 species_linear = e3nn.species_linear
 
 

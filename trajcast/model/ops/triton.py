@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RANK = 30
 
+elements = dense.elements
 species_linear = dense.species_linear
 
 EDGES_AT_ONCE = 4  # hides the latency of loads; more would need too many registers
@@ -77,7 +78,7 @@ class Own(Edges):
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
     """All neighbours."""
-    return Edges(first=neighbors.first, index=neighbors.index, harmonics=harmonics.contiguous())
+    return Edges(neighbors.first.contiguous(), neighbors.index.contiguous(), harmonics.contiguous())
 
 
 def edge_product(
@@ -114,7 +115,7 @@ class _Product(torch.autograd.Function):
     """All irreps of the product in one row, each (atoms, 2l + 1, columns), in the order of `ProductShape.columns`."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: Any, shape: ProductShape, edges: Edges, hidden: Tensor, weight: Tensor, *features: Tensor
     ) -> Tensor:
         features = tuple(h.contiguous() for h in features)
