@@ -4,7 +4,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 from trajcast.errors import UserError
-from trajcast.plan import CODE, Plan
+from trajcast.plan import CODE, Plan, other_replicas
 
 min_version("9.27")
 

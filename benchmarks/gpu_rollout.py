@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from trajcast.data.dataset import Dataset
+from trajcast.files import numbered
 from trajcast.forecast.forecaster import roll_out
-from trajcast.forecast.replicas import replica_path
 from trajcast.model.network import TrajCast
 from trajcast.settings import Forecast, Guard
 from trajcast.trajectory import Trajectory
@@ -36,7 +36,7 @@ def roll_out_until(until: float, model: TrajCast, dataset: Dataset, work: Path) 
     longest = int(LONGEST_NS * 1000 * PS / dataset.horizon_fs)
     steps = max(FIRST_STEPS, min(longest, int(USED * (until - time.monotonic()) / pace_s)))
     outcomes = _roll_out(model, dataset, work / "rollout.h5md", steps)
-    paths = [replica_path(work / "rollout.h5md", number) for number in range(1, len(outcomes) + 1)]
+    paths = [numbered(work / "rollout.h5md", number) for number in range(1, len(outcomes) + 1)]
     return {"replicas": outcomes, **_temperatures(paths, dataset)}
 
 

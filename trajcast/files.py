@@ -54,6 +54,11 @@ def write_json(path: Path | str, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def numbered(path: Path, number: int) -> Path:
+    """One of several files of a kind, counted from 1: `forecast.h5md`, `forecast-2.h5md`, …"""
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
+
+
 def fingerprint(*values: Any) -> str:
     """Sixteen hexadecimal digits that change with any of the JSON-like `values`, not with the order of keys."""
     text = json.dumps(values, sort_keys=True, default=str)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from trajcast.config import Config, System, read_config, section_json
+from trajcast.files import numbered
 
 CODE = {
     "settings": 1,
@@ -17,9 +19,9 @@ CODE = {
     "dataset": 1,
     "train": 1,
     "evaluate": 1,
-    "forecast": 1,
+    "forecast": 2,
     "observe": 1,
-    "report": 1,
+    "report": 2,
 }
 """Version of each stage's code: raise a stage's number when its results change, and it is run again."""
 
@@ -73,6 +75,13 @@ class Plan:
         """The roll-out of the configured model at one horizon."""
         return f"results/{system}/{horizon}fs/{self.model(system)}/forecast/forecast.h5md"
 
+    def replicas(self) -> dict[int, list[str]]:
+        """The systems by their roll-outs' number of replicas."""
+        found: dict[int, list[str]] = {}
+        for name in self.systems:
+            found.setdefault(self.system(name).forecast.replicas, []).append(name)
+        return found
+
     def reported(self, system: str) -> list[str]:
         """What the report shows of every horizon."""
         model = self.model(system)
@@ -82,6 +91,12 @@ class Plan:
             "observables/{horizon}fs/summary.json",
         ]
         return [f"results/{system}/" + file.format(horizon=h) for h in self.horizons(system) for file in files]
+
+
+def other_replicas(replicas: int) -> list[str]:
+    """What a roll-out writes beside the files of its first replica."""
+    names = (Path("forecast.h5md"), Path("outcome.json"))
+    return [str(numbered(name, replica)) for replica in range(2, replicas + 1) for name in names]
 
 
 def _plain(values: Any) -> Any:

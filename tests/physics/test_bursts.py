@@ -16,10 +16,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from trajcast.device_neighbors import device_search
+from trajcast.files import numbered
 from trajcast.forecast import forecaster
 from trajcast.forecast.burst import Burst, Bursts
 from trajcast.forecast.forecaster import roll_out
-from trajcast.forecast.replicas import Replica, common_restart, replica_generator, replica_path
+from trajcast.forecast.replicas import Replica, common_restart, replica_generator
 from trajcast.forecast.search import FixedSearch
 from trajcast.forecast.step import Stepper, stepper
 from trajcast.forecast.writer import Writer
@@ -170,13 +171,13 @@ def run(model: TrajCast, settings: Forecast, folder: Path) -> list[dict[str, Any
     )
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     replicas = range(1, settings.replicas + 1)
-    assert names == sorted(replica_path(Path(name), k).name for name in ("f.h5md", "o.json") for k in replicas)
-    assert [json.loads(replica_path(folder / "o.json", k).read_text()) for k in replicas] == results
+    assert names == sorted(numbered(Path(name), k).name for name in ("f.h5md", "o.json") for k in replicas)
+    assert [json.loads(numbered(folder / "o.json", k).read_text()) for k in replicas] == results
     return results
 
 
 def frames(folder: Path, replica: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    with Trajectory(replica_path(folder / "f.h5md", replica)) as trajectory:
+    with Trajectory(numbered(folder / "f.h5md", replica)) as trajectory:
         return trajectory.steps, trajectory.positions[()], trajectory.velocities[()]
 
 

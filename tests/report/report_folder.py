@@ -107,6 +107,7 @@ def outcome(horizon_fs: float, **changes: Any) -> dict[str, Any]:
         "ns_per_day": 0.8 * horizon_fs,
         "threads": 1,
         "device": "cpu",
+        "backend": "dense",
         "atoms": 3 * WATERS,
         "ensemble": "NVT (CSVR)",
     } | changes

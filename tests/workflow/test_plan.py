@@ -13,7 +13,7 @@ from project import ROOT
 
 from trajcast import cli
 from trajcast.config import Training, read_settings
-from trajcast.plan import Plan
+from trajcast.plan import Plan, other_replicas
 
 
 @pytest.fixture
@@ -30,6 +30,15 @@ def test_model_path_rules_over_the_configuration(plan: Plan) -> None:
 def test_splits_come_from_different_trajectories(plan: Plan) -> None:
     runs = plan.nve("liquid")
     assert len(set(runs)) == len(runs) >= 5
+
+
+def test_systems_are_rolled_out_by_their_number_of_replicas() -> None:
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    liquid = values["systems"]["liquid"]
+    values["systems"]["copies"] = liquid | {"forecast": liquid["forecast"] | {"replicas": 2}}
+    assert Plan(values).replicas() == {1: ["liquid"], 2: ["copies"]}
+    assert other_replicas(1) == []
+    assert other_replicas(3) == ["forecast-2.h5md", "outcome-2.json", "forecast-3.h5md", "outcome-3.json"]
 
 
 def test_report_needs_every_horizon(plan: Plan) -> None:

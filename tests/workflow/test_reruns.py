@@ -46,6 +46,15 @@ def test_forecast_does_not_train(results: Path) -> None:
     assert planned(results) == {"forecast_settings": 2, "forecast": 2, "observe": 2, "report": 1}
 
 
+def test_more_replicas_are_declared_and_rolled_out(results: Path) -> None:
+    change(results, {"forecast.replicas": 3})
+    assert planned(results) == {"forecast_settings": 2, "forecast_3_replicas": 2, "observe": 2, "report": 1}
+    dry = snakemake(results, "--dry-run", "--quiet", "none", "--", PAGE)
+    for name in ("forecast.h5md", "outcome.json", "forecast-3.h5md", "outcome-3.json"):
+        assert f"forecast/{name}" in dry.stdout
+    assert "forecast-4.h5md" not in dry.stdout
+
+
 def test_dataset_does_not_run_reference(results: Path) -> None:
     change(results, {"dataset.seed": 2})
     following = ("dataset_settings", "dataset", "train", "evaluate", "forecast", "observe")

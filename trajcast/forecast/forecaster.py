@@ -16,10 +16,10 @@ from torch import Tensor
 
 from trajcast import __version__
 from trajcast.errors import UserError
-from trajcast.files import write_json
+from trajcast.files import numbered, write_json
 from trajcast.forecast.burst import Bursts
 from trajcast.forecast.outcome import Ending, distance_alarm, first_alarm
-from trajcast.forecast.replicas import Replica, common_restart, replica_generator, replica_path
+from trajcast.forecast.replicas import Replica, common_restart, replica_generator
 from trajcast.forecast.step import Moment, stepper
 from trajcast.forecast.steps import Plan, plan
 from trajcast.forecast.writer import Writer
@@ -69,13 +69,13 @@ def roll_out(
     replicas = []
     for number in range(1, settings.replicas + 1):
         recorder = Recorder(
-            replica_path(output, number),
+            numbered(output, number),
             topology,
             identity=identity | {"replica": number},
             provenance=origin | {"replica": number},
         )
         rng = replica_generator(settings.seed, number)
-        replicas.append(Replica(recorder, replica_path(outcome, number), rng))
+        replicas.append(Replica(recorder, numbered(outcome, number), rng))
     run = _begin(bursts, steps, replicas, start, topology)
     run.advance()
     results = [_outcome(model, settings, steps, replica) for replica in replicas]

@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-def replica_path(path: Path, replica: int) -> Path:
-    """The file of one replica, counted from 1: `forecast.h5md`, `forecast-2.h5md`, …"""
-    return path if replica == 1 else path.with_stem(f"{path.stem}-{replica}")
-
-
 def replica_generator(seed: int, replica: int) -> Generator:
     """The random numbers of one replica, whichever others there are; those of the first come from `seed` itself."""
     own = seed if replica == 1 else int(np.random.SeedSequence((seed, replica)).generate_state(1)[0])

@@ -35,6 +35,7 @@ OUTCOME_KEYS = [
     "ns_per_day",
     "threads",
     "device",
+    "backend",
     "atoms",
     "ensemble",
 ]
