@@ -55,17 +55,21 @@ def local_device(name: str) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name
 
 
+def started() -> Processes:
+    """Those that torchrun has started, from the environment that it gives them; without it this one alone."""
+    return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
+
+
 @contextmanager
-def joined(device: torch.device) -> Iterator[Processes]:
-    """The processes that torchrun has started, ready to talk: through NCCL between GPUs, else Gloo."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield ALONE
+def joined(processes: Processes, device: torch.device) -> Iterator[None]:
+    """Let the processes talk: through NCCL between GPUs, else Gloo. One alone has no need to."""
+    if processes.count == 1:
+        yield
         return
     if device.type == "cuda":
         torch.cuda.set_device(device)
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Processes(dist.get_rank(), count)
+        yield
     finally:
         dist.destroy_process_group()

@@ -26,14 +26,15 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.data.dataset import read_dataset
     from trajcast.device import use_device
     from trajcast.files import sole_writer
-    from trajcast.parallel import joined, local_device
+    from trajcast.parallel import joined, local_device, started
     from trajcast.settings import Training
     from trajcast.training.loop import train
 
     settings = read_settings(Training, arguments.settings)
     device = use_device(local_device(arguments.device), arguments.threads)
     dataset = read_dataset(arguments.dataset)
-    with joined(device) as processes, sole_writer(arguments.output) if processes.leads else nullcontext():
-        if not processes.leads:
-            logging.disable(logging.INFO)
+    processes = started()
+    if not processes.leads:
+        logging.disable(logging.INFO)
+    with sole_writer(arguments.output) if processes.leads else nullcontext(), joined(processes, device):
         train(settings, dataset, arguments.output, device, processes=processes)

@@ -39,7 +39,7 @@ class Batches:
     """Pairs as `model` takes them, on its device and with their neighbours found once, in batches of any samples."""
 
     def __init__(self, pairs: Pairs, model: TrajCast):
-        self.model, self.pairs, self.device = model, in_cell(pairs), model.bessel.roots.device
+        self.model, self.pairs, self.device = model, in_cell(pairs), model.device
         self.lists = find_lists(self.pairs, model.scales.cutoff, self.device, KEPT_BYTES)
         arrays = (self.pairs.positions, pairs.velocities, pairs.displacements, pairs.new_velocities)
         self.arrays = [torch.as_tensor(array, device=self.device) for array in arrays]
