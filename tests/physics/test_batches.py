@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from small_dataset import small_dataset
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.model.network import TrajCast
@@ -115,6 +117,42 @@ def test_padded_batches_give_the_same_weights(tmp_path: Path, backend: str | Non
     torch.testing.assert_close(trained[0].vector, trained[1].vector, rtol=1e-9, atol=1e-11)
     torch.testing.assert_close(trained[0].averages, trained[1].averages, rtol=1e-9, atol=1e-11)
     assert not torch.equal(trained[0].vector, trained[0].averages)
+
+
+class Waits(TorchDispatchMode):
+    """Notes operations that take a number from the device or bring one there: none can be captured."""
+
+    NAMES = frozenset({"_local_scalar_dense", "nonzero", "masked_select", "equal", "lift_fresh", "_unique2"})
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[str] = []
+        self.operations = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.operations += 1
+        if func.overloadpacket.__name__ in self.NAMES:
+            self.seen.append(str(func))
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("isolated", [False, True])
+def test_a_padded_update_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, isolated: bool) -> None:
+    # only on a CPU this looks at the values to check them
+    monkeypatch.setattr(torch.nn.functional, "one_hot", lambda x, n: (x[:, None] == torch.arange(n)).long())
+    dataset = small_dataset(tmp_path / "d.h5")
+    pairs = dataset.split("training")
+    if isolated:
+        nowhere = replace(pairs.topology, cell=np.zeros((3, 3)), periodic=np.zeros(3, bool))
+        pairs = replace(pairs, topology=nowhere)
+    model = model_of(dataset, dataset.cutoff_A)
+    model.backend = "dense"
+    prepared, weights, chosen = Batches(pairs, model), Weights(model, SETTINGS), torch.as_tensor(CHOSEN)
+    for waits in (contextlib.nullcontext(), Waits()):  # the first time constants are made
+        with waits:
+            weights.differentiate(prepared.padded(chosen), loss_of(dataset, SETTINGS))
+    assert waits.operations > 100
+    assert waits.seen == []
 
 
 def test_lists_too_large_to_keep_are_found_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
