@@ -49,7 +49,7 @@ def test_forecast_does_not_train(results: Path) -> None:
 def test_more_replicas_are_declared_and_rolled_out(results: Path) -> None:
     change(results, {"forecast.replicas": 3})
     assert planned(results) == {"forecast_settings": 2, "forecast_3_replicas": 2, "observe": 2, "report": 1}
-    dry = snakemake(results, "--dry-run", "--quiet", "none", "--", PAGE)
+    dry = snakemake(results, "--dry-run", "--quiet", "host", "--", PAGE)
     for name in ("forecast.h5md", "outcome.json", "forecast-3.h5md", "outcome-3.json"):
         assert f"forecast/{name}" in dry.stdout
     assert "forecast-4.h5md" not in dry.stdout
