@@ -208,5 +208,5 @@ def _bins_around(cell: NDArray, periodic: NDArray, counts: NDArray, cutoff: floa
 
 
 def _with_spare(needed: int) -> int:
-    """An eighth more, in multiples of eight."""
-    return 8 * math.ceil(needed * 1.125 / 8)
+    """A sixteenth more, in multiples of eight."""
+    return 8 * math.ceil(needed * 1.0625 / 8)

@@ -59,7 +59,7 @@ def roll_out(
     """
     if not torch.isfinite(positions).all():
         raise UserError("forecast: a position of the start is not a finite number; start from another trajectory")
-    device = model.bessel.roots.device
+    device = model.device
     start = topology.state(positions.numpy(), np.zeros(positions.shape)).to(device=device)
     steps = plan(settings, model.scales.horizon_fs)
     bursts = Bursts(stepper(model, settings, join([start] * settings.replicas)))
@@ -204,7 +204,7 @@ def _outcome(model: TrajCast, settings: Forecast, steps: Plan, replica: Replica)
         "wall_s": replica.wall_s,
         "ns_per_day": simulated_ns / replica.wall_s * 86400 if replica.wall_s else None,
         "threads": torch.get_num_threads(),
-        "device": str(model.bessel.roots.device),
+        "device": str(model.device),
         "backend": _backend(model),
         "replicas": settings.replicas,
         "atoms": replica.recorder.topology.n_atoms,
