@@ -25,7 +25,7 @@ from benchmarks.models import bare_model, scaled_weights
 from benchmarks.steps import MODES, Run
 from trajcast.device import use_device
 
-BLOCK_S = 0.02  # steps faster than this are timed several at once
+BLOCK_S = 0.1  # steps faster than this are timed several at once
 TIMED_S = 1.0  # timed at least so long,
 BLOCKS = 5  # and at least so many times;
 SLOW_BLOCKS = 2  # but no more than these when the time limit is over

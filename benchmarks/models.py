@@ -13,8 +13,11 @@ from trajcast.state import State, join
 from trajcast.training.initialization import scale_weights
 from trajcast.units import BOLTZMANN, KINETIC
 
-OUTPUTS = 1e-4
+OUTPUTS = 1e-6
 """Scale of the network's share in a step: untrained, it may answer wildly to what it was not scaled on."""
+
+SWING = 0.5
+"""How far atoms go in a step, in units of the horizon times their velocity: bonds hold them back."""
 
 NETWORKS = {
     "paper": Network(),
@@ -42,7 +45,7 @@ def _trained_on(case: Case) -> Case:
 
 
 def _scales(case: Case, network: str, sample: State) -> Scales:
-    """The baseline turns each velocity round: atoms swing about their places, as far in a step as heat takes them."""
+    """The baseline turns each velocity round, so that atoms swing about their places."""
     species = tuple(sorted(set(sample.numbers.tolist())))
     speed = [_thermal_speed(sample, z) for z in species]
     return Scales(
@@ -52,7 +55,7 @@ def _scales(case: Case, network: str, sample: State) -> Scales:
         average_neighbors=len(find_neighbors(sample, case.cutoff).index) / sample.n_atoms,
         speed_max=NETWORKS[network].speed_max_rms * max(speed),
         outputs=tuple((OUTPUTS * case.horizon_fs * v, OUTPUTS * v) for v in speed),
-        baseline=((case.horizon_fs, -1.0),) * len(species),
+        baseline=((SWING * case.horizon_fs, -1.0),) * len(species),
     )
 
 

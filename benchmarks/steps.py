@@ -16,6 +16,7 @@ from trajcast.data.dataset import Pairs
 from trajcast.forecast.burst import Bursts
 from trajcast.forecast.outcome import first_alarm
 from trajcast.forecast.step import Moment, stepper
+from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.neighbors import find_neighbors
 from trajcast.settings import Forecast, Guard, Training
@@ -47,7 +48,7 @@ class RollOut:
     batch = 1
 
     def __init__(self, model: TrajCast, case: Case):
-        self.model, self.start = model, state(case).to(device=model.bessel.roots.device)
+        self.model, self.start = model, state(case).to(device=model.device)
         self.atoms, self.edges = self.start.n_atoms, len(find_neighbors(self.start, case.cutoff).index)
         self.settings = Forecast(
             duration_ps=1.0,
@@ -65,7 +66,7 @@ class RollOut:
     def advance(self, steps: int) -> None:
         device = self.start.positions.device
         if self.bursts is None or self.moment is None:
-            self.bursts = Bursts(stepper(self.model, self.settings, self.start))
+            self.bursts = Bursts(stepper(prepared(self.model), self.settings, self.start))
             self.moment, _ = self.bursts.stepper.begin(self.start, torch.tensor([True], device=device))
         fixed, every = self.bursts.stepper.fixed, self.settings.zero_angular_momentum_every
         numbers = range(self.done + 1, self.done + steps + 1)
