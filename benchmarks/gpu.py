@@ -11,6 +11,7 @@ import json
 import logging
 import shutil
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ from trajcast.training.evaluation import evaluate
 ENDS = {"parity": 0.15, "speed": 0.35, "training": 0.8, "rollout": 0.95}
 """When each stage ends, in parts of the whole time; what a stage leaves over is the next one's."""
 PARITY_CASES = (("molecule-20", "float32"), ("molecule-20", "float64"), ("crystal-162", "float32"))
+SUMMARY = "summary.json"
 CELL_S = 5.0  # for one cell of the speed table
 log = logging.getLogger("gpu")
 
@@ -58,7 +60,7 @@ class Kit:
     def save(self, stage: str, result: Any) -> None:
         """Keep what a stage found, at once."""
         self.summary[stage] = result
-        write_json(self.out / "summary.json", self.summary)
+        write_json(self.out / SUMMARY, self.summary)
         log.info("%s: done after %.0f s", stage, time.monotonic() - self.start)
 
 
@@ -152,9 +154,18 @@ def _identity(dataset: Dataset | None, network: str) -> str:
     return fingerprint(dict(dataset.provenance) if dataset else None, network)
 
 
+def _work_folder(out: Path) -> Path:
+    """Where large files lie until all is done; what a killed call left there is of use as long as `out` is there."""
+    work = Path(tempfile.gettempdir(), f"trajcast-gpu-{fingerprint(str(out.absolute()))}")
+    if not (out / SUMMARY).exists():
+        shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(exist_ok=True)
+    return work
+
+
 def _earlier(out: Path, here: dict[str, Any]) -> dict[str, Any]:
     """The summary of an earlier call; parity and speed only if they are those of this device."""
-    path = out / "summary.json"
+    path = out / SUMMARY
     if not path.exists():
         return here
     summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -171,8 +182,7 @@ def run(arguments: argparse.Namespace, start: float) -> None:
     device = use_device(arguments.device, torch.get_num_threads())
     dataset = read_dataset(arguments.data) if arguments.data else None
     arguments.out.mkdir(parents=True, exist_ok=True)
-    work = arguments.out.absolute().with_name(f".{arguments.out.absolute().name}.work")
-    work.mkdir(exist_ok=True)
+    work = _work_folder(arguments.out)
     logging.getLogger().addHandler(logging.FileHandler(arguments.out / "log.txt", encoding="utf-8"))
     here = {
         "identity": _identity(dataset, arguments.network),

@@ -20,7 +20,9 @@ from trajcast.trajectory import Trajectory
 from trajcast.units import BOLTZMANN, KINETIC, PS
 
 TEMPERATURE_K = 300.0
-FIRST_STEPS = 50  # that tell the speed
+FEW_STEPS, MORE_STEPS = 50, 1000  # of two trials that tell the speed
+TRIAL = 0.1  # part of the time that the first may take if there is to be a second
+SHORTEST_S = 1e-3
 LONGEST_NS = 7.0  # the paper's, for the molecule
 FRAMES = 2000  # of each replica, about
 ATOMS = 192  # in all replicas together, about
@@ -30,11 +32,19 @@ USED = 0.8  # of the time left, so that the end is in time
 
 def roll_out_until(until: float, model: TrajCast, dataset: Dataset, work: Path) -> dict[str, Any]:
     """Roll replicas out at constant temperature, from the first test structure, to about `until` (`time.monotonic`)."""
-    begin = time.monotonic()
-    first = _roll_out(model, dataset, work / "first.h5md", FIRST_STEPS)
-    pace_s = min([time.monotonic() - begin, *(r["wall_s"] for r in first if r["wall_s"])]) / FIRST_STEPS
+    whole_s = until - time.monotonic()
+
+    def trial_s(steps: int) -> float:
+        begin = time.monotonic()
+        _roll_out(model, dataset, work / "trial.h5md", steps)
+        return time.monotonic() - begin
+
+    start_s = trial_s(FEW_STEPS)  # start-up, mostly
+    step_s = start_s / FEW_STEPS
+    if start_s < TRIAL * whole_s:
+        step_s = min(step_s, max(trial_s(MORE_STEPS) - start_s, SHORTEST_S) / MORE_STEPS)
     longest = int(LONGEST_NS * 1000 * PS / dataset.horizon_fs)
-    steps = max(FIRST_STEPS, min(longest, int(USED * (until - time.monotonic()) / pace_s)))
+    steps = max(FEW_STEPS, min(longest, int(USED * (until - time.monotonic() - start_s) / step_s)))
     outcomes = _roll_out(model, dataset, work / "rollout.h5md", steps)
     paths = [numbered(work / "rollout.h5md", number) for number in range(1, len(outcomes) + 1)]
     return {"replicas": outcomes, **_temperatures(paths, dataset)}

@@ -50,7 +50,8 @@ def _perform(tasks: Sequence[Task], until: float) -> list[dict[str, Any]]:
             process.wait()
             status = None
         done = [json.loads(line) for line in results.read_text(encoding="utf-8").splitlines()]
-    if status not in (0, None) and not (done and "failed" in done[-1]):
+    reported = len(done) == len(tasks) or (done and "failed" in done[-1])
+    if status is not None and not reported:
         done.append({**tasks[len(done)], "failed": f"its process ended with status {status}"})
     return done
 
