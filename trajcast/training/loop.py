@@ -189,23 +189,23 @@ class _Run:
         settings = self.settings
         order = np.random.default_rng((settings.seed, self.epoch)).permutation(settings.samples)
         batches = math.ceil(settings.samples / settings.batch_size)
-        looked = saved = time.monotonic()
+        looked = saved = self.elapsed_s  # on which all processes agree
         with progress(self.label, batches, done=self.batch, unit="batches") as advance:
             while self.batch < batches and self._budget_used() < 1:
                 chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
                 self._update(np.sort(chosen), batches)
                 self.batch += 1
-                if time.monotonic() - looked >= LOOK_EVERY_S:
-                    self._check_training_loss()
-                    looked = time.monotonic()
                 self._count_time()
                 advance(1)
                 # not once the budget is used: a run that goes on from there would stop before validation
-                due = self.clock - saved >= CHECKPOINT_EVERY_S and self._budget_used() < 1
-                if due and self.processes.leads:
+                save = self.elapsed_s - saved >= CHECKPOINT_EVERY_S and self._budget_used() < 1
+                if save or self.elapsed_s - looked >= LOOK_EVERY_S:
                     self._check_training_loss()
-                    write_checkpoint(path, self.checkpoint())
-                    saved = time.monotonic()
+                    looked = self.elapsed_s
+                if save:
+                    saved = self.elapsed_s
+                    if self.processes.leads:
+                        write_checkpoint(path, self.checkpoint())
         self._check_training_loss()
         self._count_time()
 
