@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from trajcast import __version__
 from trajcast.data.dataset import Dataset
@@ -27,7 +26,6 @@ from trajcast.progress import progress
 from trajcast.provenance import provenance
 from trajcast.settings import Training
 from trajcast.training.batches import Batches
-from trajcast.training.captured import captured
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from trajcast.training.evaluation import errors
 from trajcast.training.initialization import scale_weights
@@ -35,7 +33,7 @@ from trajcast.training.loss import loss_of
 from trajcast.training.metrics import tensorboard, write_csv
 from trajcast.training.scales import scales_of
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
-from trajcast.training.weights import Weights
+from trajcast.training.updates import Updates
 
 CHECKPOINT_EVERY_S = 60.0
 LOOK_EVERY_S = 1.0  # at the loss: it waits for the GPU
@@ -122,17 +120,12 @@ class _Run:
         self.model.backend = backend
         self.backend = self.model.ops.__name__.rpartition(".")[2]
         log.info("training at %g fs: backend %s on %s", self.horizon_fs, self.backend, self.device)
-        self.weights = Weights(self.model, settings)
         self.loss = loss_of(dataset, settings)
-        self.batches = Batches(pairs, self.model)
+        self.updates = Updates(self.model, pairs, self.loss, settings, processes)
+        self.weights = self.updates.weights
         self.validation = Batches(dataset.split("validation"), self.model)
-        self.replay = None
-        self.replayed = len(processes.share(np.arange(settings.batch_size)))  # samples
-        if self.device.type == "cuda" and self.replayed and self.batches.lists is not None:
-            self.replay = captured(self._differentiate_padded, self.replayed, self.device)
         self.schedule = begin(settings)
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         self.elapsed_s = 0.0  # with validation, and that of earlier processes
         self.clock = time.monotonic()  # when elapsed_s was counted last
         self.rows: list[dict[str, float]] = []
@@ -170,7 +163,7 @@ class _Run:
             schedule=self.schedule,
             epoch=self.epoch,
             batch=self.batch,
-            loss_sum=float(self.loss_sum),
+            loss_sum=float(self.updates.loss_sum),
             elapsed_s=self.elapsed_s,
             rows=self.rows,
         )
@@ -181,7 +174,7 @@ class _Run:
         self.weights.optimizer.load_state_dict(saved.optimizer)
         self.best = None if saved.best is None else saved.best.to(self.device)
         self.epoch, self.batch, self.schedule = saved.epoch, saved.batch, saved.schedule
-        self.loss_sum.fill_(saved.loss_sum)
+        self.updates.loss_sum.fill_(saved.loss_sum)
         self.elapsed_s, self.rows = saved.elapsed_s, saved.rows
 
     def train_epoch(self, path: Path) -> None:
@@ -193,7 +186,9 @@ class _Run:
         with progress(self.label, batches, done=self.batch, unit="batches") as advance:
             while self.batch < batches and self._budget_used() < 1:
                 chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
-                self._update(np.sort(chosen), batches)
+                number = self.epoch * batches + self.batch
+                progress_made = max(number / (batches * settings.max_epochs), self._budget_used())
+                self.updates.take(np.sort(chosen), rate(self.schedule, number, progress_made, settings))
                 self.batch += 1
                 self._count_time()
                 advance(1)
@@ -216,27 +211,7 @@ class _Run:
 
     def _check_training_loss(self) -> None:
         """UserError where it is not finite; waits for the GPU."""
-        self._check_finite("training loss", float(self.loss_sum))
-
-    def _update(self, chosen: NDArray[np.integer], batches: int) -> None:
-        """One step along the gradient of the samples `chosen`, which all processes share."""
-        own = self.processes.share(chosen)
-        if self.replay is not None and len(own) == self.replayed:
-            self.replay(own)
-        elif len(own):
-            self.weights.differentiate(self.batches.batch(own), self.loss)
-        else:
-            self.weights.gradient.zero_()
-        if self.processes.count > 1:
-            self.weights.gradient *= len(own) / len(chosen)
-            self.processes.add_up(self.weights.gradient)
-        self.loss_sum += self.weights.loss
-        updates = self.epoch * batches + self.batch
-        progress_made = max(updates / (batches * self.settings.max_epochs), self._budget_used())
-        self.weights.step(rate(self.schedule, updates, progress_made, self.settings))
-
-    def _differentiate_padded(self, chosen: torch.Tensor) -> None:
-        self.weights.differentiate(self.batches.padded(chosen), self.loss)
+        self._check_finite("training loss", float(self.updates.loss_sum))
 
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):
@@ -259,7 +234,7 @@ class _Run:
             "epoch": self.epoch + 1,
             "time_s": round(self.elapsed_s, 3),
             "learning_rate": self.weights.learning_rate,
-            "training_loss": float(self.loss_sum) / max(1, self.batch),
+            "training_loss": float(self.updates.loss_sum) / max(1, self.batch),
             "validation_loss": validation_loss,
             "displacement_mae_percent": found.displacement_percent,
             "velocity_mae_percent": found.velocity_percent,
@@ -269,7 +244,7 @@ class _Run:
             self.best = self.weights.averages.clone()
         self.schedule = after_epoch(self.schedule, validation_loss, self.settings)
         self.epoch, self.batch = self.epoch + 1, 0
-        self.loss_sum.zero_()
+        self.updates.loss_sum.zero_()
         log.info(
             "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %%, "
             "learning rate %.2g, %s left at most",
