@@ -21,6 +21,7 @@ from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
 from trajcast.errors import UserError
+from trajcast.files import numbered
 from trajcast.forecast.forecaster import roll_out
 from trajcast.forecast.outcome import (
     Alarm,
@@ -56,7 +57,7 @@ def free_flight() -> TrajCast:
 def run(model: TrajCast, settings: Forecast, folder: Path, **state: Any) -> tuple[dict[str, Any], Path]:
     start = random_state(1, **state)
     output = folder / "f.h5md"
-    (result,) = roll_out(
+    result, *_ = roll_out(
         model, settings, topology_of(start), start.positions, output=output, outcome=folder / "o.json", record={}
     )
     assert json.loads((folder / "o.json").read_text()) == result
@@ -80,17 +81,19 @@ def test_nve_free_flight_is_exact(tmp_path: Path) -> None:
 
 
 def test_nvt_free_flight_is_canonical(tmp_path: Path) -> None:
-    """The temperature over a roll-out follows χ² with 3N − 3 degrees of freedom, and P stays zero."""
-    settings = replace(SETTINGS, duration_ps=12.0, equilibration_ps=0.2, tau_horizons=4.0, frame_every=12)
+    """The temperature over roll-outs follows χ² with 3N − 3 degrees of freedom, and P stays zero."""
+    settings = replace(SETTINGS, duration_ps=1.2, equilibration_ps=0.2, tau_horizons=4.0, frame_every=12, replicas=10)
     result, output = run(free_flight(), settings, tmp_path)
     assert result["ensemble"] == "NVT (CSVR)"
-    with Trajectory(output) as flight:
-        assert canonical_temperature(flight) == 300.0
-        states = [flight.state(k) for k in range(len(flight))]
-        energies = 33 * np.array([float(temperature(s)) for s in states]) / 300.0
-        assert stats.kstest(energies[1:], stats.chi2(33).cdf).pvalue > 0.01
-        momenta = (flight.topology.masses[:, None] * flight.velocities[()]).sum(1)
-        assert np.abs(momenta).max() < 1e-5  # float32 frames
+    energies: list[float] = []
+    for replica in range(1, 11):
+        with Trajectory(numbered(output, replica)) as flight:
+            assert canonical_temperature(flight) == 300.0
+            energies += [33 * float(temperature(flight.state(k))) / 300.0 for k in range(1, len(flight))]
+            momenta = (flight.topology.masses[:, None] * flight.velocities[()]).sum(1)
+            assert np.abs(momenta).max() < 1e-5  # float32 frames
+    assert len(energies) == 500
+    assert stats.kstest(energies, stats.chi2(33).cdf).pvalue > 0.01
 
 
 def test_same_seed_same_trajectory_other_seed_another(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ class CapturedStep:
             _copy(moment, self._moment)
         self._normal.copy_(normal)
         if still not in self._graphs:
-            self._graphs[still] = self._capture(still)
+            with torch.cuda.device(normal.device):
+                self._graphs[still] = self._capture(still)
         graph, report = self._graphs[still]
         graph.replay()
         return self._moment, report
