@@ -29,12 +29,19 @@ class Neighbors:
     vectors: Float[Tensor, "edges 3"]  # Å, from the atom to its neighbour
     cutoff: float  # Å
     slots: int  # at least as many as any atom has edges
+    pair: Int[Tensor, " edges"] | None = None
+    pairs: int = 0
 
     @property
     def atoms(self) -> Int[Tensor, " edges"]:
         """The atom that each edge belongs to; the last atom for room after its own."""
         numbers = torch.arange(len(self.index), device=self.first.device)
         return torch.searchsorted(self.first[1:-1].contiguous(), numbers, right=True)
+
+
+def of_edges(values: Float[Tensor, "pairs width"], pair: Int[Tensor, " edges"] | None) -> Float[Tensor, "edges width"]:
+    """Values of pairs as those of their edges."""
+    return values if pair is None else values.index_select(0, pair)
 
 
 def find_neighbors(state: State, cutoff: float) -> Neighbors:
@@ -53,8 +60,8 @@ def _with_vesin(state: State, cutoff: float) -> Neighbors:
     positions = state.positions.detach().cpu().double().numpy()
     cells = state.cell.cpu().double().numpy()
     ends = torch.bincount(state.system, minlength=state.n_systems).cumsum(0).tolist()
-    search = NeighborList(cutoff=cutoff, full_list=True, sorted=True, n_threads=torch.get_num_threads())
-    counts, indices, vectors = [], [], []
+    search = NeighborList(cutoff=cutoff, full_list=False, n_threads=torch.get_num_threads())
+    atoms, vectors = [], []
     for system, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         pairs, vector = search.compute(
             points=positions[start:end],
@@ -63,18 +70,22 @@ def _with_vesin(state: State, cutoff: float) -> Neighbors:
             quantities="PD",
             copy=False,  # views of what the next search overwrites
         )
-        pairs = pairs.view(np.int64)
-        counts.append(np.bincount(pairs[:, 0], minlength=end - start))
-        indices.append(pairs[:, 1] + start)
+        atoms.append(pairs.view(np.int64) + start)
         vectors.append(torch.tensor(vector, dtype=state.positions.dtype))
-    first = np.cumsum([0, *np.concatenate(counts)])
+    both = np.concatenate(atoms)
+    left, right = np.concatenate([both, both[:, ::-1]]).T
+    order = np.argsort(left.astype(np.uint16) if state.n_atoms <= 2**16 else left, kind="stable")  # fast on 16 bits
+    first = np.cumsum([0, *np.bincount(left, minlength=state.n_atoms)])
+    vector, there = torch.cat(vectors), torch.as_tensor(order)
     device = state.positions.device
     return Neighbors(
         first=torch.as_tensor(first, device=device),
-        index=torch.as_tensor(np.concatenate(indices), device=device),
-        vectors=torch.cat(vectors).to(device),
+        index=torch.as_tensor(right[order], device=device),
+        vectors=torch.cat([vector, -vector]).index_select(0, there).to(device),
         cutoff=cutoff,
         slots=int(np.diff(first).max(initial=0)),
+        pair=torch.remainder(there, len(both)).to(device) if len(both) else there.to(device),
+        pairs=len(both),
     )
 
 

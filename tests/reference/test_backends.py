@@ -38,14 +38,19 @@ def features_of(parities: Parities, channels: int, atoms: int, dtype: torch.dtyp
     ]
 
 
-def some_neighbors(atoms: int, dtype: torch.dtype) -> Neighbors:
-    """Between none and six neighbours, and room for three more."""
+def some_neighbors(atoms: int, dtype: torch.dtype, *, paired: bool) -> Neighbors:
+    """Between none and six neighbours, and room for three more; all edges but the room's may be two of one pair."""
     rng = torch.Generator().manual_seed(4)
     first = torch.cat([torch.zeros(1, dtype=torch.long), torch.randint(0, 7, (atoms,), generator=rng).cumsum(0)])
     count = int(first[-1]) + 3
     vectors = draw(count, 3, seed=11, dtype=dtype)
     index = torch.randint(0, atoms, (count,), generator=rng)
-    return Neighbors(first=first, index=index, vectors=vectors, cutoff=5.0, slots=8)
+    pairs = (count + 1) // 2 + 2
+    pair = torch.cat([torch.randperm(int(first[-1]), generator=rng) % (pairs - 3), torch.arange(pairs - 3, pairs)])
+    return Neighbors(
+        first=first, index=index, vectors=vectors, cutoff=5.0, slots=8,
+        pair=pair if paired else None, pairs=pairs if paired else 0,
+    )  # fmt: skip
 
 
 def assert_same(ours: ByIrrep, theirs: ByIrrep, inputs: list[Tensor], relative: float) -> None:
@@ -70,21 +75,21 @@ def backend(request: pytest.FixtureRequest) -> ModuleType:
     return module
 
 
+@pytest.mark.parametrize("paired", [False, True], ids=["edges", "pairs"])
 @pytest.mark.parametrize("dtype", RELATIVE, ids=str)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
-def test_edge_product(backend: ModuleType, shape: ProductShape, dtype: torch.dtype) -> None:
+def test_edge_product(backend: ModuleType, shape: ProductShape, dtype: torch.dtype, paired: bool) -> None:
     atoms = 11
-    neighbors = some_neighbors(atoms, dtype)
+    neighbors = some_neighbors(atoms, dtype, paired=paired)
     harmonics = directions(neighbors.vectors, shape.l_max)
     features = features_of(shape.parities, shape.channels, atoms, dtype)
-    hidden = draw(len(neighbors.index), HIDDEN, seed=10, dtype=dtype)
-    hidden[int(neighbors.first[-1]) :] = 0  # as beyond the cutoff
-    hidden.requires_grad_()
+    near = draw((neighbors.pairs or len(neighbors.index)) - 3, HIDDEN, seed=10, dtype=dtype).requires_grad_()
+    hidden = torch.cat([near, near.new_zeros(3, HIDDEN)])  # zero beyond the cutoff, as for room
     weight = draw(HIDDEN, shape.weights, seed=9, dtype=dtype).requires_grad_()
     found = [
         b.edge_product(shape, features, b.edges(neighbors, harmonics), hidden, weight) for b in (backend, REFERENCE)
     ]
-    assert_same(*found, [*(f for f in features if f.numel()), weight], RELATIVE[dtype])
+    assert_same(*found, [*(f for f in features if f.numel()), near, weight], RELATIVE[dtype])
 
 
 @pytest.mark.parametrize("dtype", RELATIVE, ids=str)

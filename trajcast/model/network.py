@@ -144,7 +144,7 @@ class TrajCast(nn.Module):
         l_max = self.settings.l_max
         one_hot = nn.functional.one_hot(species, len(self.scales.species)).to(self.dtype)
         v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
-        radial_basis = self.bessel(torch.linalg.vector_norm(r, dim=-1))
+        radial_basis = self.bessel(_lengths(neighbors, r))
         speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
         velocity_directions = directions(v, l_max)
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
@@ -158,6 +158,14 @@ class TrajCast(nn.Module):
             features = layer(backend, features, elements, edges, radial_basis, speed_basis, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
         return self.readout(self.compress(vectors))[1, -1].transpose(1, 2)
+
+
+def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[Tensor, " pairs"]:
+    """The length of each pair, or, where they are not numbered, of each edge."""
+    lengths = torch.linalg.vector_norm(vectors, dim=-1)
+    if neighbors.pair is None:
+        return lengths
+    return lengths.new_empty(neighbors.pairs).scatter_(0, neighbors.pair, lengths)
 
 
 def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float, *, turning: bool) -> Prediction:

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 ARGUMENTS = (
     "first_atom", "last_atom", "blocks", "columns", "first", "index",
-    "couplings", "couplings_per_edge", "weights", "weights_per_edge", "weights_per_path",
+    "couplings", "couplings_per_edge", "rows", "weights", "weights_per_row", "weights_per_path",
     "features", "features_per_atom", "features_per_row", "outputs", "widths",
     "weight_gradients", "feature_gradients",
 )  # fmt: skip
 """What a kernel finds in the array of 64-bit integers that it is called with; lengths count numbers, not bytes.
 
 `columns` holds the first column of each block; `outputs` and `widths`, for each block and path, where the first number
-of the path's output lies and how many columns its rows have. Backward, the outputs are their gradients.
+of the path's output lies and how many columns its rows have; `rows` tells the row of weights of each edge. Backward,
+the outputs are their gradients, and what an edge gives the gradients of weights and features is added to them.
 """
 
 
@@ -170,7 +171,7 @@ def kernel(name: str, l_in: int, l_max: int, lanes: int, scalar: str, *, backwar
     arguments = {argument: code.integer("%arguments", k) for k, argument in enumerate(ARGUMENTS)}
     pointers = {
         argument: code.let(f"inttoptr i64 {arguments[argument]} to ptr")
-        for argument in (*ARGUMENTS[3:7], "weights", "features", *ARGUMENTS[-4:])
+        for argument in (*ARGUMENTS[3:7], "rows", "weights", "features", *ARGUMENTS[-4:])
     }
     given = arguments | pointers
     paths = len(paths_from(l_in, l_max))
@@ -203,15 +204,25 @@ def _output_rows(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom
     return found
 
 
-def _edge(code: _Code, given: dict[str, str], l_in: int, l_max: int, e: str) -> tuple[str, str, list[str], list[str]]:
-    """Of one edge: its neighbour's offset in the features, its couplings, the neighbour's features, the weights."""
+class _Edge(NamedTuple):
+    """What all kernels load of an edge."""
+
+    neighbor: str  # offset of its neighbour in the features
+    row: str  # offset of its row of weights
+    factors: str  # where its couplings lie
+    features: list[str]  # the neighbour's
+    weights: list[str]
+
+
+def _edge(code: _Code, given: dict[str, str], l_in: int, l_max: int, e: str) -> _Edge:
     neighbor = code.times(code.integer(given["index"], e), given["features_per_atom"])
     factors = code.at(given["couplings"], code.times(e, given["couplings_per_edge"]))
     rows = code.rows(code.at(given["features"], neighbor), 2 * l_in + 1, given["features_per_row"])
     features = [code.load(row) for row in rows]
-    start = code.at(given["weights"], code.times(e, given["weights_per_edge"]))
+    row = code.times(code.integer(given["rows"], e), given["weights_per_row"])
+    start = code.at(given["weights"], row)
     weights = [code.load(w) for w in code.rows(start, len(paths_from(l_in, l_max)), given["weights_per_path"])]
-    return neighbor, factors, features, weights
+    return _Edge(neighbor, row, factors, features, weights)
 
 
 def _edges_of(code: _Code, given: dict[str, str], atom: str) -> tuple[str, str]:
@@ -223,7 +234,7 @@ def _forward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: st
     rows = _output_rows(code, given, l_in, l_max, atom)
 
     def edge(e: str, sums: list[str]) -> list[str]:
-        _, factors, features, weights = _edge(code, given, l_in, l_max, e)
+        _, _, factors, features, weights = _edge(code, given, l_in, l_max, e)
         result, done = list(sums), 0
         for weight, path, size in zip(weights, entries(l_in, l_max), map(len, rows), strict=True):
             if len(features) <= size or all(entry.coupling is None for entry in path):
@@ -254,26 +265,25 @@ def _backward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: s
     slopes = [[code.load(row) for row in path] for path in rows]
 
     def edge(e: str, _: list[str]) -> list[str]:
-        neighbor, factors, features, weights = _edge(code, given, l_in, l_max, e)
+        neighbor, row, factors, features, weights = _edge(code, given, l_in, l_max, e)
         targets = code.rows(
             code.at(given["feature_gradients"], neighbor), 2 * l_in + 1, given["features_per_row"]
         )  # fmt: skip
         gradients = [code.load(target) for target in targets]
-        start = code.at(given["weight_gradients"], code.times(e, given["weights_per_edge"]))
-        places = code.rows(start, len(weights), given["weights_per_path"])
+        places = code.rows(code.at(given["weight_gradients"], row), len(weights), given["weights_per_path"])
         totals: list[str] = []
-        for weight, path, slope in zip(weights, entries(l_in, l_max), slopes, strict=True):
+        for weight, path, slope, place in zip(weights, entries(l_in, l_max), slopes, places, strict=True):
             coupled: dict[int, str] = {}
             for m, o, number in path:
                 if number is None:
                     coupled[m] = slope[o]
                 else:
                     coupled[m] = code.add(code.spread(code.at(factors, number)), slope[o], coupled.get(m))
-            total = None
+            total = code.load(place)
             for m, value in coupled.items():
                 total = code.add(features[m], value, total)
                 gradients[m] = code.add(weight, value, gradients[m])
-            totals.append(total or "zeroinitializer")
+            totals.append(total)
         for value, place in zip([*totals, *gradients], [*places, *targets], strict=True):
             code.store(value, place)
         return []

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from trajcast.model.ops import dense, e3nn
 from trajcast.model.ops._couplings import couplings
 from trajcast.model.paths import ByIrrep, Features, ProductShape
+from trajcast.neighbors import of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -45,13 +46,13 @@ def edge_product(
     shape: ProductShape,
     features: Features,
     edges: e3nn.Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
     flat = _flat(features)
     [summed] = _polynomial(shape, flat.device)(
-        [hidden @ weight, flat, edges.harmonics],
+        [of_edges(hidden, edges.pair) @ weight, flat, edges.harmonics],
         input_indices={1: edges.neighbors},
         output_indices={0: edges.atoms},
         output_shapes={0: flat[:, :1]},  # its length alone matters

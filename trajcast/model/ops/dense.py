@@ -23,7 +23,7 @@ from trajcast.model.paths import (
     paths_from,
     split_parities,
 )
-from trajcast.neighbors import Neighbors
+from trajcast.neighbors import Neighbors, of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -43,6 +43,7 @@ class Edges:
     index: Int[Tensor, "atoms slots"]  # the neighbours; the own atom where a slot is empty
     number: Int[Tensor, "atoms slots"]  # of the edge; that after the last where a slot is empty
     harmonics: Float[Tensor, "atoms slots harmonics"]  # zero where a slot is empty
+    pair: Int[Tensor, " edges"] | None
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
@@ -52,7 +53,7 @@ def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> 
     number = torch.where(number < first[1:, None], number, count)
     atoms = torch.arange(len(number), device=first.device)[:, None].expand_as(number)
     index = torch.where(number < count, neighbors.index[number.clamp(max=count - 1)], atoms) if count else atoms
-    return Edges(index=index, number=number, harmonics=_in_table(harmonics, number))
+    return Edges(index=index, number=number, harmonics=_in_table(harmonics, number), pair=neighbors.pair)
 
 
 def _in_table(values: Float[Tensor, "edges width"], number: Int[Tensor, "atoms slots"]) -> Tensor:
@@ -67,14 +68,14 @@ def edge_product(
     shape: ProductShape,
     features: Features,
     edges: Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
     atoms, l_max = len(edges.index), shape.l_max
     flat = torch.cat([h.flatten(1) for h in features], dim=1)
     gathered = flat.index_select(0, edges.index.flatten()).unflatten(0, edges.index.shape)
-    table = _in_table(hidden, edges.number)
+    table = _in_table(of_edges(hidden, edges.pair), edges.number)
     spread = (edges.harmonics[..., None] * table[:, :, None]).flatten(2)
     sums = gathered.mT @ spread  # atoms, features, harmonics × hidden
     outputs: list[Tensor] = []

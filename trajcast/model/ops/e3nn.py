@@ -15,7 +15,7 @@ from torch import Tensor
 
 from trajcast.model.ops import dense
 from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape
-from trajcast.neighbors import Neighbors
+from trajcast.neighbors import Neighbors, of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -34,24 +34,25 @@ class Edges:
 
     atoms: Int[Tensor, " edges"]
     neighbors: Int[Tensor, " edges"]
+    pair: Int[Tensor, " edges"] | None
     harmonics: Float[Tensor, "edges harmonics"]
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
     """All pairs."""
-    return Edges(atoms=neighbors.atoms, neighbors=neighbors.index, harmonics=harmonics)
+    return Edges(atoms=neighbors.atoms, neighbors=neighbors.index, pair=neighbors.pair, harmonics=harmonics)
 
 
 def edge_product(
     shape: ProductShape,
     features: Features,
     edges: Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
-    of_edges = messages(shape, features, edges, hidden, weight)
-    summed = of_edges.new_zeros(len(features[0]), of_edges.shape[1]).index_add(0, edges.atoms, of_edges)
+    found = messages(shape, features, edges, hidden, weight)
+    summed = found.new_zeros(len(features[0]), found.shape[1]).index_add(0, edges.atoms, found)
     return by_irrep(shape, summed)
 
 
@@ -59,12 +60,12 @@ def messages(
     shape: ProductShape,
     features: Features,
     edges: Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> Float[Tensor, "edges numbers"]:
     """What each edge adds to the product of its atom."""
     product = _product(shape, weight.dtype, weight.device)
-    return product(in_line(features)[edges.neighbors], edges.harmonics, hidden @ weight)
+    return product(in_line(features)[edges.neighbors], edges.harmonics, of_edges(hidden, edges.pair) @ weight)
 
 
 def node_product(

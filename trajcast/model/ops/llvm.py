@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 RANK = 30
 WEIGHTS_AT_ONCE = 2**20
-"""Bytes of path weights that are made at a time: they should stay in a core's cache."""
+"""Bytes of path weights that are made at a time where each is used once: they should stay in a core's cache."""
+
+PAIR_WEIGHTS = 2**25
+"""Most bytes of path weights for which both edges of a pair use the same: to be made once, all must be kept at a time."""
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -50,18 +53,24 @@ class Edges:
     first: Int[Tensor, " atoms+1"]
     index: Int[Tensor, " edges"]
     couplings: Float[Tensor, "edges couplings"]
+    pair: Int[Tensor, " edges"] | None = None
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
     """The couplings of all edges, for all layers."""
-    return Edges(first=neighbors.first.contiguous(), index=neighbors.index.contiguous(), couplings=_coupled(harmonics))
+    return Edges(
+        first=neighbors.first.contiguous(),
+        index=neighbors.index.contiguous(),
+        couplings=_coupled(harmonics),
+        pair=None if neighbors.pair is None else neighbors.pair.contiguous(),
+    )
 
 
 def edge_product(
     shape: ProductShape,
     features: Features,
     edges: Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
@@ -175,8 +184,8 @@ class _Product(torch.autograd.Function):
         atoms = len(edges.first) - 1
         outputs = tuple(hidden.new_empty(atoms, 2 * l + 1, n) for (l, _), n in shape.columns.items())
         call = _Call(shape, edges, features, outputs)
-        for part in _parts(edges.first, shape.weights * call.size):
-            call.run(part, weights=hidden[part.edges] @ weight)
+        for part in _parts(edges, shape.weights * call.size):
+            call.run(part, part.of(hidden) @ weight)
         return outputs
 
     @staticmethod
@@ -185,12 +194,12 @@ class _Product(torch.autograd.Function):
         gradients = [torch.zeros_like(x) for x in features]
         hidden_gradient, weight_gradient = torch.zeros_like(hidden), torch.zeros_like(weight)
         call = _Call(ctx.shape, ctx.edges, features, [x.contiguous() for x in slopes], gradients)
-        for part in _parts(ctx.edges.first, ctx.shape.weights * call.size):
-            own = hidden[part.edges]
+        for part in _parts(ctx.edges, ctx.shape.weights * call.size):
+            own = part.of(hidden)
             weights = own @ weight
-            weight_slopes = torch.empty_like(weights)
+            weight_slopes = torch.zeros_like(weights)
             call.run(part, weights, weight_slopes)
-            torch.mm(weight_slopes, weight.T, out=hidden_gradient[part.edges])
+            part.add(hidden_gradient, weight_slopes @ weight.T)
             weight_gradient.addmm_(own.T, weight_slopes)
         return None, None, hidden_gradient, weight_gradient, *gradients
 
@@ -239,7 +248,7 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
                         "blocks": len(some),
                         "columns": columns[-1].ctypes.data,
                         "couplings_per_edge": int(coupling_starts[-1]),
-                        "weights_per_edge": shape.weights,
+                        "weights_per_row": shape.weights,
                         "weights_per_path": channels * len(present),
                         "features_per_atom": (2 * l + 1) * channels * len(present),
                         "features_per_row": channels * len(present),
@@ -283,7 +292,8 @@ class _Call:
     ):
         dtype = edges.couplings.dtype
         layout = _layout(shape, dtype, torch.get_num_threads())
-        self.size, self.first, self.layout = dtype.itemsize, edges.first, layout
+        self.size, self.layout = dtype.itemsize, layout
+        self.used = (edges, features, outputs, gradients)  # whose addresses the kernels get
         self.functions = layout.functions[gradients is not None]
         self.outputs = _addresses(outputs)[layout.irreps] + layout.offsets * self.size
         self.arguments = layout.arguments.copy()
@@ -304,10 +314,10 @@ class _Call:
         """Let the kernels work on some atoms; `weights` are those of their edges."""
         self._set("first_atom", part.first_atom)
         self._set("last_atom", part.last_atom)
-        before = (self.layout.weights - part.edges.start * weights.shape[1]) * self.size
-        self._set("weights", weights.data_ptr() + before)
+        self._set("rows", part.rows.data_ptr() - 8 * part.first_edge)
+        self._set("weights", weights.data_ptr() + self.layout.weights * self.size)
         if weight_gradients is not None:
-            self._set("weight_gradients", weight_gradients.data_ptr() + before)
+            self._set("weight_gradients", weight_gradients.data_ptr() + self.layout.weights * self.size)
         _jit.run(list(zip(self.functions, self.rows.tolist(), strict=True)))
 
 
@@ -320,19 +330,36 @@ def _addresses(tensors: Sequence[Tensor]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A range of atoms with their edges."""
+    """A range of atoms with their edges, and which rows of hidden values are theirs."""
 
     first_atom: int
     last_atom: int
-    edges: slice
+    first_edge: int
+    chosen: slice | Int[Tensor, " rows"]
+    rows: Int[Tensor, " edges"]  # which of the chosen is each edge's
+
+    def of(self, hidden: Float[Tensor, "pairs width"]) -> Tensor:
+        return hidden[self.chosen]
+
+    def add(self, hidden: Float[Tensor, "pairs width"], change: Float[Tensor, "rows width"]) -> None:
+        """Add `change` to the part's rows of `hidden`."""
+        if isinstance(self.chosen, slice):
+            hidden[self.chosen] += change
+        else:
+            hidden.index_add_(0, self.chosen, change)
 
 
-def _parts(first: Int[Tensor, " atoms+1"], weights_bytes: int) -> Iterator[_Part]:
+def _parts(edges: Edges, row_bytes: int) -> Iterator[_Part]:
     """All atoms, in ranges with as many edges as their weights may take memory at a time."""
-    ends = first.numpy()
-    at_once = max(1, WEIGHTS_AT_ONCE // weights_bytes)
-    start, atoms = 0, len(ends) - 1
+    ends, atoms = edges.first.numpy(), len(edges.first) - 1
+    if edges.pair is not None and len(edges.pair) // 2 * row_bytes <= PAIR_WEIGHTS:
+        yield _Part(0, atoms, 0, slice(None), edges.pair)
+        return
+    at_once = max(1, WEIGHTS_AT_ONCE // row_bytes)
+    start = 0
     while start < atoms:
         end = max(start + 1, int(np.searchsorted(ends, ends[start] + at_once, side="right")) - 1)
-        yield _Part(start, end, slice(int(ends[start]), int(ends[end])))
+        first, last = int(ends[start]), int(ends[end])
+        chosen = slice(first, last) if edges.pair is None else edges.pair[first:last]
+        yield _Part(start, end, first, chosen, torch.arange(last - first))
         start = end

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from trajcast.model.ops import dense, e3nn
 from trajcast.model.paths import ByIrrep, Features, ProductShape
+from trajcast.neighbors import of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -47,13 +48,14 @@ def edge_product(
     shape: ProductShape,
     features: Features,
     edges: e3nn.Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
     convolution = _convolution(shape, weight.dtype, weight.device)
     flat = e3nn.in_line(features)
-    return e3nn.by_irrep(shape, convolution(flat, edges.harmonics, hidden @ weight, edges.atoms, edges.neighbors))
+    weights = of_edges(hidden, edges.pair) @ weight
+    return e3nn.by_irrep(shape, convolution(flat, edges.harmonics, weights, edges.atoms, edges.neighbors))
 
 
 def node_product(

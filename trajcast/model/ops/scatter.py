@@ -48,7 +48,7 @@ def edge_product(
     shape: ProductShape,
     features: Features,
     edges: Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""

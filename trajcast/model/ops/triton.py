@@ -18,7 +18,7 @@ from torch.autograd.function import once_differentiable
 
 from trajcast.model.ops import dense
 from trajcast.model.paths import ByIrrep, Features, ProductShape, paths_from
-from trajcast.neighbors import Neighbors
+from trajcast.neighbors import Neighbors, of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -58,6 +58,7 @@ class Edges:
     first: Int[Tensor, " atoms+1"]
     index: Int[Tensor, " edges"]
     harmonics: Float[Tensor, "edges harmonics"]
+    pair: Int[Tensor, " edges"] | None = None
 
     @cached_property
     def incoming(self) -> Incoming:
@@ -78,18 +79,18 @@ class Own(Edges):
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
     """All neighbours."""
-    return Edges(neighbors.first.contiguous(), neighbors.index.contiguous(), harmonics.contiguous())
+    return Edges(neighbors.first.contiguous(), neighbors.index.contiguous(), harmonics.contiguous(), neighbors.pair)
 
 
 def edge_product(
     shape: ProductShape,
     features: Features,
     edges: Edges,
-    hidden: Float[Tensor, "edges width"],
+    hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
-    flat = _Product.apply(shape, edges, hidden, weight, *features)
+    flat = _Product.apply(shape, edges, of_edges(hidden, edges.pair), weight, *features)
     atoms = len(edges.first) - 1
     sizes = [atoms * (2 * l + 1) * columns for (l, _), columns in shape.columns.items()]
     return {
