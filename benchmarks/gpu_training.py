@@ -24,20 +24,19 @@ from trajcast.training.loop import train
 PART = 15_500_000  # bytes of one part of a checkpoint
 MODEL = "model.safetensors"
 PRODUCTS = (MODEL, "model.json", "metrics.csv")
-BATCH = {20: 10}  # by number of atoms, as in the paper; 2 else
 FIRST = 0.1  # part of the time that goes to a first instalment
 COOLDOWN = 0.5  # part of the other over which the learning rate falls to zero; the next call starts high again
 log = logging.getLogger(__name__)
 
 
 def training_settings(network: Network, dataset: Dataset) -> Training:
-    """The settings that all instalments share: the paper's network and learning rate, for a run of minutes."""
+    """The settings that all instalments share: the paper's learning rate and batch sizes, for a run of minutes."""
     return Training(
         network=network,
         samples=len(dataset.split("training")),
         seed=1,
         dtype="float32",
-        batch_size=BATCH.get(dataset.topology.n_atoms, 2),
+        batch_size=2 if dataset.topology.periodic.any() else 10,
         warmup_updates=100,
         ema_decay=0.99,
         stop_patience=10**6,
