@@ -25,6 +25,7 @@ from trajcast.forecast.search import FixedSearch
 from trajcast.forecast.step import Stepper, stepper
 from trajcast.forecast.writer import Writer
 from trajcast.mechanics import thermal_velocities
+from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.recorder import Recorder
 from trajcast.settings import Forecast, Guard
@@ -110,7 +111,7 @@ def without_values(x: Any) -> Any:
 @pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
 def test_a_step_waits_for_no_value_and_takes_none_from_the_host(length: float | None, thermostat: str | None) -> None:
     """What a CUDA graph demands of the step that it records."""
-    model, state = network(), start(1, 2, length=length)
+    model, state = prepared(network()), start(1, 2, length=length)
     model.backend = "dense"
     step = on_device(stepper(model, replace(SETTINGS, thermostat=thermostat), state), state)
     moment, _ = step.begin(state, torch.tensor([True, True]))
