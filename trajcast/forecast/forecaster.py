@@ -24,6 +24,7 @@ from trajcast.forecast.step import Moment, stepper
 from trajcast.forecast.steps import Plan, plan
 from trajcast.forecast.writer import Writer
 from trajcast.mechanics import thermal_velocities
+from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.progress import progress
 from trajcast.provenance import provenance
@@ -62,7 +63,7 @@ def roll_out(
     device = model.device
     start = topology.state(positions.numpy(), np.zeros(positions.shape)).to(device=device)
     steps = plan(settings, model.scales.horizon_fs)
-    bursts = Bursts(stepper(model, settings, join([start] * settings.replicas)))
+    bursts = Bursts(stepper(prepared(model), settings, join([start] * settings.replicas)))
     logging.info("backend %s on %s", _backend(model), device)
     identity = {"settings": asdict(settings), "start": _digest(start), "record": record, "version": __version__}
     origin = provenance("forecast", asdict(settings), ensemble=_ensemble(settings), **record)

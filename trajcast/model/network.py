@@ -165,7 +165,7 @@ def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[T
     lengths = torch.linalg.vector_norm(vectors, dim=-1)
     if neighbors.pair is None:
         return lengths
-    return lengths.new_empty(neighbors.pairs).scatter_(0, neighbors.pair, lengths)
+    return lengths.new_full((neighbors.pairs,), neighbors.cutoff).scatter_(0, neighbors.pair, lengths)
 
 
 def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float, *, turning: bool) -> Prediction:

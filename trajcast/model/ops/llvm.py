@@ -31,7 +31,7 @@ WEIGHTS_AT_ONCE = 2**20
 """Bytes of path weights that are made at a time where each is used once: they should stay in a core's cache."""
 
 PAIR_WEIGHTS = 2**25
-"""Most bytes of path weights for which both edges of a pair use the same: to be made once, all must be kept at a time."""
+"""Most bytes of path weights for which both edges of a pair use the same ones: these are made once, all before use."""
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
