@@ -51,8 +51,9 @@ class Cell:
     ms_per_step: float  # median
     first_step_s: float  # from model and structure in hand to the end of the first step
     first_step_cached_s: float | None  # the same in a second process, where a cache on disk was left by the first
-    peak_mb: float  # of the process; on a GPU, of its tensors
-    base_mb: float  # the same before there was a structure
+    peak_mb: float  # most memory that the steps took: that of the process (on a GPU, of its tensors) less `base_mb`
+    base_mb: float  # before there was a structure: Python, libraries and the model
+    process_mb: float  # both together
     ns_per_day: float | None  # simulated in a roll-out
     samples_per_s: float | None  # in training
     atom_steps_per_s: float
@@ -79,18 +80,19 @@ def measure_here(
     model.load_state_dict(weights or scaled_weights(CASES[case], network))
     model.to(device=device, dtype=getattr(torch, dtype))
     model.backend = None if backend == "auto" else backend
+    chosen = model.ops.__name__.rpartition(".")[2]  # here, since it loads the backend's library
     gc.collect()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
-    base_mb = peak_mb(device)
+    base_mb = used_mb(device)
     run = MODES[mode](model, CASES[case])
     first_s, times = _timed(run, device, limit_s)
-    step_s = statistics.median(times)
+    step_s, process_mb = statistics.median(times), used_mb(device)
     return Cell(
         case=case,
         mode=mode,
         backend=backend,
-        chosen=model.ops.__name__.rpartition(".")[2],
+        chosen=chosen,
         dtype=dtype,
         network=network,
         device=torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
@@ -102,8 +104,9 @@ def measure_here(
         ms_per_step=1000 * step_s,
         first_step_s=first_s,
         first_step_cached_s=None,
-        peak_mb=peak_mb(device),
+        peak_mb=process_mb - base_mb,
         base_mb=base_mb,
+        process_mb=process_mb,
         ns_per_day=CASES[case].horizon_fs * 0.0864 / step_s if mode == "rollout" else None,
         samples_per_s=run.batch / step_s if mode == "train" else None,
         atom_steps_per_s=run.batch * run.atoms / step_s,
@@ -111,7 +114,7 @@ def measure_here(
     )
 
 
-def peak_mb(device: torch.device) -> float:
+def used_mb(device: torch.device) -> float:
     """Most memory used so far (10⁶ bytes): by tensors on a GPU, else by this process since it was started (Linux)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6

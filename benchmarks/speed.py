@@ -62,7 +62,7 @@ class Expected:
 
     source: str  # that case
     step_s: float
-    peak_mb: float
+    process_mb: float
 
 
 class Failed(Exception):
@@ -173,8 +173,8 @@ def _too_much(request: Request, measured: Sequence[Cell]) -> str | None:
         return None
     if (1 + SLOW_BLOCKS) * expected.step_s > request.limit_s:
         return f"about {expected.step_s:.0f} s a step expected from {expected.source}"
-    if request.device == "cpu" and expected.peak_mb > _free_mb():
-        return f"about {expected.peak_mb / 1000:.0f} GB expected from {expected.source}"
+    if request.device == "cpu" and expected.process_mb > _free_mb():
+        return f"about {expected.process_mb / 1000:.0f} GB expected from {expected.source}"
     return None
 
 
@@ -187,7 +187,7 @@ def _expected(request: Request, measured: Sequence[Cell]) -> Expected | None:
             return Expected(
                 source=other.case,
                 step_s=ratio * other.ms_per_step / 1000,
-                peak_mb=other.base_mb + ratio * (other.peak_mb - other.base_mb),
+                process_mb=other.base_mb + ratio * other.peak_mb,
             )
     return None
 

@@ -19,9 +19,7 @@ COLUMNS = (
     ("atoms·steps/s", 13),
     ("peak MB", 8),
     ("/ e3nn", 6),
-    ("base MB", 7),
-    ("step MB", 7),
-    ("/ e3nn", 6),
+    ("process MB", 10),
     ("first s", 7),
     ("cached s", 8),
     ("steps", 5),
@@ -46,10 +44,8 @@ def row(cell: Cell, reference: Cell | None) -> str:
             _short(cell.samples_per_s),
             _short(cell.atom_steps_per_s),
             f"{cell.peak_mb:.0f}",
-            _short(cell.peak_mb / reference.peak_mb if reference else None),
-            f"{cell.base_mb:.0f}",
-            f"{cell.peak_mb - cell.base_mb:.0f}",
-            _short(_step_mb_ratio(cell, reference)),
+            _short(cell.peak_mb / reference.peak_mb if reference and reference.peak_mb >= 1 else None),
+            f"{cell.process_mb:.0f}",
             _short(cell.first_step_s),
             _short(cell.first_step_cached_s),
             str(cell.steps),
@@ -84,13 +80,6 @@ def lines(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     table = [list(names), *([*row, *[""] * (len(names) - len(row))] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(r, widths, strict=True)).rstrip() for r in table]
-
-
-def _step_mb_ratio(cell: Cell, reference: Cell | None) -> float | None:
-    """Memory that the steps take, relative to the reference's; None where that took none to speak of."""
-    if reference is None or reference.peak_mb - reference.base_mb < 1:
-        return None
-    return (cell.peak_mb - cell.base_mb) / (reference.peak_mb - reference.base_mb)
 
 
 def _line(texts: Sequence[str]) -> str:

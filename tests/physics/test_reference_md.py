@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny_reference
 
-from trajcast.engines.lammps import start_lammps, potential_energies
+from trajcast.engines.lammps import potential_energies, start_lammps
 from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum
 from trajcast.reference.health import examine, mean_error
 from trajcast.reference.temperatures import temperatures
