@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trajcast.model import ops
 from trajcast.model.embedding import directions
-from trajcast.model.paths import ByIrrep, Parities, ProductShape, parities_after
+from trajcast.model.paths import ByIrrep, Parities, ProductShape, parities_after, split_parities
 from trajcast.modules import named_module
 from trajcast.neighbors import Neighbors
 
@@ -116,5 +116,27 @@ def test_species_linear(backend: ModuleType, species: Tensor, dtype: torch.dtype
     weights = {irrep: draw(6, 3, 6, seed=3 + irrep[1], dtype=dtype) for irrep in ((0, 1), (2, -1), (2, 1))}
     for weight in weights.values():
         weight.requires_grad_()
-    found = [b.species_linear(features, parities, b.elements(species, 3), weights) for b in (backend, REFERENCE)]
+    found = [
+        split_parities(b.species_linear(features, parities, b.elements(species, 3), weights), parities)
+        for b in (backend, REFERENCE)
+    ]
     assert_same(*found, [*(f for f in features if f.numel()), *weights.values()], RELATIVE[dtype])
+
+
+@pytest.mark.parametrize("atoms", [1, 9])
+@pytest.mark.parametrize("dtype", RELATIVE, ids=str)
+def test_linear(backend: ModuleType, dtype: torch.dtype, atoms: int) -> None:
+    sizes = {(0, 1): (3, 90), (2, 1): (7, 5), (2, -1): (20, 64), (0, -1): (4, 1)}
+    features = {
+        (l, p): draw(atoms, 2 * l + 1, size, seed=l, dtype=dtype).requires_grad_()
+        for (l, p), (size, _) in sizes.items()
+    }
+    weights = {irrep: draw(*size, seed=9, dtype=dtype).requires_grad_() for irrep, size in sizes.items()}
+    inputs = [*features.values(), *weights.values()]
+    found = [b.linear(features, weights) for b in (backend, REFERENCE)]
+    with torch.no_grad():  # some backends then go another way
+        again = backend.linear(features, weights)
+    for x, y in zip(again, found[1], strict=True):
+        torch.testing.assert_close(x, y.detach(), rtol=0, atol=RELATIVE[dtype] * 10)
+    assert [x.shape for x in found[0]] == [(atoms, 1, 91), (atoms, 3, 0), (atoms, 5, 69)]
+    assert_same(*({(l, 1): some[l] for l in (0, 2)} for some in found), inputs, RELATIVE[dtype])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
 from e3nn.math import normalize2mom
-from e3nn.o3 import spherical_harmonics
+from e3nn.o3 import SphericalHarmonics
 from torch import Tensor, nn
 
 if TYPE_CHECKING:
@@ -62,7 +63,12 @@ class SpeedBasis(nn.Module):
 
 def directions(vectors: Float[Tensor, "*batch 3"], l_max: int) -> Float[Tensor, "*batch harmonics"]:
     """Real spherical harmonics of the unit vectors for l = 0 … l_max, component-normalised, in e3nn's order."""
-    return spherical_harmonics(list(range(l_max + 1)), vectors, normalize=True, normalization="component")
+    return _harmonics(l_max)(vectors)
+
+
+@cache
+def _harmonics(l_max: int) -> SphericalHarmonics:
+    return SphericalHarmonics(list(range(l_max + 1)), normalize=True, normalization="component")
 
 
 SILU = float(normalize2mom(nn.functional.silu).cst)

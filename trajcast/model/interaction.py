@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from trajcast.model.embedding import SILU, TANH, RadialNet
-from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear, join_parities
-from trajcast.model.paths import ByIrrep, Features, Parities, ProductShape, parities_after
+from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
+from trajcast.model.paths import Features, Parities, ProductShape, parities_after
 from trajcast.settings import Network
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Interaction(nn.Module):
     ):
         super().__init__()
         channels, l_max = settings.channels, settings.l_max
-        self.channels = channels
+        self.channels, self.parities = channels, parities
         self.parities_pooled = parities_after(parities, l_max)
         self.parities_out = parities_after(self.parities_pooled, l_max)
         self.edge_shape = ProductShape(parities, l_max, channels)
@@ -58,23 +58,30 @@ class Interaction(nn.Module):
         `radial_basis` is what `radial` takes of each edge, `directions` are the harmonics of the velocities.
         """
         messages = ops.edge_product(self.edge_shape, features, edges, self.radial(radial_basis), self.edge_weights())
-        pooled = join_parities(self.contraction(messages), self.parities_pooled)
+        pooled = self.contraction(ops, messages)
         conditioned = ops.node_product(
             self.node_shape, pooled, directions, self.speed(speed_basis), self.node_weights()
         )
-        updated = gate(self.update(conditioned), self.channels)
-        kept = self.self_connection(ops, features, elements)
-        total = {k: x + kept[k] if k in kept else x for k, x in updated.items()}
-        return [x / math.sqrt(2) for x in join_parities(total, self.parities_out)]  # two terms of unit variance
+        updated = gate(self.update(ops, conditioned), self.channels)
+        kept = self._where_updated(self.self_connection(ops, features, elements))
+        return [(x + y) / math.sqrt(2) for x, y in zip(updated, kept, strict=True)]  # two terms of unit variance
+
+    def _where_updated(self, features: Features) -> Features:
+        """Zeros for the parities that the layer adds."""
+        found = []
+        for x, old, new in zip(features, self.parities, self.parities_out, strict=True):
+            before = new.index(old[0]) if old else 0
+            missing = [self.channels * before, self.channels * (len(new) - len(old) - before)]
+            found.append(nn.functional.pad(x, missing) if any(missing) else x)
+        return found
 
 
-def gate(features: ByIrrep, channels: int) -> ByIrrep:
+def gate(features: Features, channels: int) -> Features:
     """SiLU of even scalars, tanh of odd ones; all others times SiLU of the even scalars that follow the first."""
-    scalars = SILU * nn.functional.silu(features[0, 1])
-    gated = [irrep for irrep in sorted(features) if irrep[0] > 0]
-    kept, *gates = scalars.split(channels, dim=-1)
-    result = {irrep: features[irrep] * g for irrep, g in zip(gated, gates, strict=True)}
-    result[0, 1] = kept
-    if (0, -1) in features:
-        result[0, -1] = TANH * torch.tanh(features[0, -1])
-    return result
+    scalars, *others = features
+    widths = [x.shape[2] for x in others]
+    odd, even = scalars.tensor_split([scalars.shape[2] - channels - sum(widths)], dim=-1)
+    kept, *gates = (SILU * nn.functional.silu(even)).split([channels, *widths], dim=-1)
+    if odd.shape[2]:
+        kept = torch.cat([TANH * torch.tanh(odd), kept], dim=-1)
+    return [kept, *(x * g for x, g in zip(others, gates, strict=True))]

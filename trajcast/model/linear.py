@@ -31,6 +31,7 @@ class EquivariantLinear(nn.Module):
         scale: float = 1.0,
     ):
         super().__init__()
+        self.irreps = sorted(columns_out)
         self.scales = {_name(irrep): scale / math.sqrt(columns_in[irrep]) for irrep in columns_out}
         self.weights = nn.ParameterDict(
             {
@@ -39,9 +40,10 @@ class EquivariantLinear(nn.Module):
             }
         )
 
-    def forward(self, features: ByIrrep) -> ByIrrep:
-        names = {irrep: _name(irrep) for irrep in features if _name(irrep) in self.weights}
-        return {irrep: features[irrep] @ scaled(self.weights[name], self.scales[name]) for irrep, name in names.items()}
+    def forward(self, ops: ModuleType, features: ByIrrep) -> Features:
+        """The mixed features of all l and parities in `columns_out`."""
+        weights = {irrep: scaled(self.weights[_name(irrep)], self.scales[_name(irrep)]) for irrep in self.irreps}
+        return ops.linear(features, weights)
 
     def fold(self) -> None:
         """Put the scales into the weights."""
@@ -65,7 +67,7 @@ class SpeciesLinear(nn.Module):
             }
         )
 
-    def forward(self, ops: ModuleType, features: Features, elements: Any) -> ByIrrep:
+    def forward(self, ops: ModuleType, features: Features, elements: Any) -> Features:
         """The mixed features; `elements` as the backend `ops` makes them."""
         weights = {irrep: scaled(self.weights[_name(irrep)], self.scale) for irrep in self.irreps}
         return ops.species_linear(features, self.parities, elements, weights)
@@ -92,15 +94,6 @@ class PathWeights(nn.Module):
         """Put the scale into the weights."""
         self.weight.mul_(self.scale)
         self.scale = 1.0
-
-
-def join_parities(parts: ByIrrep, parities: Parities) -> Features:
-    """The reverse of `split_parities`."""
-    some = next(iter(parts.values()))
-    return [
-        torch.cat([parts[l, p] for p in present], dim=-1) if present else some.new_zeros(len(some), 2 * l + 1, 0)
-        for l, present in enumerate(parities)
-    ]
 
 
 def _name(irrep: Irrep) -> str:

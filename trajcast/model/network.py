@@ -18,7 +18,7 @@ from trajcast.mechanics import angular_momentum, isolated, momentum, set_angular
 from trajcast.model import ops
 from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
 from trajcast.model.interaction import Interaction
-from trajcast.model.linear import EquivariantLinear, join_parities
+from trajcast.model.linear import EquivariantLinear
 from trajcast.model.paths import Parities, split_parities
 from trajcast.neighbors import Neighbors
 from trajcast.settings import Network
@@ -86,7 +86,7 @@ class TrajCast(nn.Module):
             layer = Interaction(settings, parities, n_species, scales.average_neighbors, rng)
             self.layers.append(layer)
             parities = layer.parities_out
-        self.parities_first, self.parities_last = first, parities
+        self.parities_last = parities
         narrow = max(1, channels // 4)  # 16 of 64 in the paper
         self.compress = EquivariantLinear({(1, -1): channels}, {(1, -1): narrow}, rng)
         self.readout = EquivariantLinear({(1, -1): narrow}, {(1, -1): 2}, rng)
@@ -150,14 +150,15 @@ class TrajCast(nn.Module):
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
         entering[0, 1] = torch.cat([one_hot, speed_basis], dim=1)[:, None]
-        features = join_parities(self.embed(entering), self.parities_first)
         backend = self.ops
+        features = self.embed(backend, entering)
         edges = backend.edges(neighbors, directions(r, l_max))
         elements = backend.elements(species, len(self.scales.species))
         for layer in self.layers:
             features = layer(backend, features, elements, edges, radial_basis, speed_basis, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
-        return self.readout(self.compress(vectors))[1, -1].transpose(1, 2)
+        narrow = {(1, -1): self.compress(backend, vectors)[1]}
+        return self.readout(backend, narrow)[1].transpose(1, 2)
 
 
 def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[Tensor, " pairs"]:

@@ -127,3 +127,13 @@ def split_parities(features: Features, parities: Parities) -> ByIrrep:
         if present:
             parts |= {(l, p): part for p, part in zip(present, x.chunk(len(present), dim=-1), strict=True)}
     return parts
+
+
+def join_parities(parts: ByIrrep) -> Features:
+    """Features from their parts by (l, parity); the columns of a part may be of any number."""
+    some = next(iter(parts.values()))
+    found = []
+    for l in range(max(l for l, _ in parts) + 1):
+        present = [parts[irrep] for irrep in sorted(parts) if irrep[0] == l]
+        found.append(torch.cat(present, dim=-1) if present else some.new_zeros(len(some), 2 * l + 1, 0))
+    return found

@@ -54,7 +54,12 @@ class Batches:
         if self.lists is None:
             return self._batch(on_device, lambda state: find_neighbors(state, self.model.scales.cutoff))
         lists, room, slots = self.lists, int(self.lists.edges[chosen].sum()), int(self.lists.slots[chosen].max())
-        return self._batch(on_device, lambda state: lists.neighbors(on_device, state.positions, room, slots))
+
+        def neighbors(state: State) -> Neighbors:
+            # all room is used: without the pair of unused room, sums over pairs are those over pairs found anew
+            return replace(lists.neighbors(on_device, state.positions, room, slots), pairs=room // 2)
+
+        return self._batch(on_device, neighbors)
 
     def padded(self, chosen: Int[Tensor, " samples"]) -> Batch:
         """The same, with room for the neighbours of any batch of this size: the shapes of all tensors never change.

@@ -55,7 +55,7 @@ def _scale_hidden(net: RadialNet, x: Float[Tensor, "rows basis"]) -> None:
 def _output_rms(part: nn.Module, model: TrajCast, state: State, neighbors: Neighbors) -> float:
     """RMS of what `part` of the model gives on `state`."""
     seen: list[Tensor] = []
-    hook = part.register_forward_hook(lambda module, inputs, output: seen.extend(x.flatten() for x in output.values()))
+    hook = part.register_forward_hook(lambda module, inputs, output: seen.extend(x.flatten() for x in output))
     try:
         model(state, neighbors)
     finally:

@@ -7,13 +7,13 @@ on: one line per non-zero coefficient.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
+from trajcast.model.ops._code import Code
 from trajcast.model.ops._couplings import couplings
 from trajcast.model.paths import Path, paths_from
 
@@ -71,103 +71,9 @@ def _pairs(path: Path, l_max: int) -> list[tuple[int, int]]:
     return sorted({(c.m_in, c.m_out) for c in couplings(path, l_max)})
 
 
-class _Code:
-    """Lines of LLVM's language; values are their names."""
-
-    def __init__(self, lanes: int, scalar: str):
-        self.lines: list[str] = []
-        self.scalar, self.lanes = scalar, lanes
-        self.vector = f"<{lanes} x {scalar}>"
-        self.fma = f"@llvm.fmuladd.v{lanes}f{32 if scalar == 'float' else 64}"
-        self._names = count()
-        self._block = "entry"
-
-    def let(self, value: str) -> str:
-        name = f"%v{next(self._names)}"
-        self.lines.append(f"  {name} = {value}")
-        return name
-
-    def at(self, pointer: str, offset: str | int, kind: str | None = None) -> str:
-        return self.let(f"getelementptr inbounds {kind or self.scalar}, ptr {pointer}, i64 {offset}")
-
-    def times(self, a: str, b: str | int) -> str:
-        return self.let(f"mul i64 {a}, {b}")
-
-    def integer(self, pointer: str, offset: str | int) -> str:
-        return self.let(f"load i64, ptr {self.at(pointer, offset, 'i64')}")
-
-    def load(self, pointer: str) -> str:
-        return self.let(f"load {self.vector}, ptr {pointer}, align {self._align}")
-
-    def store(self, value: str, pointer: str) -> None:
-        self.lines.append(f"  store {self.vector} {value}, ptr {pointer}, align {self._align}")
-
-    def spread(self, pointer: str) -> str:
-        """The number at `pointer` in every lane."""
-        number = self.let(f"load {self.scalar}, ptr {pointer}")
-        one = self.let(f"insertelement {self.vector} poison, {self.scalar} {number}, i32 0")
-        return self.let(
-            f"shufflevector {self.vector} {one}, {self.vector} poison, <{self.lanes} x i32> zeroinitializer"
-        )
-
-    def mul(self, a: str, b: str) -> str:
-        return self.let(f"fmul {self.vector} {a}, {b}")
-
-    def add(self, a: str, b: str, c: str | None) -> str:
-        """a b + c."""
-        if c is None:
-            return self.mul(a, b)
-        return self.let(f"call {self.vector} {self.fma}({self.vector} {a}, {self.vector} {b}, {self.vector} {c})")
-
-    @property
-    def _align(self) -> int:
-        return 4 if self.scalar == "float" else 8
-
-    def rows(self, pointer: str, number: int, stride: str) -> list[str]:
-        """Where `number` rows begin, `stride` apart."""
-        found = [pointer]
-        for _ in range(number - 1):
-            found.append(self.at(found[-1], stride))
-        return found
-
-    def loop(
-        self, start: str, end: str, carried: Sequence[str], body: Callable[[str, list[str]], Sequence[str]]
-    ) -> list[str]:
-        """Run `body(i, carried)` for start ≤ i < end; it gives the carried vectors' next values. Their last values."""
-        number = next(self._names)
-        before, head = self._block, f"head{number}"
-        i, following = f"%i{number}", f"%next{number}"
-        values = [f"%c{number}.{k}" for k in range(len(carried))]
-        self.lines += [f"  br label %{head}", f"{head}:"]
-        place = len(self.lines)
-        self.lines += [
-            f"  %go{number} = icmp slt i64 {i}, {end}",
-            f"  br i1 %go{number}, label %body{number}, label %done{number}",
-            f"body{number}:",
-        ]
-        self._block = f"body{number}"
-        results = body(i, values)
-        self.lines += [f"  {following} = add i64 {i}, 1", f"  br label %{head}", f"done{number}:"]
-        phis = [f"  {i} = phi i64 [ {start}, %{before} ], [ {following}, %{self._block} ]"]
-        phis += [
-            f"  {value} = phi {self.vector} [ {first}, %{before} ], [ {result}, %{self._block} ]"
-            for value, first, result in zip(values, carried, results, strict=True)
-        ]
-        self.lines[place:place] = phis
-        self._block = f"done{number}"
-        return values
-
-    def function(self, name: str) -> str:
-        body = "\n".join(self.lines)
-        return (
-            f"define void @{name}(ptr noalias readonly %arguments) #0 {{\nentry:\n{body}\n  ret void\n}}\n"
-            f"declare {self.vector} {self.fma}({self.vector}, {self.vector}, {self.vector})\n"
-        )
-
-
 def kernel(name: str, l_in: int, l_max: int, lanes: int, scalar: str, *, backward: bool) -> str:
     """The function `name` for features of l_in in blocks of `lanes` columns."""
-    code = _Code(lanes, scalar)
+    code = Code(lanes, scalar)
     arguments = {argument: code.integer("%arguments", k) for k, argument in enumerate(ARGUMENTS)}
     pointers = {
         argument: code.let(f"inttoptr i64 {arguments[argument]} to ptr")
@@ -194,7 +100,7 @@ def kernel(name: str, l_in: int, l_max: int, lanes: int, scalar: str, *, backwar
     return code.function(name)
 
 
-def _output_rows(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[list[str]]:
+def _output_rows(code: Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[list[str]]:
     """Where the output rows of each path lie for one atom."""
     found = []
     for p, path in enumerate(paths_from(l_in, l_max)):
@@ -214,7 +120,7 @@ class _Edge(NamedTuple):
     weights: list[str]
 
 
-def _edge(code: _Code, given: dict[str, str], l_in: int, l_max: int, e: str) -> _Edge:
+def _edge(code: Code, given: dict[str, str], l_in: int, l_max: int, e: str) -> _Edge:
     neighbor = code.times(code.integer(given["index"], e), given["features_per_atom"])
     factors = code.at(given["couplings"], code.times(e, given["couplings_per_edge"]))
     rows = code.rows(code.at(given["features"], neighbor), 2 * l_in + 1, given["features_per_row"])
@@ -225,11 +131,11 @@ def _edge(code: _Code, given: dict[str, str], l_in: int, l_max: int, e: str) -> 
     return _Edge(neighbor, row, factors, features, weights)
 
 
-def _edges_of(code: _Code, given: dict[str, str], atom: str) -> tuple[str, str]:
+def _edges_of(code: Code, given: dict[str, str], atom: str) -> tuple[str, str]:
     return code.integer(given["first"], atom), code.integer(code.at(given["first"], 1, "i64"), atom)
 
 
-def _forward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[str]:
+def _forward(code: Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[str]:
     """Output of one atom: for each path Σ over edges of w · Σ coupling · h."""
     rows = _output_rows(code, given, l_in, l_max, atom)
 
@@ -259,7 +165,7 @@ def _forward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: st
     return []
 
 
-def _backward(code: _Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[str]:
+def _backward(code: Code, given: dict[str, str], l_in: int, l_max: int, atom: str) -> list[str]:
     """Gradients that one atom's output gives the weights of its edges and, added up, its neighbours' features."""
     rows = _output_rows(code, given, l_in, l_max, atom)
     slopes = [[code.load(row) for row in path] for path in rows]

@@ -1,7 +1,7 @@
-"""Plain PyTorch, for any device: matrix products over a dense table of neighbours.
+"""Plain PyTorch, for any device: batched matrix products, one for each l.
 
-The sum over neighbours of h ⊗ Y ⊗ hidden comes first, as one matrix product per atom; a second one per column then
-applies the weights and the Clebsch–Gordan coefficients. Nothing of size paths × edges is ever stored.
+The couplings Σ CG · Y of an edge are a small matrix for each l, shared by all channels and both parities;
+it multiplies the neighbour's features, the path weights multiply the result, and index_add sums it over neighbours.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from trajcast.model.paths import (
     Parities,
     ProductShape,
     coefficients,
+    join_parities,
     path_of_output,
     paths_from,
     split_parities,
@@ -38,30 +39,17 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Neighbours as a table with one row per atom."""
+    """Neighbours as a list, with their harmonics."""
 
-    index: Int[Tensor, "atoms slots"]  # the neighbours; the own atom where a slot is empty
-    number: Int[Tensor, "atoms slots"]  # of the edge; that after the last where a slot is empty
-    harmonics: Float[Tensor, "atoms slots harmonics"]  # zero where a slot is empty
+    atoms: Int[Tensor, " edges"]
+    neighbors: Int[Tensor, " edges"]
     pair: Int[Tensor, " edges"] | None
+    harmonics: Float[Tensor, "edges harmonics"]
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
-    """The table of all neighbours."""
-    first, count = neighbors.first, len(neighbors.index)
-    number = first[:-1, None] + torch.arange(max(1, neighbors.slots), device=first.device)
-    number = torch.where(number < first[1:, None], number, count)
-    atoms = torch.arange(len(number), device=first.device)[:, None].expand_as(number)
-    index = torch.where(number < count, neighbors.index[number.clamp(max=count - 1)], atoms) if count else atoms
-    return Edges(index=index, number=number, harmonics=_in_table(harmonics, number), pair=neighbors.pair)
-
-
-def _in_table(values: Float[Tensor, "edges width"], number: Int[Tensor, "atoms slots"]) -> Tensor:
-    return (
-        torch.cat([values, values.new_zeros(1, values.shape[1])])
-        .index_select(0, number.flatten())
-        .unflatten(0, number.shape)
-    )
+    """All neighbours."""
+    return Edges(atoms=neighbors.atoms, neighbors=neighbors.index, pair=neighbors.pair, harmonics=harmonics)
 
 
 def edge_product(
@@ -72,25 +60,10 @@ def edge_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
-    atoms, l_max = len(edges.index), shape.l_max
-    flat = torch.cat([h.flatten(1) for h in features], dim=1)
-    gathered = flat.index_select(0, edges.index.flatten()).unflatten(0, edges.index.shape)
-    table = _in_table(of_edges(hidden, edges.pair), edges.number)
-    spread = (edges.harmonics[..., None] * table[:, :, None]).flatten(2)
-    sums = gathered.mT @ spread  # atoms, features, harmonics × hidden
-    outputs: list[Tensor] = []
-    parts = sums.split([h.shape[1] * h.shape[2] for h in features], dim=1)
-    for l, (part, own) in enumerate(zip(parts, _by_l(shape, weight), strict=True)):
-        columns = features[l].shape[2]
-        by_column = part.unflatten(1, (-1, columns)).permute(2, 0, 1, 3).reshape(columns, atoms, -1)
-        per_output = own.index_select(1, path_of_output(l, l_max, flat.device)).permute(2, 0, 1)
-        coupling = coefficients(l, l_max, flat.dtype, flat.device)
-        matrix = (coupling[None, :, :, None] * per_output[:, None, None]).flatten(1, 3)
-        product = by_column @ matrix
-        if product.requires_grad:  # on strides as permuted below, a batched product would go column by column
-            product.register_hook(Tensor.contiguous)
-        outputs.append(product.permute(1, 2, 0))
-    return _collect(shape, outputs)
+    near = [x.index_select(0, edges.neighbors) for x in features]
+    messages = _products(shape, near, edges.harmonics, of_edges(hidden @ weight, edges.pair))
+    atoms = len(features[0])
+    return _collect(shape, [x.new_zeros(atoms, *x.shape[1:]).index_add(0, edges.atoms, x) for x in messages])
 
 
 def node_product(
@@ -101,14 +74,22 @@ def node_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
-    outputs: list[Tensor] = []
-    for l, own in enumerate(_by_l(shape, weight)):
-        coupling = coefficients(l, shape.l_max, harmonics.dtype, harmonics.device)
-        matrix = (harmonics @ coupling.transpose(0, 1).flatten(1)).unflatten(1, coupling.shape[::2])
-        weights = (hidden @ own.flatten(1)).unflatten(1, own.shape[1:])
-        per_output = weights.index_select(1, path_of_output(l, shape.l_max, harmonics.device))
-        outputs.append((matrix.mT @ features[l]) * per_output)
-    return _collect(shape, outputs)
+    return _collect(shape, _products(shape, features, harmonics, hidden @ weight))
+
+
+def _products(
+    shape: ProductShape,
+    features: Features,
+    harmonics: Float[Tensor, "rows harmonics"],
+    weights: Float[Tensor, "rows weights"],
+) -> list[Float[Tensor, "rows outputs columns"]]:
+    """For each l_in the weighted products of all paths, side by side."""
+    found = []
+    for l, (x, own) in enumerate(zip(features, _by_l(shape, weights), strict=True)):
+        coupling = coefficients(l, shape.l_max, x.dtype, x.device)
+        matrix = (harmonics @ coupling.permute(1, 2, 0).flatten(1)).unflatten(1, (coupling.shape[2], coupling.shape[0]))
+        found.append((matrix @ x) * own.index_select(1, path_of_output(l, shape.l_max, x.device)))
+    return found
 
 
 def elements(species: Int[Tensor, " atoms"], count: int) -> Int[Tensor, "atoms species"]:
@@ -118,18 +99,25 @@ def elements(species: Int[Tensor, " atoms"], count: int) -> Int[Tensor, "atoms s
 
 def species_linear(
     features: Features, parities: Parities, elements: Int[Tensor, "atoms species"], weights: ByIrrep
-) -> ByIrrep:
+) -> Features:
     """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
-    return {
-        irrep: (x[..., None] * elements.to(x)[:, None, None, :]).flatten(2) @ weights[irrep].flatten(0, 1)
-        for irrep, x in split_parities(features, parities).items()
-    }
+    return join_parities(
+        {
+            irrep: (x[..., None] * elements.to(x)[:, None, None, :]).flatten(2) @ weights[irrep].flatten(0, 1)
+            for irrep, x in split_parities(features, parities).items()
+        }
+    )
 
 
-def _by_l(shape: ProductShape, weight: Float[Tensor, "width weights"]) -> list[Float[Tensor, "width paths columns"]]:
+def linear(features: ByIrrep, weights: ByIrrep) -> Features:
+    """The columns of each l and parity times its matrix."""
+    return join_parities({irrep: features[irrep] @ weight for irrep, weight in weights.items()})
+
+
+def _by_l(shape: ProductShape, weights: Float[Tensor, "rows weights"]) -> list[Float[Tensor, "rows paths columns"]]:
     """The weights of each l_in."""
     sizes = [(len(paths_from(l, shape.l_max)), shape.channels * len(p)) for l, p in enumerate(shape.parities)]
-    parts = weight.split([paths * columns for paths, columns in sizes], dim=1)
+    parts = weights.split([paths * columns for paths, columns in sizes], dim=1)
     return [part.unflatten(1, size) for part, size in zip(parts, sizes, strict=True)]
 
 

@@ -5,7 +5,6 @@ Geiger & Smidt 2022, arXiv:2207.09453. Every other backend is tested and timed a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,8 @@ from e3nn import o3
 from torch import Tensor
 
 from trajcast.model.ops import dense
-from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape
-from trajcast.neighbors import Neighbors, of_edges
+from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape, join_parities
+from trajcast.neighbors import of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -28,19 +27,8 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """Neighbours as a list of pairs."""
-
-    atoms: Int[Tensor, " edges"]
-    neighbors: Int[Tensor, " edges"]
-    pair: Int[Tensor, " edges"] | None
-    harmonics: Float[Tensor, "edges harmonics"]
-
-
-def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
-    """All pairs."""
-    return Edges(atoms=neighbors.atoms, neighbors=neighbors.index, pair=neighbors.pair, harmonics=harmonics)
+Edges = dense.Edges
+edges = dense.edges
 
 
 def edge_product(
@@ -85,7 +73,7 @@ elements = dense.elements
 
 def species_linear(
     features: Features, parities: Parities, elements: Int[Tensor, "atoms species"], weights: ByIrrep
-) -> ByIrrep:
+) -> Features:
     """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
     some = next(iter(weights.values()))
     irreps = [(l, p) for l, present in enumerate(parities) for p in present]
@@ -93,7 +81,10 @@ def species_linear(
     flat = in_line(features)
     mixed = product(flat, elements.to(flat), torch.cat([weights[irrep].flatten() for irrep in irreps]))
     parts = mixed.split([some.shape[2] * (2 * l + 1) for l, _ in irreps], dim=1)
-    return {(l, p): x.unflatten(1, (-1, 2 * l + 1)).mT for (l, p), x in zip(irreps, parts, strict=True)}
+    return join_parities({(l, p): x.unflatten(1, (-1, 2 * l + 1)).mT for (l, p), x in zip(irreps, parts, strict=True)})
+
+
+linear = dense.linear
 
 
 def description(shape: ProductShape) -> tuple[o3.Irreps, o3.Irreps, o3.Irreps, list[tuple]]:

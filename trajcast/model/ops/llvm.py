@@ -17,9 +17,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trajcast.model.ops import _jit
+from trajcast.model.ops import _jit, _linear, dense
 from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
-from trajcast.model.paths import ByIrrep, Features, Parities, ProductShape, paths_from, split_parities
+from trajcast.model.ops._linear import SCALARS, Block, Elements
+from trajcast.model.paths import ByIrrep, Features, Parities, ProductShape, paths_from
 from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
@@ -38,12 +39,9 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
     """On anything but a CPU, or without llvmlite."""
     if device.type != "cpu":
         return "it computes on CPUs only"
-    if dtype not in _SCALARS:
+    if dtype not in SCALARS:
         return f"it knows float32 and float64, not {dtype}"
     return None if importlib.util.find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"
-
-
-_SCALARS = {torch.float32: "float", torch.float64: "double"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +72,7 @@ def edge_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
-    outputs = _Product.apply(shape, edges, hidden, weight, *features)
+    outputs = (_Product.apply if torch.is_grad_enabled() else _forward)(shape, edges, hidden, weight, *features)
     return dict(zip(shape.columns, outputs, strict=True))
 
 
@@ -91,15 +89,6 @@ def node_product(
     return edge_product(shape, features, own, hidden, weight)
 
 
-@dataclass(frozen=True, slots=True)
-class Elements:
-    """Atoms sorted by element."""
-
-    order: Int[Tensor, " atoms"] | None  # the sorted atoms; None where they are in order
-    place: Int[Tensor, " atoms"] | None  # of each atom among them
-    ends: list[int]  # of each element
-
-
 def elements(species: Int[Tensor, " atoms"], count: int) -> Elements:
     """The atoms of each of `count` elements."""
     order = torch.argsort(species, stable=True)
@@ -107,59 +96,45 @@ def elements(species: Int[Tensor, " atoms"], count: int) -> Elements:
     return Elements(
         order=None if sorted_already else order,
         place=None if sorted_already else torch.argsort(order),
-        ends=torch.bincount(species, minlength=count).cumsum(0).tolist(),
+        ends=tuple(torch.bincount(species, minlength=count).cumsum(0).tolist()),
     )
 
 
-def species_linear(features: Features, parities: Parities, elements: Elements, weights: ByIrrep) -> ByIrrep:
+def species_linear(features: Features, parities: Parities, elements: Elements, weights: ByIrrep) -> Features:
     """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
-    mixed = _SpeciesLinear.apply(parities, elements, len(features), *features, *weights.values())
-    return split_parities(list(mixed), parities)
+    some = next(iter(weights.values()))
+    return _linear.product(_of_parities(parities, some.shape[0]), elements, features, list(weights.values()))
 
 
-class _SpeciesLinear(torch.autograd.Function):
-    """One matrix product for each element, l and parity."""
-
-    @staticmethod
-    def forward(ctx: Any, parities: Parities, elements: Elements, count: int, *inputs: Tensor) -> tuple[Tensor, ...]:
-        features, weights = [_rows(x, elements.order) for x in inputs[:count]], inputs[count:]
-        ctx.parities, ctx.elements, ctx.count = parities, elements, count
-        ctx.save_for_backward(*features, *weights)
-        outputs = [torch.empty_like(x) for x in features]
-        for x, output, weight in _blocks(parities, elements, features, outputs, weights):
-            torch.mm(x, weight, out=output)
-        return tuple(_rows(x, elements.place) for x in outputs)
-
-    @staticmethod
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
-        elements, parities = ctx.elements, ctx.parities
-        features, weights = ctx.saved_tensors[: ctx.count], ctx.saved_tensors[ctx.count :]
-        slopes = tuple(_rows(x.contiguous(), elements.order) for x in slopes)
-        gradients, weight_gradients = [torch.empty_like(x) for x in features], [torch.empty_like(w) for w in weights]
-        for slope, gradient, weight in _blocks(parities, elements, slopes, gradients, weights):
-            torch.mm(slope, weight.T, out=gradient)
-        for slope, x, gradient in _blocks(parities, elements, slopes, features, weight_gradients):
-            torch.mm(x.T, slope, out=gradient)
-        return None, None, None, *(_rows(x, elements.place) for x in gradients), *weight_gradients
+def linear(features: ByIrrep, weights: ByIrrep) -> Features:
+    """The columns of each l and parity times its matrix."""
+    if torch.is_grad_enabled():  # for the many atoms of a batch
+        return dense.linear(features, weights)
+    irreps = sorted(weights)
+    sizes = tuple((l, *weights[l, p].shape) for l, p in irreps)
+    inputs = [features[irrep] for irrep in irreps]
+    matrices = [weights[irrep][:, None] for irrep in irreps]
+    return _linear.product(_side_by_side(sizes), _linear.alike(len(inputs[0])), inputs, matrices)
 
 
-def _rows(x: Tensor, atoms: Int[Tensor, " atoms"] | None) -> Tensor:
-    return x if atoms is None else x.index_select(0, atoms)
+@cache
+def _of_parities(parities: Parities, channels: int) -> tuple[Block, ...]:
+    """Blocks of joined features, which stay where they are."""
+    return tuple(
+        Block(l, l, k * channels, channels, k * channels, channels)
+        for l, present in enumerate(parities)
+        for k in range(len(present))
+    )
 
 
-def _blocks(
-    parities: Parities, elements: Elements, a: Sequence[Tensor], b: Sequence[Tensor], weights: Sequence[Tensor]
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """The rows of each element and the columns of each parity in a and b, with their matrix in `weights`."""
-    left = iter(weights)
-    for l, present in enumerate(parities):
-        for k in range(len(present)):
-            weight, channels = next(left), a[l].shape[2] // len(present)
-            columns, start = slice(k * channels, (k + 1) * channels), 0
-            for element, end in enumerate(elements.ends):
-                rows = slice(start * (2 * l + 1), end * (2 * l + 1))
-                yield a[l].flatten(0, 1)[rows, columns], b[l].flatten(0, 1)[rows, columns], weight[:, element]
-                start = end
+@cache
+def _side_by_side(sizes: tuple[tuple[int, int, int], ...]) -> tuple[Block, ...]:
+    """One block for each input, with l, columns and width as given."""
+    blocks: list[Block] = []
+    for number, (l, columns, width) in enumerate(sizes):
+        target = sum(b.width for b in blocks if b.l == l)
+        blocks.append(Block(l, number, 0, columns, target, width))
+    return tuple(blocks)
 
 
 def _coupled(harmonics: Float[Tensor, "edges harmonics"]) -> Float[Tensor, "edges couplings"]:
@@ -169,6 +144,18 @@ def _coupled(harmonics: Float[Tensor, "edges harmonics"]) -> Float[Tensor, "edge
 @cache
 def _coupling_matrix(l_max: int, dtype: torch.dtype) -> Tensor:
     return torch.cat([coupling_matrix(l, l_max) for l in range(l_max + 1)], dim=1).to(dtype)
+
+
+def _forward(
+    shape: ProductShape, edges: Edges, hidden: Tensor, weight: Tensor, *features: Tensor
+) -> tuple[Tensor, ...]:
+    features = tuple(x.contiguous() for x in features)
+    atoms = len(edges.first) - 1
+    outputs = tuple(hidden.new_empty(atoms, 2 * l + 1, n) for (l, _), n in shape.columns.items())
+    call = _Call(shape, edges, features, outputs)
+    for part in _parts(edges, shape.weights * call.size):
+        call.run(part, part.of(hidden) @ weight)
+    return outputs
 
 
 class _Product(torch.autograd.Function):
@@ -181,12 +168,7 @@ class _Product(torch.autograd.Function):
         features = tuple(x.contiguous() for x in features)
         ctx.shape, ctx.edges = shape, edges
         ctx.save_for_backward(hidden, weight, *features)
-        atoms = len(edges.first) - 1
-        outputs = tuple(hidden.new_empty(atoms, 2 * l + 1, n) for (l, _), n in shape.columns.items())
-        call = _Call(shape, edges, features, outputs)
-        for part in _parts(edges, shape.weights * call.size):
-            call.run(part, part.of(hidden) @ weight)
-        return outputs
+        return _forward(shape, edges, hidden, weight, *features)
 
     @staticmethod
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
@@ -236,7 +218,7 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
         for start in range(0, channels, lanes):
             by_lanes.setdefault(min(lanes, channels - start), []).extend((k, start) for k in range(len(present)))
         for width, blocks in by_lanes.items():
-            made = _functions(l, l_max, width, _SCALARS[dtype])
+            made = _functions(l, l_max, width, SCALARS[dtype])
             for some in [blocks] if threads == 1 else [[block] for block in blocks]:
                 functions[0].append(made[0])
                 functions[1].append(made[1])

@@ -1,0 +1,220 @@
+"""Matrix products of features with weights in one pass over all l, parities and elements, compiled for the CPU at hand.
+
+Where atoms are few, each product is so small that a call of a library's costs more than the arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from trajcast.model.ops import _jit
+from trajcast.model.ops._code import Code
+from trajcast.model.paths import Features
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+    from numpy.typing import NDArray
+
+ROWS = 6
+"""Rows whose sums a kernel keeps in registers, for four vectors of columns each (two where registers are few)."""
+
+SCALARS = {torch.float32: "float", torch.float64: "double"}
+
+
+class Block(NamedTuple):
+    """The columns of one l and parity: where they lie in the inputs, and where in the result for that l."""
+
+    l: int
+    source: int  # number of the input
+    start: int  # first column there
+    columns: int
+    target: int  # first column in the result
+    width: int
+
+
+@dataclass(frozen=True)
+class Elements:
+    """Atoms sorted by element."""
+
+    order: Int[Tensor, " atoms"] | None  # the sorted atoms; None where they are in order
+    place: Int[Tensor, " atoms"] | None  # of each atom among them
+    ends: tuple[int, ...]  # of each element
+    _rows: dict[int, Tensor] = field(default_factory=dict)
+
+    def rows(self, l: int) -> Int[Tensor, " rows"]:
+        """The rows of features of `l`, sorted by element."""
+        if l not in self._rows:
+            atoms = torch.arange(self.ends[-1]) if self.order is None else self.order
+            self._rows[l] = (atoms[:, None] * (2 * l + 1) + torch.arange(2 * l + 1)).flatten()
+        return self._rows[l]
+
+
+@lru_cache(maxsize=64)
+def alike(atoms: int) -> Elements:
+    """Atoms that are all of one element."""
+    return Elements(order=None, place=None, ends=(atoms,))
+
+
+def product(
+    blocks: tuple[Block, ...], elements: Elements, inputs: Sequence[Tensor], weights: Sequence[Tensor]
+) -> Features:
+    """Each block's columns times the matrix of the atom's element; weights are (columns, elements, width), one a block.
+
+    The results of one l lie side by side.
+    """
+    inputs = [x.contiguous() for x in inputs]
+    if torch.is_grad_enabled():
+        return list(_Product.apply(blocks, elements, len(inputs), *inputs, *weights))
+    return _forward(blocks, elements, inputs, weights)
+
+
+class _Product(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, blocks: tuple[Block, ...], elements: Elements, count: int, *tensors: Tensor
+    ) -> tuple[Tensor, ...]:
+        ctx.blocks, ctx.elements, ctx.count = blocks, elements, count
+        ctx.save_for_backward(*tensors)
+        return tuple(_forward(blocks, elements, tensors[:count], tensors[count:]))
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        elements, blocks = ctx.elements, ctx.blocks
+        inputs = [_sorted(x, elements.order) for x in ctx.saved_tensors[: ctx.count]]
+        weights = ctx.saved_tensors[ctx.count :]
+        slopes = tuple(_sorted(x.contiguous(), elements.order) for x in slopes)
+        gradients, weight_gradients = [torch.empty_like(x) for x in inputs], [torch.empty_like(w) for w in weights]
+        for block, weight, weight_gradient in zip(blocks, weights, weight_gradients, strict=True):
+            for element, rows in _rows_of(block.l, elements):
+                here = slice(block.start, block.start + block.columns)
+                slope = slopes[block.l].flatten(0, 1)[rows, block.target : block.target + block.width]
+                torch.mm(slope, weight[:, element].T, out=gradients[block.source].flatten(0, 1)[rows, here])
+                torch.mm(inputs[block.source].flatten(0, 1)[rows, here].T, slope, out=weight_gradient[:, element])
+        return None, None, None, *(_sorted(x, elements.place) for x in gradients), *weight_gradients
+
+
+def _sorted(x: Tensor, atoms: Int[Tensor, " atoms"] | None) -> Tensor:
+    return x if atoms is None else x.index_select(0, atoms)
+
+
+def _rows_of(l: int, elements: Elements) -> Iterator[tuple[int, slice]]:
+    """Number and rows of each element."""
+    for element, (start, end) in enumerate(zip((0, *elements.ends[:-1]), elements.ends, strict=True)):
+        yield element, slice(start * (2 * l + 1), end * (2 * l + 1))
+
+
+def _forward(
+    blocks: tuple[Block, ...], elements: Elements, inputs: Sequence[Tensor], weights: Sequence[Tensor]
+) -> Features:
+    dtype, atoms = inputs[0].dtype, elements.ends[-1]
+    weights = [w if w.stride(-1) == 1 else w.contiguous() for w in weights]
+    strides = tuple(w.stride()[:2] for w in weights)
+    columns = tuple(x.shape[2] for x in inputs)
+    plan = _plan(blocks, elements.ends, columns, strides, dtype, torch.get_num_threads())
+    outputs = [inputs[0].new_empty(atoms, 2 * l + 1, width) for l, width in enumerate(plan.widths)]
+    rows = [elements.rows(l) for l in range(len(outputs))]
+    arguments = plan.arguments.copy()
+    for column, tensors in enumerate((rows, inputs, weights, outputs)):
+        arguments[:, column] += np.array([x.data_ptr() for x in tensors])[plan.numbers[column]]
+    first, size = arguments.ctypes.data, 8 * arguments.shape[1]
+    _jit.run([(function, first + k * size) for k, function in enumerate(plan.functions)])
+    return outputs
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What all products of the same sizes have in common: one task for each block, element and few columns."""
+
+    widths: list[int]  # columns of the result of each l
+    functions: list[_jit.Function]  # of each task
+    arguments: NDArray[np.int64]  # (tasks, arguments), addresses counted from the beginning of their tensors
+    numbers: NDArray[np.int64]  # (4, tasks) which tensors these are
+
+
+@lru_cache(maxsize=256)
+def _plan(
+    blocks: tuple[Block, ...],
+    ends: tuple[int, ...],
+    columns: tuple[int, ...],
+    strides: tuple[tuple[int, int], ...],
+    dtype: torch.dtype,
+    threads: int,
+) -> _Plan:
+    sizes = [[b for b in blocks if b.l == l] for l in range(max(b.l for b in blocks) + 1)]
+    widths = [sum(b.width for b in some) for some in sizes]
+    most = _most_columns(dtype)
+    tasks: list[tuple[_jit.Function, list[int], list[int]]] = []
+    for number, b in reversed(list(enumerate(blocks))):  # the costliest first
+        for element, rows in _rows_of(b.l, Elements(None, None, ends)):
+            some = -(-(rows.stop - rows.start) // threads)
+            for column in range(0, b.width, most):
+                for row in range(rows.start, rows.stop, max(1, some)):
+                    arguments = [
+                        8 * row,
+                        dtype.itemsize * b.start,
+                        dtype.itemsize * (element * strides[number][1] + column),
+                        dtype.itemsize * (b.target + column),
+                        min(some, rows.stop - row), columns[b.source], strides[number][0], widths[b.l], b.columns,
+                    ]  # fmt: skip
+                    function = _function(min(most, b.width - column), SCALARS[dtype])
+                    tasks.append((function, arguments, [b.l, b.source, number, b.l]))
+    return _Plan(
+        widths=widths,
+        functions=[function for function, _, _ in tasks],
+        arguments=np.array([arguments for _, arguments, _ in tasks], dtype=np.int64).reshape(len(tasks), -1),
+        numbers=np.array([numbers for _, _, numbers in tasks], dtype=np.int64).reshape(len(tasks), -1).T.copy(),
+    )
+
+
+def _most_columns(dtype: torch.dtype) -> int:
+    vectors = 4 if _jit.vector_bytes() == 64 else 2  # of 32 and 16 registers
+    return vectors * _jit.vector_bytes() // dtype.itemsize
+
+
+@cache
+def _function(width: int, scalar: str) -> _jit.Function:
+    return _jit.compiled((kernel(width, scalar),), ("product",))[0]
+
+
+def kernel(width: int, scalar: str) -> str:
+    """The function `product` of some rows with a matrix of `width` columns.
+
+    It is told where numbers of rows, input, matrix and output begin, how many rows there are, the strides of input,
+    matrix and output, and the input's number of columns. Beyond the last row a tile has that row again.
+    """
+    code = Code(width, scalar)
+    pointers = [code.let(f"inttoptr i64 {code.integer('%arguments', k)} to ptr") for k in range(4)]
+    numbers, source, matrix, target = pointers
+    count, source_stride, matrix_stride, target_stride, columns = (code.integer("%arguments", k) for k in range(4, 9))
+    last = code.let(f"sub i64 {count}, 1")
+    tiles = code.let(f"udiv i64 {code.let(f'add i64 {count}, {ROWS - 1}')}, {ROWS}")
+
+    def tile(t: str, _: list[str]) -> list[str]:
+        start = code.times(t, ROWS)
+        rows = []
+        for k in range(ROWS):
+            row = code.let(f"add i64 {start}, {k}")
+            within = code.let(f"icmp slt i64 {row}, {last}")
+            rows.append(code.integer(numbers, code.let(f"select i1 {within}, i64 {row}, i64 {last}")))
+        sources = [code.at(source, code.times(row, source_stride)) for row in rows]
+        targets = [code.at(target, code.times(row, target_stride)) for row in rows]
+
+        def column(c: str, sums: list[str]) -> list[str]:
+            weights = code.load(code.at(matrix, code.times(c, matrix_stride)))
+            return [
+                code.add(code.spread(code.at(x, c)), weights, total) for x, total in zip(sources, sums, strict=True)
+            ]
+
+        for row, total in zip(targets, code.loop("0", columns, ["zeroinitializer"] * ROWS, column), strict=True):
+            code.store(total, row)
+        return []
+
+    code.loop("0", tiles, [], tile)
+    return code.function("product")
