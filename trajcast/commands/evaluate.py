@@ -16,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="JSON", help="the errors")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -26,4 +27,6 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.training.evaluation import evaluate
 
     device = use_device(arguments.device, arguments.threads)
-    write_json(arguments.output, evaluate(load_model(arguments.model, device), read_dataset(arguments.dataset)))
+    model = load_model(arguments.model, device)
+    model.backend = arguments.backend
+    write_json(arguments.output, evaluate(model, read_dataset(arguments.dataset)))

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--outcome", type=Path, required=True, metavar="JSON", help="how it ended")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -38,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     settings = read_settings(Forecast, arguments.settings)
     model = load_model(arguments.model, use_device(arguments.device, arguments.threads))
+    model.backend = arguments.backend
     with Trajectory(arguments.start) as trajectory:
         if not len(trajectory):
             raise UserError(f"{arguments.start}: no frame to start from")
@@ -47,6 +49,7 @@ def run(arguments: argparse.Namespace) -> None:
         "model": hashlib.sha256(arguments.model.read_bytes()).hexdigest(),
         "start": arguments.start.name,
         "device": arguments.device,
+        "backend": arguments.backend,
     }
     with sole_writer(arguments.output):
         results = roll_out(

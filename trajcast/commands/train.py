@@ -19,6 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the model")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -37,4 +38,4 @@ def run(arguments: argparse.Namespace) -> None:
     if not processes.leads:
         logging.disable(logging.INFO)
     with sole_writer(arguments.output) if processes.leads else nullcontext(), joined(processes, device):
-        train(settings, dataset, arguments.output, device, processes=processes)
+        train(settings, dataset, arguments.output, device, backend=arguments.backend, processes=processes)

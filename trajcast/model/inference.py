@@ -68,7 +68,7 @@ class Intervals(nn.Module):
     def forward(self, distance: Float[Tensor, " edges"]) -> Position:
         x = distance.clamp(self.start, self.cutoff) - self.start
         interval = (x / self.width).long().clamp(max=self.number - 1)
-        return Position(interval, (x - interval * self.width)[:, None])
+        return Position(interval, (x - self.width * interval.to(x))[:, None])
 
 
 class Splines(nn.Module):
