@@ -56,12 +56,6 @@ class Elements:
         return self._rows[l]
 
 
-@lru_cache(maxsize=64)
-def alike(atoms: int) -> Elements:
-    """Atoms that are all of one element."""
-    return Elements(order=None, place=None, ends=(atoms,))
-
-
 def product(
     blocks: tuple[Block, ...], elements: Elements, inputs: Sequence[Tensor], weights: Sequence[Tensor]
 ) -> Features:

@@ -6,9 +6,8 @@ neighbours stay in registers. Backward, the same weights are made again, so that
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from torch import Tensor
 from trajcast.model.ops import _jit, _linear, dense
 from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
 from trajcast.model.ops._linear import SCALARS, Block, Elements
+from trajcast.model.ops._parts import Edges, Part, parts
 from trajcast.model.paths import ByIrrep, Features, Parities, ProductShape, paths_from
 from trajcast.neighbors import Neighbors
 
@@ -28,11 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RANK = 30
-WEIGHTS_AT_ONCE = 2**20
-"""Bytes of path weights that are made at a time where each is used once: they should stay in a core's cache."""
 
-PAIR_WEIGHTS = 2**25
-"""Most bytes of path weights for which both edges of a pair use the same ones: these are made once, all before use."""
+linear = dense.linear
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -41,17 +38,11 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
         return "it computes on CPUs only"
     if dtype not in SCALARS:
         return f"it knows float32 and float64, not {dtype}"
-    return None if importlib.util.find_spec("llvmlite") else "llvmlite is not installed: pip install llvmlite"
-
-
-@dataclass(frozen=True, slots=True)
-class Edges:
-    """Neighbours, and for each edge Σ CG · Y of every pair of components that a harmonic couples."""
-
-    first: Int[Tensor, " atoms+1"]
-    index: Int[Tensor, " edges"]
-    couplings: Float[Tensor, "edges couplings"]
-    pair: Int[Tensor, " edges"] | None = None
+    try:
+        import llvmlite.binding  # noqa: F401
+    except (ImportError, OSError) as error:
+        return f"llvmlite can't be loaded ({error}): pip install llvmlite"
+    return None
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
@@ -106,17 +97,6 @@ def species_linear(features: Features, parities: Parities, elements: Elements, w
     return _linear.product(_of_parities(parities, some.shape[0]), elements, features, list(weights.values()))
 
 
-def linear(features: ByIrrep, weights: ByIrrep) -> Features:
-    """The columns of each l and parity times its matrix."""
-    if torch.is_grad_enabled():  # for the many atoms of a batch
-        return dense.linear(features, weights)
-    irreps = sorted(weights)
-    sizes = tuple((l, *weights[l, p].shape) for l, p in irreps)
-    inputs = [features[irrep] for irrep in irreps]
-    matrices = [weights[irrep][:, None] for irrep in irreps]
-    return _linear.product(_side_by_side(sizes), _linear.alike(len(inputs[0])), inputs, matrices)
-
-
 @cache
 def _of_parities(parities: Parities, channels: int) -> tuple[Block, ...]:
     """Blocks of joined features, which stay where they are."""
@@ -125,16 +105,6 @@ def _of_parities(parities: Parities, channels: int) -> tuple[Block, ...]:
         for l, present in enumerate(parities)
         for k in range(len(present))
     )
-
-
-@cache
-def _side_by_side(sizes: tuple[tuple[int, int, int], ...]) -> tuple[Block, ...]:
-    """One block for each input, with l, columns and width as given."""
-    blocks: list[Block] = []
-    for number, (l, columns, width) in enumerate(sizes):
-        target = sum(b.width for b in blocks if b.l == l)
-        blocks.append(Block(l, number, 0, columns, target, width))
-    return tuple(blocks)
 
 
 def _coupled(harmonics: Float[Tensor, "edges harmonics"]) -> Float[Tensor, "edges couplings"]:
@@ -153,7 +123,7 @@ def _forward(
     atoms = len(edges.first) - 1
     outputs = tuple(hidden.new_empty(atoms, 2 * l + 1, n) for (l, _), n in shape.columns.items())
     call = _Call(shape, edges, features, outputs)
-    for part in _parts(edges, shape.weights * call.size):
+    for part in parts(edges, shape.weights * call.size):
         call.run(part, part.of(hidden) @ weight)
     return outputs
 
@@ -176,7 +146,7 @@ class _Product(torch.autograd.Function):
         gradients = [torch.zeros_like(x) for x in features]
         hidden_gradient, weight_gradient = torch.zeros_like(hidden), torch.zeros_like(weight)
         call = _Call(ctx.shape, ctx.edges, features, [x.contiguous() for x in slopes], gradients)
-        for part in _parts(ctx.edges, ctx.shape.weights * call.size):
+        for part in parts(ctx.edges, ctx.shape.weights * call.size):
             own = part.of(hidden)
             weights = own @ weight
             weight_slopes = torch.zeros_like(weights)
@@ -292,7 +262,7 @@ class _Call:
     def _set(self, name: str, values: int | NDArray[np.int64]) -> None:
         self.arguments[:, _NUMBER[name]] = values
 
-    def run(self, part: _Part, weights: Tensor, weight_gradients: Tensor | None = None) -> None:
+    def run(self, part: Part, weights: Tensor, weight_gradients: Tensor | None = None) -> None:
         """Let the kernels work on some atoms; `weights` are those of their edges."""
         self._set("first_atom", part.first_atom)
         self._set("last_atom", part.last_atom)
@@ -308,40 +278,3 @@ _NUMBER = {name: k for k, name in enumerate(ARGUMENTS)}
 
 def _addresses(tensors: Sequence[Tensor]) -> NDArray[np.int64]:
     return np.array([x.data_ptr() for x in tensors])
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A range of atoms with their edges, and which rows of hidden values are theirs."""
-
-    first_atom: int
-    last_atom: int
-    first_edge: int
-    chosen: slice | Int[Tensor, " rows"]
-    rows: Int[Tensor, " edges"]  # which of the chosen is each edge's
-
-    def of(self, hidden: Float[Tensor, "pairs width"]) -> Tensor:
-        return hidden[self.chosen]
-
-    def add(self, hidden: Float[Tensor, "pairs width"], change: Float[Tensor, "rows width"]) -> None:
-        """Add `change` to the part's rows of `hidden`."""
-        if isinstance(self.chosen, slice):
-            hidden[self.chosen] += change
-        else:
-            hidden.index_add_(0, self.chosen, change)
-
-
-def _parts(edges: Edges, row_bytes: int) -> Iterator[_Part]:
-    """All atoms, in ranges with as many edges as their weights may take memory at a time."""
-    ends, atoms = edges.first.numpy(), len(edges.first) - 1
-    if edges.pair is not None and len(edges.pair) // 2 * row_bytes <= PAIR_WEIGHTS:
-        yield _Part(0, atoms, 0, slice(None), edges.pair)
-        return
-    at_once = max(1, WEIGHTS_AT_ONCE // row_bytes)
-    start = 0
-    while start < atoms:
-        end = max(start + 1, int(np.searchsorted(ends, ends[start] + at_once, side="right")) - 1)
-        first, last = int(ends[start]), int(ends[end])
-        chosen = slice(first, last) if edges.pair is None else edges.pair[first:last]
-        yield _Part(start, end, first, chosen, torch.arange(last - first))
-        start = end
