@@ -26,7 +26,8 @@ SMALL = ["first layer", "both parities", "odd scalars only"]
 @pytest.mark.parametrize("shape", [parity.SHAPES[name] for name in SMALL], ids=SMALL)
 def test_cuequivariance_gets_the_right_polynomial(shape: parity.ProductShape, dtype: torch.dtype) -> None:
     pytest.importorskip("cuequivariance_torch", reason="cuequivariance_torch is not installed")
-    parity.test_edge_product(cuequivariance, shape, dtype)
+    for paired in (False, True):
+        parity.test_edge_product(cuequivariance, shape, dtype, paired)
     parity.test_node_product(cuequivariance, shape, dtype)
 
 
@@ -41,7 +42,7 @@ def test_triton_kernels_in_the_interpreter() -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert re.search(r"^4 passed", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^6 passed", done.stdout, re.MULTILINE), done.stdout
 
 
 @pytest.mark.parametrize("name", ["forward", "backward"])
