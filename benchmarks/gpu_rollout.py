@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -64,7 +65,9 @@ def _roll_out(model: TrajCast, dataset: Dataset, output: Path, steps: int) -> li
     )
     start = torch.as_tensor(dataset.split("test").positions[0]).double()
     outcome = output.with_suffix(".json")
-    return roll_out(model, settings, dataset.topology, start, output=output, outcome=outcome, record={})
+    weights = torch.cat([x.flatten().cpu() for x in model.state_dict().values()])
+    record = {"weights": hashlib.sha256(weights.numpy().tobytes()).hexdigest(), "backend": model.backend}
+    return roll_out(model, settings, dataset.topology, start, output=output, outcome=outcome, record=record)
 
 
 def _temperatures(paths: Sequence[Path], dataset: Dataset) -> dict[str, Any]:

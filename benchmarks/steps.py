@@ -67,7 +67,7 @@ class RollOut:
         device = self.start.positions.device
         if self.bursts is None or self.moment is None:
             self.bursts = Bursts(stepper(prepared(self.model), self.settings, self.start))
-            self.moment, _ = self.bursts.stepper.begin(self.start, torch.tensor([True], device=device))
+            self.moment, _ = self.bursts.begin(self.start, torch.tensor([True], device=device))
         fixed, every = self.bursts.stepper.fixed, self.settings.zero_angular_momentum_every
         numbers = range(self.done + 1, self.done + steps + 1)
         noise = torch.randn((steps, 1, *self.bursts.stepper.noise_shape), generator=self.rng, dtype=torch.float64)

@@ -17,7 +17,7 @@ CODE = {
     "settings": 1,
     "reference": 1,
     "dataset": 1,
-    "train": 1,
+    "train": 2,
     "evaluate": 1,
     "forecast": 2,
     "observe": 1,

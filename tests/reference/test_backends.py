@@ -10,6 +10,7 @@ from torch import Tensor
 
 from trajcast.model import ops
 from trajcast.model.embedding import directions
+from trajcast.model.ops import _parts
 from trajcast.model.paths import ByIrrep, Parities, ProductShape, parities_after, split_parities
 from trajcast.modules import named_module
 from trajcast.neighbors import Neighbors
@@ -123,20 +124,23 @@ def test_species_linear(backend: ModuleType, species: Tensor, dtype: torch.dtype
     assert_same(*found, [*(f for f in features if f.numel()), *weights.values()], RELATIVE[dtype])
 
 
-@pytest.mark.parametrize("atoms", [1, 9])
+@pytest.mark.parametrize("paired", [False, True], ids=["edges", "pairs"])
 @pytest.mark.parametrize("dtype", RELATIVE, ids=str)
-def test_linear(backend: ModuleType, dtype: torch.dtype, atoms: int) -> None:
-    sizes = {(0, 1): (3, 90), (2, 1): (7, 5), (2, -1): (20, 64), (0, -1): (4, 1)}
-    features = {
-        (l, p): draw(atoms, 2 * l + 1, size, seed=l, dtype=dtype).requires_grad_()
-        for (l, p), (size, _) in sizes.items()
-    }
-    weights = {irrep: draw(*size, seed=9, dtype=dtype).requires_grad_() for irrep, size in sizes.items()}
-    inputs = [*features.values(), *weights.values()]
-    found = [b.linear(features, weights) for b in (backend, REFERENCE)]
-    with torch.no_grad():  # some backends then go another way
-        again = backend.linear(features, weights)
-    for x, y in zip(again, found[1], strict=True):
-        torch.testing.assert_close(x, y.detach(), rtol=0, atol=RELATIVE[dtype] * 10)
-    assert [x.shape for x in found[0]] == [(atoms, 1, 91), (atoms, 3, 0), (atoms, 5, 69)]
-    assert_same(*({(l, 1): some[l] for l in (0, 2)} for some in found), inputs, RELATIVE[dtype])
+def test_threads_and_parts_of_compiled_kernels(
+    dtype: torch.dtype, paired: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiled kernels on three threads, with no more than a few edges at a time."""
+    compiled = named_module("model.ops", "llvm")
+    if reason := compiled.unavailable(CPU, dtype):
+        pytest.skip(reason)
+    shape = SHAPES["both parities"]
+    monkeypatch.setattr(_parts, "PAIR_WEIGHTS", 0)
+    monkeypatch.setattr(_parts, "WEIGHTS_AT_ONCE", 5 * shape.weights * dtype.itemsize)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        test_edge_product(compiled, shape, dtype, paired)
+        test_node_product(compiled, shape, dtype)
+        test_species_linear(compiled, torch.tensor([0, 2, 2, 0, 0, 2, 0, 2]), dtype)
+    finally:
+        torch.set_num_threads(threads)

@@ -46,6 +46,7 @@ def test_a_model_comes_back_as_it_was(path: Path):
         lambda record: record["network"].update(channels="many"),
         lambda record: record["network"].update(radial_mlp=3),
         lambda record: record["network"].update(channels=-1),
+        lambda record: record["network"].update(channels=0),
         lambda record: record.pop("network"),
         lambda record: record.update(network=[1]),
         lambda record: record["scales"].pop("outputs"),

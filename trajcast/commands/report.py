@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `trajcast report`."""
     parser.add_argument("--folder", type=Path, required=True, help="results of one system, e.g. results/liquid")
     parser.add_argument("--horizons", type=float, nargs="+", required=True, metavar="FS", help="horizons to show, fs")
-    parser.add_argument("--model", required=True, help="name of the model folder, e.g. model-n2000-s1")
+    parser.add_argument("--model", required=True, help="name of the model folder, e.g. model-n8000-s1")
     parser.add_argument("--timings", type=Path, metavar="DIR", help="Snakemake benchmark files (TSV), e.g. logs/liquid")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
 

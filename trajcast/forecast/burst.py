@@ -11,10 +11,12 @@ from torch import Tensor
 
 from trajcast.forecast.cuda_graph import CapturedStep
 from trajcast.forecast.outcome import Readings
+from trajcast.forecast.search import Sight
 from trajcast.forecast.step import Moment, Report, Stepper
+from trajcast.state import State
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,16 @@ class Bursts:
         self.stepper = stepper
         self._step: Callable[..., tuple[Moment, Report]] | None = None
 
+    def begin(self, state: State, going: Bool[Tensor, " systems"]) -> tuple[Moment, Sight]:
+        """The moment from which those systems set out that are going, with room for all of their neighbours."""
+        while True:
+            moment, sight = self.stepper.begin(state, going)
+            needed, sizes = sight.needed.tolist(), self.stepper.search.sizes
+            if all(n <= size for n, size in zip(needed, sizes, strict=True)):
+                return moment, sight
+            self.stepper = replace(self.stepper, search=self.stepper.search.grown(needed))
+            self._step = None
+
     def run(
         self,
         moment: Moment,
@@ -52,7 +64,7 @@ class Bursts:
                 return burst
             self.stepper = replace(self.stepper, search=self.stepper.search.grown(missing[0]))
             self._step = None
-            moment, _ = self.stepper.begin(state, going)
+            moment, _ = self.begin(state, going)
 
     def _run(
         self, moment: Moment, normals: Tensor, still: Sequence[bool], kept: Sequence[bool]

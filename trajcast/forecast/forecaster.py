@@ -178,7 +178,7 @@ def _begin(bursts: Bursts, steps: Plan, replicas: Sequence[Replica], start: Stat
             replica.go_on(data)
         state = join([topology.state(data["positions"], data["velocities"]) for data in saved]).to(device=device)
     going = torch.tensor([replica.alarm is None for replica in replicas], device=device)
-    moment, sight = bursts.stepper.begin(state, going)
+    moment, sight = bursts.begin(state, going)
     run = _Run(bursts, steps, replicas, moment, int(saved[0]["step"]) if saved else 0)
     if saved is None:
         if steps.keeps(0):

@@ -7,6 +7,7 @@ Bessel functions and of all layers before. Scale factors are multiplied into the
 from __future__ import annotations
 
 import copy
+import logging
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -21,6 +22,8 @@ from trajcast.model.network import TrajCast
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
+
+log = logging.getLogger(__name__)
 
 TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-10}
 """Largest error of a hidden value of a layer, in units of the layer's largest."""
@@ -44,6 +47,9 @@ def prepared(model: TrajCast) -> TrajCast:
     number = FEWEST_INTERVALS
     while number < MOST_INTERVALS and any(curve.spline_error(number) > TOLERANCE[model.dtype] for curve in curves):
         number *= 2
+    error = max(curve.spline_error(number) for curve in curves)
+    if error > TOLERANCE[model.dtype]:
+        log.warning("splines of the radial functions are off by %.1e, more than %.0e", error, TOLERANCE[model.dtype])
     ready.bessel = Intervals(SHORTEST, bessel.cutoff, number)
     for layer, curve in zip(layers, curves, strict=True):
         layer.radial = Splines(curve.splines(number)).to(device=model.device, dtype=model.dtype)

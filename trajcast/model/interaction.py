@@ -58,11 +58,11 @@ class Interaction(nn.Module):
         `radial_basis` is what `radial` takes of each edge, `directions` are the harmonics of the velocities.
         """
         messages = ops.edge_product(self.edge_shape, features, edges, self.radial(radial_basis), self.edge_weights())
-        pooled = self.contraction(ops, messages)
+        pooled = self.contraction(messages)
         conditioned = ops.node_product(
             self.node_shape, pooled, directions, self.speed(speed_basis), self.node_weights()
         )
-        updated = gate(self.update(ops, conditioned), self.channels)
+        updated = gate(self.update(conditioned), self.channels)
         kept = self._where_updated(self.self_connection(ops, features, elements))
         return [(x + y) / math.sqrt(2) for x, y in zip(updated, kept, strict=True)]  # two terms of unit variance
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trajcast.model.embedding import SILU, scaled
-from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape
+from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape, join_parities
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -40,10 +40,10 @@ class EquivariantLinear(nn.Module):
             }
         )
 
-    def forward(self, ops: ModuleType, features: ByIrrep) -> Features:
+    def forward(self, features: ByIrrep) -> Features:
         """The mixed features of all l and parities in `columns_out`."""
         weights = {irrep: scaled(self.weights[_name(irrep)], self.scales[_name(irrep)]) for irrep in self.irreps}
-        return ops.linear(features, weights)
+        return join_parities({irrep: features[irrep] @ weight for irrep, weight in weights.items()})
 
     def fold(self) -> None:
         """Put the scales into the weights."""

@@ -151,14 +151,14 @@ class TrajCast(nn.Module):
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
         entering[0, 1] = torch.cat([one_hot, speed_basis], dim=1)[:, None]
         backend = self.ops
-        features = self.embed(backend, entering)
+        features = self.embed(entering)
         edges = backend.edges(neighbors, directions(r, l_max))
         elements = backend.elements(species, len(self.scales.species))
         for layer in self.layers:
             features = layer(backend, features, elements, edges, radial_basis, speed_basis, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
-        narrow = {(1, -1): self.compress(backend, vectors)[1]}
-        return self.readout(backend, narrow)[1].transpose(1, 2)
+        narrow = {(1, -1): self.compress(vectors)[1]}
+        return self.readout(narrow)[1].transpose(1, 2)
 
 
 def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[Tensor, " pairs"]:

@@ -76,7 +76,7 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
         network = Network(**record["network"])
         dtype = {"float32": torch.float32, "float64": torch.float64}[record["dtype"]]
         model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
-    except (LookupError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
         raise UserError(f"{Path(path).with_suffix('.json')}: damaged model description: {error}") from None
     try:
         data = Path(path).read_bytes()

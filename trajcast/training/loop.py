@@ -227,6 +227,7 @@ class _Run:
     def end_epoch(self) -> None:
         """Validate, note the errors, move the schedule on, keep the weights if they are the best so far."""
         found = errors(self.weights.averaged, self.validation, self.loss, self.processes)
+        self._count_time()
         validation_loss = found.loss
         assert validation_loss is not None
         self._check_finite("validation loss", validation_loss)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from trajcast.model.ops import _jit
 from trajcast.model.ops._code import Code
@@ -79,6 +80,7 @@ class _Product(torch.autograd.Function):
         return tuple(_forward(blocks, elements, tensors[:count], tensors[count:]))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         elements, blocks = ctx.elements, ctx.blocks
         inputs = [_sorted(x, elements.order) for x in ctx.saved_tensors[: ctx.count]]

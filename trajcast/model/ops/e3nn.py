@@ -84,9 +84,6 @@ def species_linear(
     return join_parities({(l, p): x.unflatten(1, (-1, 2 * l + 1)).mT for (l, p), x in zip(irreps, parts, strict=True)})
 
 
-linear = dense.linear
-
-
 def description(shape: ProductShape) -> tuple[o3.Irreps, o3.Irreps, o3.Irreps, list[tuple]]:
     """Features, harmonics, their product and its paths, as e3nn's tensor product takes them."""
     present = [(l, p) for l, parities in enumerate(shape.parities) for p in parities]

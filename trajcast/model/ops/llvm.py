@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
-from trajcast.model.ops import _jit, _linear, dense
+from trajcast.model.ops import _jit, _linear
 from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
 from trajcast.model.ops._linear import SCALARS, Block, Elements
 from trajcast.model.ops._parts import Edges, Part, parts
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RANK = 30
-
-linear = dense.linear
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -141,6 +140,7 @@ class _Product(torch.autograd.Function):
         return _forward(shape, edges, hidden, weight, *features)
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, *features = ctx.saved_tensors
         gradients = [torch.zeros_like(x) for x in features]
