@@ -80,7 +80,6 @@ class DeviceSearch:
             index=index_NS.flatten(),
             vectors=vector_NSX.flatten(0, 1).to(positions.dtype),
             cutoff=self.cutoff,
-            slots=self.slots,
         )
         return Found(neighbors=neighbors, count_N=count_N, fullest=fullest)
 

@@ -28,7 +28,6 @@ class Neighbors:
     index: Int[Tensor, " edges"]  # the neighbour
     vectors: Float[Tensor, "edges 3"]  # Å, from the atom to its neighbour
     cutoff: float  # Å
-    slots: int  # at least as many as any atom has edges
     pair: Int[Tensor, " edges"] | None = None
     pairs: int = 0
 
@@ -83,7 +82,6 @@ def _with_vesin(state: State, cutoff: float) -> Neighbors:
         index=torch.as_tensor(right[order], device=device),
         vectors=torch.cat([vector, -vector]).index_select(0, there).to(device),
         cutoff=cutoff,
-        slots=int(np.diff(first).max(initial=0)),
         pair=torch.remainder(there, len(both)).to(device) if len(both) else there.to(device),
         pairs=len(both),
     )
@@ -102,5 +100,4 @@ def _with_torch(state: State, cutoff: float) -> Neighbors:
         index=padded.index[used.flatten()],
         vectors=padded.vectors[used.flatten()],
         cutoff=cutoff,
-        slots=int(counts.max()),
     )

@@ -83,7 +83,6 @@ def test_order_of_neighbors_and_unused_room_do_not_matter(model: TrajCast) -> No
         index=torch.cat([found.index, torch.zeros(5, dtype=torch.long)])[order],
         vectors=torch.cat([found.vectors, torch.tensor([model.scales.cutoff, 0.0, 0.0]).expand(5, 3)])[order],
         cutoff=found.cutoff,
-        slots=found.slots,
     )
     with torch.no_grad():
         here, there = model(state, found), model(state, other)

@@ -49,7 +49,7 @@ def some_neighbors(atoms: int, dtype: torch.dtype, *, paired: bool) -> Neighbors
     pairs = (count + 1) // 2 + 2
     pair = torch.cat([torch.randperm(int(first[-1]), generator=rng) % (pairs - 3), torch.arange(pairs - 3, pairs)])
     return Neighbors(
-        first=first, index=index, vectors=vectors, cutoff=5.0, slots=8,
+        first=first, index=index, vectors=vectors, cutoff=5.0,
         pair=pair if paired else None, pairs=pairs if paired else 0,
     )  # fmt: skip
 

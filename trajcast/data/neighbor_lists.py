@@ -39,14 +39,13 @@ class NeighborLists:
     image: Int[Tensor, " edges"]  # row of `shifts`
     pair: Int[Tensor, " edges"] | None  # number of the pair in its sample, where they were numbered
     edges: NDArray[np.int64]  # of each sample
-    slots: NDArray[np.int64]  # the most that an atom of each sample has
 
     def neighbors(
-        self, chosen: Int[Tensor, " batch"], positions: Float[Tensor, "batch*atoms 3"], room: int, slots: int
+        self, chosen: Int[Tensor, " batch"], positions: Float[Tensor, "batch*atoms 3"], room: int
     ) -> Neighbors:
         """The neighbours in the `chosen` samples at these `positions` (Å), in `room` edges, which must suffice.
 
-        Shapes depend on `room` alone and nothing waits for the device; no atom may have more than `slots`.
+        Shapes depend on `room` alone and nothing waits for the device.
         """
         counts = self.counts.index_select(0, chosen)
         batch, atoms = counts.shape
@@ -60,7 +59,7 @@ class NeighborLists:
         index = self.index.index_select(0, source) + atoms * sample  # the last atom for room
         vectors = positions.index_select(0, index) - positions.index_select(0, atom.clamp(max=batch * atoms - 1))
         vectors += self.shifts.index_select(0, self.image.index_select(0, source).long())
-        found = Neighbors(first=first, index=index, vectors=vectors, cutoff=self.cutoff, slots=slots)
+        found = Neighbors(first=first, index=index, vectors=vectors, cutoff=self.cutoff)
         if self.pair is None:
             return found
         before = torch.nn.functional.pad(first[:-1:atoms] // 2, (0, 1), value=room // 2)  # pairs, and room's number
@@ -111,7 +110,6 @@ def find_lists(pairs: Pairs, cutoff: float, device: torch.device | str, at_most:
         image=torch.cat([*image, image[0].new_tensor([len(shifts) - 1])]),
         pair=torch.cat([*pair, pair[0].new_tensor([0])]) if pair else None,
         edges=edges.cpu().numpy(),
-        slots=all_counts.amax(1).cpu().numpy(),
     )
 
 

@@ -53,11 +53,11 @@ class Batches:
         on_device = torch.as_tensor(chosen).to(self.device, non_blocking=True)
         if self.lists is None:
             return self._batch(on_device, lambda state: find_neighbors(state, self.model.scales.cutoff))
-        lists, room, slots = self.lists, int(self.lists.edges[chosen].sum()), int(self.lists.slots[chosen].max())
+        lists, room = self.lists, int(self.lists.edges[chosen].sum())
 
         def neighbors(state: State) -> Neighbors:
             # all room is used: without the pair of unused room, sums over pairs are those over pairs found anew
-            return replace(lists.neighbors(on_device, state.positions, room, slots), pairs=room // 2)
+            return replace(lists.neighbors(on_device, state.positions, room), pairs=room // 2)
 
         return self._batch(on_device, neighbors)
 
@@ -67,8 +67,8 @@ class Batches:
         Nothing waits for the device, on which `chosen` is. Only where neighbours are kept.
         """
         assert self.lists is not None
-        lists, room, slots = self.lists, len(chosen) * int(self.lists.edges.max()), int(self.lists.slots.max())
-        return self._batch(chosen, lambda state: lists.neighbors(chosen, state.positions, room, slots))
+        lists, room = self.lists, len(chosen) * int(self.lists.edges.max())
+        return self._batch(chosen, lambda state: lists.neighbors(chosen, state.positions, room))
 
     def _batch(self, chosen: Int[Tensor, " samples"], neighbors: Callable[[State], Neighbors]) -> Batch:
         size = len(chosen)

@@ -42,9 +42,7 @@ def _results(backend: ModuleType, device: torch.device, dtype: torch.dtype) -> I
     first = torch.tensor([0, *COUNTS]).cumsum(0)
     index = torch.randint(0, atoms, (int(first[-1]),), generator=rng)
     vectors = draw(len(index), 3)
-    neighbors = Neighbors(
-        first=first.to(device), index=index.to(device), vectors=vectors, cutoff=1.0, slots=max(COUNTS)
-    )
+    neighbors = Neighbors(first=first.to(device), index=index.to(device), vectors=vectors, cutoff=1.0)
     features = [draw(atoms, 2 * l + 1, SHAPE.channels * len(p)) for l, p in enumerate(SHAPE.parities)]
     weight, of_edges, of_atoms = draw(WIDTH, SHAPE.weights), draw(len(index), WIDTH), draw(atoms, WIDTH)
     inputs = [x.requires_grad_() for x in (*features, weight, of_edges, of_atoms)]
