@@ -135,7 +135,7 @@ def test_threads_and_parts_of_compiled_kernels(
         pytest.skip(reason)
     shape = SHAPES["both parities"]
     monkeypatch.setattr(_parts, "PAIR_WEIGHTS", 0)
-    monkeypatch.setattr(_parts, "WEIGHTS_AT_ONCE", 5 * shape.weights * dtype.itemsize)
+    monkeypatch.setattr(_parts, "WEIGHTS_SHARED", 5 * shape.weights * dtype.itemsize)
     threads = torch.get_num_threads()
     torch.set_num_threads(3)
     try:

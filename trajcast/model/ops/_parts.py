@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 WEIGHTS_AT_ONCE = 2**20
 """Bytes of path weights that are made at a time where each is used once: they should stay in a core's cache."""
 
+WEIGHTS_SHARED = 2**23
+"""The same where several threads share the work: each part costs them a meeting."""
+
 PAIR_WEIGHTS = 2**25
 """Most bytes of path weights for which both edges of a pair use the same ones: these are made once, all before use."""
 
@@ -57,7 +60,7 @@ def parts(edges: Edges, row_bytes: int) -> Iterator[Part]:
     if edges.pair is not None and len(edges.pair) // 2 * row_bytes <= PAIR_WEIGHTS:
         yield Part(0, atoms, 0, slice(None), edges.pair)
         return
-    at_once = max(1, WEIGHTS_AT_ONCE // row_bytes)
+    at_once = max(1, (WEIGHTS_AT_ONCE if torch.get_num_threads() == 1 else WEIGHTS_SHARED) // row_bytes)
     start = 0
     while start < atoms:
         end = max(start + 1, int(np.searchsorted(ends, ends[start] + at_once, side="right")) - 1)
