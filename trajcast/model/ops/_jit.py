@@ -6,10 +6,13 @@ import ctypes
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
-Function = Callable[[int], None]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @cache
@@ -24,8 +27,8 @@ def vector_bytes() -> int:
 
 
 @cache
-def compiled(sources: tuple[str, ...], names: tuple[str, ...]) -> list[Function]:
-    """The functions `names` of `sources`; each takes the address of its arguments. Calls run beside other threads."""
+def compiled(sources: tuple[str, ...], names: tuple[str, ...]) -> list[int]:
+    """Where the functions `names` of `sources` lie; each takes the address of its arguments."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -48,8 +51,7 @@ def compiled(sources: tuple[str, ...], names: tuple[str, ...]) -> list[Function]
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _engines.append(engine)
-    kind = ctypes.CFUNCTYPE(None, ctypes.c_int64)
-    return [kind(engine.get_function_address(name)) for name in names]
+    return [engine.get_function_address(name) for name in names]
 
 
 _engines: list[object] = []  # the code lives as long as its engine
@@ -61,23 +63,66 @@ def _without_repeated_declarations(sources: Sequence[str]) -> list[str]:
     return [*declarations, *(line for line in lines if not line.startswith("declare"))]
 
 
+def run(functions: NDArray[np.int64], arguments: NDArray[np.int64]) -> None:
+    """Call every function with its arguments' address, on as many threads as PyTorch uses; the costliest come first."""
+    tasks = np.array([0, len(functions), functions.ctypes.data, arguments.ctypes.data])
+    address = tasks.ctypes.data
+    threads = min(torch.get_num_threads(), len(functions))
+    if threads <= 1:
+        _worker()(address)
+    elif (parallel := _openmp()) is not None:
+        parallel(_worker(), address, threads, 0)
+    else:
+        others = [_pool(threads - 1).submit(_worker(), address) for _ in range(threads - 1)]
+        _worker()(address)
+        for other in others:
+            other.result()
+
+
+WORKER = """\
+define void @worker(ptr %tasks) #0 {
+entry:
+  %counter.end = getelementptr i64, ptr %tasks, i64 1
+  %end = load i64, ptr %counter.end
+  %functions.at = getelementptr i64, ptr %tasks, i64 2
+  %functions = load ptr, ptr %functions.at
+  %arguments.at = getelementptr i64, ptr %tasks, i64 3
+  %arguments = load ptr, ptr %arguments.at
+  br label %next
+next:
+  %task = atomicrmw add ptr %tasks, i64 1 monotonic
+  %more = icmp slt i64 %task, %end
+  br i1 %more, label %work, label %done
+work:
+  %function.at = getelementptr ptr, ptr %functions, i64 %task
+  %function = load ptr, ptr %function.at
+  %argument.at = getelementptr ptr, ptr %arguments, i64 %task
+  %argument = load ptr, ptr %argument.at
+  call void %function(ptr %argument)
+  br label %next
+done:
+  ret void
+}
+"""
+"""What each thread does: take the next task that nobody has taken, until there is none."""
+
+
+@cache
+def _worker() -> Callable[[int], None]:
+    return ctypes.CFUNCTYPE(None, ctypes.c_int64)(compiled((WORKER,), ("worker",))[0])
+
+
+@cache
+def _openmp() -> Callable[..., Any] | None:
+    """Begins a parallel region with PyTorch's own threads, which wait awake for the next one; None where it can't."""
+    try:
+        found = ctypes.CDLL(None).GOMP_parallel
+    except (OSError, AttributeError, TypeError):
+        return None
+    found.restype, found.argtypes = None, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint, ctypes.c_uint]
+    return found
+
+
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="kernel")
-
-
-def run(calls: Sequence[tuple[Function, int]]) -> None:
-    """Call every function with its arguments' address, on as many threads as PyTorch uses; the costliest come first."""
-    threads = min(torch.get_num_threads(), len(calls))
-    if threads <= 1:
-        _run(calls)
-        return
-    others = [_pool(threads - 1).submit(_run, calls[k::threads]) for k in range(1, threads)]
-    _run(calls[::threads])
-    for other in others:
-        other.result()
-
-
-def _run(calls: Sequence[tuple[Function, int]]) -> None:
-    for function, address in calls:
-        function(address)

@@ -119,8 +119,7 @@ def _forward(
     arguments = plan.arguments.copy()
     for column, tensors in enumerate((rows, inputs, weights, outputs)):
         arguments[:, column] += np.array([x.data_ptr() for x in tensors])[plan.numbers[column]]
-    first, size = arguments.ctypes.data, 8 * arguments.shape[1]
-    _jit.run([(function, first + k * size) for k, function in enumerate(plan.functions)])
+    _jit.run(plan.functions, arguments.ctypes.data + 8 * arguments.shape[1] * np.arange(len(arguments)))
     return outputs
 
 
@@ -129,7 +128,7 @@ class _Plan:
     """What all products of the same sizes have in common: one task for each block, element and few columns."""
 
     widths: list[int]  # columns of the result of each l
-    functions: list[_jit.Function]  # of each task
+    functions: NDArray[np.int64]  # where that of each task lies
     arguments: NDArray[np.int64]  # (tasks, arguments), addresses counted from the beginning of their tensors
     numbers: NDArray[np.int64]  # (4, tasks) which tensors these are
 
@@ -146,7 +145,7 @@ def _plan(
     sizes = [[b for b in blocks if b.l == l] for l in range(max(b.l for b in blocks) + 1)]
     widths = [sum(b.width for b in some) for some in sizes]
     most = _most_columns(dtype)
-    tasks: list[tuple[_jit.Function, list[int], list[int]]] = []
+    tasks: list[tuple[int, list[int], list[int]]] = []
     for number, b in reversed(list(enumerate(blocks))):  # the costliest first
         for element, rows in _rows_of(b.l, Elements(None, None, ends)):
             some = -(-(rows.stop - rows.start) // threads)
@@ -163,7 +162,7 @@ def _plan(
                     tasks.append((function, arguments, [b.l, b.source, number, b.l]))
     return _Plan(
         widths=widths,
-        functions=[function for function, _, _ in tasks],
+        functions=np.array([function for function, _, _ in tasks], dtype=np.int64),
         arguments=np.array([arguments for _, arguments, _ in tasks], dtype=np.int64).reshape(len(tasks), -1),
         numbers=np.array([numbers for _, _, numbers in tasks], dtype=np.int64).reshape(len(tasks), -1).T.copy(),
     )
@@ -175,7 +174,7 @@ def _most_columns(dtype: torch.dtype) -> int:
 
 
 @cache
-def _function(width: int, scalar: str) -> _jit.Function:
+def _function(width: int, scalar: str) -> int:
     return _jit.compiled((kernel(width, scalar),), ("product",))[0]
 
 

@@ -160,7 +160,7 @@ class _Product(torch.autograd.Function):
 class _Layout:
     """What all products of one shape have in common: a task is some blocks of columns of one l, all of one width."""
 
-    functions: list[list[_jit.Function]]  # forward and backward: one for each task
+    functions: NDArray[np.int64]  # (2, tasks) where each task's functions lie, forward and backward
     arguments: NDArray[np.int64]  # (tasks, arguments) those that never change
     l: NDArray[np.int64]  # of each task
     columns: list[NDArray[np.int64]]  # of each task: first column of each block
@@ -179,7 +179,7 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
     irreps, channels, l_max = list(shape.columns), shape.channels, shape.l_max
     weights = np.cumsum([0, *(channels * len(p) * len(paths_from(l, l_max)) for l, p in enumerate(shape.parities))])
     coupling_starts = np.cumsum([0, *(coupling_matrix(l, l_max).shape[1] for l in range(l_max + 1))])
-    functions: list[list[_jit.Function]] = [[], []]
+    functions: list[list[int]] = [[], []]
     rows, l_of, columns, tables = [], [], [], []
     table: list[tuple[int, int, int]] = []
     for l, present in reversed(list(enumerate(shape.parities))):  # the costliest first
@@ -211,7 +211,7 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
                     table += [(irreps.index(o.irrep), o.slot * channels + start, shape.columns[o.irrep]) for o in found]
     by_output = np.array(table).T.copy()
     return _Layout(
-        functions=functions,
+        functions=np.array(functions),
         arguments=np.array([[row.get(name, 0) for name in ARGUMENTS] for row in rows]),
         l=np.array(l_of),
         columns=columns,
@@ -225,7 +225,7 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
 
 
 @cache
-def _functions(l: int, l_max: int, lanes: int, scalar: str) -> list[_jit.Function]:
+def _functions(l: int, l_max: int, lanes: int, scalar: str) -> list[int]:
     """Forward and backward."""
     names = ("forward", "backward")
     return _jit.compiled(tuple(kernel(n, l, l_max, lanes, scalar, backward=n == "backward") for n in names), names)
@@ -246,7 +246,7 @@ class _Call:
         layout = _layout(shape, dtype, torch.get_num_threads())
         self.size, self.layout = dtype.itemsize, layout
         self.used = (edges, features, outputs, gradients)  # whose addresses the kernels get
-        self.functions = layout.functions[gradients is not None]
+        self.functions = layout.functions[int(gradients is not None)]
         self.outputs = _addresses(outputs)[layout.irreps] + layout.offsets * self.size
         self.arguments = layout.arguments.copy()
         self.rows = self.arguments.ctypes.data + 8 * len(ARGUMENTS) * np.arange(len(self.arguments))
@@ -270,7 +270,7 @@ class _Call:
         self._set("weights", weights.data_ptr() + self.layout.weights * self.size)
         if weight_gradients is not None:
             self._set("weight_gradients", weight_gradients.data_ptr() + self.layout.weights * self.size)
-        _jit.run(list(zip(self.functions, self.rows.tolist(), strict=True)))
+        _jit.run(self.functions, self.rows)
 
 
 _NUMBER = {name: k for k, name in enumerate(ARGUMENTS)}
