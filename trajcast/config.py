@@ -16,9 +16,14 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from trajcast.errors import UserError
-from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, whole_multiple
+from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, distinct, whole_multiple
+from trajcast.studies import Studies
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
+
+
+Atom = Annotated[int, Field(ge=0)]  # counted from 0, in the order of the trajectory
+Dihedral = Annotated[list[Atom], Field(min_length=4, max_length=4)]
 
 
 class Section(BaseModel):
@@ -27,21 +32,47 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
+class ConstantPressure(Section):
+    """NpT run of a periodic system before its NVT run: Berendsen's thermostat and barostat (doi:10.1063/1.448118).
+
+    The mean cell of its second half is that of all later runs. Lengths of the cell that are equal stay equal; its
+    angles stay as they are.
+    """
+
+    duration_ps: Positive
+    pressure_bar: float
+    damping_fs: Positive  # relaxation time of temperature and pressure
+    bulk_modulus_GPa: Positive  # of the material, about: with it `damping_fs` is the time that the pressure takes
+
+
 class Equilibration(Section):
-    """NVT run that prepares the starts: Nosé–Hoover after minimisation."""
+    """NVT run that prepares the starts: Nosé–Hoover after minimisation, or after `npt` where that is given."""
 
     duration_ps: Positive
     damping_fs: Positive
+    chain_length: Count = 3  # thermostats in the Nosé–Hoover chain
+    npt: ConstantPressure | None = None
 
 
 class NveRuns(Section):
-    """The constant-energy runs that the data sets are cut from."""
+    """The constant-energy runs that the data sets are cut from, and which states of the equilibration they start from.
+
+    Those with a temperature within `start_window_K` of the target, or with a total energy within
+    `start_window_percent` of its mean.
+    """
 
     runs: Annotated[int, Field(ge=5)]  # three for training, one each for validation and test
     duration_ps: Positive
     interval_fs: Positive
-    start_window_K: Positive
+    start_window_K: Positive | None = None
+    start_window_percent: Positive | None = None
     start_spacing_ps: Positive
+
+    @model_validator(mode="after")
+    def _one_window(self) -> NveRuns:
+        if (self.start_window_K is None) == (self.start_window_percent is None):
+            raise ValueError("give either start_window_K (of the temperature) or start_window_percent (of the energy)")
+        return self
 
 
 class NvtRun(Section):
@@ -82,6 +113,16 @@ class Observables(Section):
     msd_fit_from_ps: Positive = 1.0
     msd_fit_to_ps: Positive = 10.0
     blocks: Annotated[int, Field(ge=2)] = 4
+    dihedrals: dict[str, Dihedral] = {}  # two of them, by a name for the axes: their free-energy surface
+    dihedral_bins: Count = 36
+
+    @model_validator(mode="after")
+    def _dihedrals(self) -> Observables:
+        if len(self.dihedrals) not in (0, 2):
+            raise ValueError(f"dihedrals names {len(self.dihedrals)}; name two, or leave dihedrals out")
+        if self.dihedral_bins % 2:
+            raise ValueError(f"dihedral_bins {self.dihedral_bins} is odd; make it even: one bin is centred on 0°")
+        return self
 
     @model_validator(mode="after")
     def _ordered(self) -> Observables:
@@ -97,29 +138,63 @@ class System(Section):
     """Everything about one system, stage by stage."""
 
     horizons_fs: Annotated[list[Positive], Field(min_length=1)]
+    forecast_horizons_fs: list[Positive] | None = None  # those that are rolled out and reported; all without it
+    pretrained: dict[Positive, str] = {}  # model files that take the place of training, by horizon in fs
     reference: Reference
     dataset: dict[str, Any]
     training: Training
     forecast: Forecast
     observables: Observables
+    studies: Studies = Studies()
 
     @model_validator(mode="after")
     def _consistent(self) -> System:
-        if len(set(self.horizons_fs)) != len(self.horizons_fs):
-            raise ValueError(f"horizons_fs {self.horizons_fs} names a horizon twice; remove the repetition")
+        distinct("horizons_fs", self.horizons_fs)
+        distinct("forecast_horizons_fs", self.rolled_out_fs)
         if "horizon_fs" in self.dataset:
             raise ValueError("dataset.horizon_fs does not belong here: every horizon of horizons_fs gets a data set")
         for horizon in self.horizons_fs:
             data = self.dataset_at(horizon)
             whole_multiple(horizon, self.reference.nve.interval_fs, "horizons_fs", "reference.nve.interval_fs")
+            for name, samples in self._samples():
+                if samples > data.samples.training:
+                    raise ValueError(
+                        f"{name} {samples} is more than dataset.samples.training {data.samples.training}; "
+                        "lower the one or raise the other"
+                    )
+        for horizon in self.rolled_out_fs:
             frame = horizon * self.forecast.frame_every
             whole_multiple(frame, self.reference.nvt.interval_fs, "roll-out frames", "reference.nvt.interval_fs")
-            if self.training.samples > data.samples.training:
+        for name, horizons in self._asked_for().items():
+            for horizon in set(horizons) - set(self.horizons_fs):
                 raise ValueError(
-                    f"training.samples {self.training.samples} is more than dataset.samples.training "
-                    f"{data.samples.training}; lower the one or raise the other"
+                    f"{name} has {horizon:g}, horizons_fs {self.horizons_fs} does not; add it there or remove it here"
                 )
+        if same_start := self.studies.same_start:
+            for horizon in same_start.horizons_fs:
+                whole_multiple(same_start.duration_fs, horizon, "studies.same_start.duration_fs", "its horizon")
         return self
+
+    @property
+    def rolled_out_fs(self) -> list[float]:
+        """The horizons that are rolled out, fs."""
+        return self.horizons_fs if self.forecast_horizons_fs is None else self.forecast_horizons_fs
+
+    def _samples(self) -> list[tuple[str, int]]:
+        learning = self.studies.learning
+        named = [("studies.learning.samples", samples) for samples in (learning.samples if learning else [])]
+        return [("training.samples", self.training.samples), *named]
+
+    def _asked_for(self) -> dict[str, list[float]]:
+        """The horizons of every key that picks some, by the key's name."""
+        studies = self.studies
+        chosen = {
+            f"studies.{name}.horizons_fs": getattr(studies, name).horizons_fs
+            for name in ("learning", "thermostat", "same_start")
+            if getattr(studies, name) is not None
+        }
+        chosen |= {"forecast_horizons_fs": self.rolled_out_fs, "pretrained": list(self.pretrained)}
+        return {name: horizons for name, horizons in chosen.items() if horizons is not None}
 
     def dataset_at(self, horizon_fs: float) -> Dataset:
         """The data-set section for one horizon."""

@@ -5,8 +5,9 @@ A result's path says what it depends on: the system, the horizon, and the model'
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,14 @@ CODE = {
     "train": 2,
     "evaluate": 1,
     "forecast": 2,
-    "observe": 1,
+    "observe": 2,
     "report": 2,
 }
 """Version of each stage's code: raise a stage's number when its results change, and it is run again."""
+
+
+PRETRAINED = "model-pretrained"
+"""The folder name of a finished model that takes the place of training."""
 
 
 class Plan:
@@ -64,16 +69,30 @@ class Plan:
 
     def horizons(self, system: str) -> list[str]:
         """The horizons (fs) as they stand in paths."""
-        return [f"{horizon:g}" for horizon in sorted(self.system(system).horizons_fs)]
+        return _in_paths(self.system(system).horizons_fs)
 
-    def model(self, system: str) -> str:
-        """The folder name of the configured model."""
+    def forecast_horizons(self, system: str) -> list[str]:
+        """The horizons (fs) that are rolled out and reported, as they stand in paths."""
+        return _in_paths(self.system(system).rolled_out_fs)
+
+    def model(self, system: str, horizon: str) -> str:
+        """The folder name of the model that is rolled out: the configured one, or a finished one in its place."""
+        if float(horizon) in self.system(system).pretrained:
+            return PRETRAINED
         training = self.system(system).training
-        return f"model-n{training.samples}-s{training.seed}"
+        return _trained(training.samples, training.seed)
+
+    def model_folder(self, system: str, horizon: str, samples: int, seed: int) -> str:
+        """The folder of a trained model: model.safetensors, model.json, metrics.csv, test.json."""
+        return f"results/{system}/{horizon}fs/{_trained(samples, seed)}"
+
+    def main_model_folder(self, system: str, horizon: str) -> str:
+        """The folder of the model that is rolled out."""
+        return f"results/{system}/{horizon}fs/{self.model(system, horizon)}"
 
     def forecast(self, system: str, horizon: str) -> str:
         """The roll-out of the configured model at one horizon."""
-        return f"results/{system}/{horizon}fs/{self.model(system)}/forecast/forecast.h5md"
+        return f"{self.main_model_folder(system, horizon)}/forecast/forecast.h5md"
 
     def replicas(self) -> dict[int, list[str]]:
         """The systems by their roll-outs' number of replicas."""
@@ -84,19 +103,64 @@ class Plan:
 
     def reported(self, system: str) -> list[str]:
         """What the report shows of every horizon."""
-        model = self.model(system)
-        files = [
-            *(f"{{horizon}}fs/{model}/{name}" for name in ("model.json", "metrics.csv", "test.json")),
-            *(f"{{horizon}}fs/{model}/forecast/{name}" for name in ("forecast.h5md", "outcome.json")),
-            "observables/{horizon}fs/summary.json",
-        ]
-        return [f"results/{system}/" + file.format(horizon=h) for h in self.horizons(system) for file in files]
+        files = []
+        for horizon in self.forecast_horizons(system):
+            model = self.main_model_folder(system, horizon)
+            trained = () if float(horizon) in self.system(system).pretrained else ("metrics.csv",)
+            names = ("model.json", *trained, "test.json", "forecast/forecast.h5md", "forecast/outcome.json")
+            files += [f"{model}/{name}" for name in names]
+            files.append(f"results/{system}/observables/{horizon}fs/summary.json")
+        return files
+
+    def learning(self, system: str) -> list[tuple[str, int, int]]:
+        """Horizon, number of samples and seed of every model of the learning curves."""
+        study = self.system(system).studies.learning
+        if study is None:
+            return []
+        return list(product(_in_paths(study.horizons_fs), sorted(study.samples), sorted(study.seeds)))
+
+    def thermostat_runs(self, system: str) -> list[tuple[str, float, int]]:
+        """Horizon, relaxation time in horizons and seed of every roll-out of the thermostat study."""
+        study = self.system(system).studies.thermostat
+        if study is None:
+            return []
+        horizons = _in_paths(study.horizons_fs or self.system(system).horizons_fs)
+        return list(product(horizons, sorted(study.tau_horizons), sorted(study.seeds)))
+
+    def thermostat_run(self, system: str, horizon: str, tau_horizons: float, seed: int) -> str:
+        """The temperatures of one roll-out of the thermostat study: JSON with mean and width."""
+        return f"{self.main_model_folder(system, horizon)}/thermostat/tau{tau_horizons:g}-s{seed}.json"
+
+    def same_start(self, system: str) -> list[str]:
+        """The horizons (fs) of the roll-outs at constant energy that start where reference MD does."""
+        study = self.system(system).studies.same_start
+        return _in_paths(study.horizons_fs) if study else []
+
+    def same_start_files(self, system: str, horizon: str) -> tuple[str, str]:
+        """Reference MD and roll-out from the same state; time 0 of both is the start."""
+        folder = f"{self.main_model_folder(system, horizon)}/same_start"
+        return f"{folder}/md.h5md", f"{folder}/forecast.h5md"
+
+    def speed(self, system: str) -> list[str]:
+        """The measured speed of every supercell, at every horizon that is rolled out: JSON."""
+        study = self.system(system).studies.speed
+        cells = ["x".join(map(str, cell)) for cell in study.supercells] if study else []
+        folders = [self.main_model_folder(system, horizon) for horizon in self.forecast_horizons(system)]
+        return [f"{folder}/speed/{cell}.json" for folder in folders for cell in cells]
 
 
 def other_replicas(replicas: int) -> list[str]:
     """What a roll-out writes beside the files of its first replica."""
     names = (Path("forecast.h5md"), Path("outcome.json"))
     return [str(numbered(name, replica)) for replica in range(2, replicas + 1) for name in names]
+
+
+def _trained(samples: int, seed: int) -> str:
+    return f"model-n{samples}-s{seed}"
+
+
+def _in_paths(horizons_fs: Sequence[float]) -> list[str]:
+    return [f"{horizon:g}" for horizon in sorted(horizons_fs)]
 
 
 def _plain(values: Any) -> Any:

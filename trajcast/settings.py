@@ -6,7 +6,7 @@ training and roll-outs do without the library that checks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -125,6 +125,7 @@ class Forecast(Settings):
     equilibration_ps: NonNegative
     frame_every: Count = 1  # steps between kept frames
     temperature_K: Positive
+    final_temperature_K: Positive | None = None  # of a ramp from `temperature_K` over `duration_ps`
     thermostat: str | None = "csvr"
     tau_horizons: Positive = 10.0  # thermostat relaxation time in horizons
     supercell: Annotated[list[Count], Rule(min_length=3, max_length=3)] = field(default_factory=lambda: [1, 1, 1])
@@ -133,6 +134,13 @@ class Forecast(Settings):
     replicas: Count = 1  # copies of the start with velocities and noise of their own, side by side
     guard: Guard
 
+    def __post_init__(self) -> None:
+        if self.final_temperature_K is not None and self.thermostat is None:
+            raise ValueError(
+                f"final_temperature_K is {self.final_temperature_K:g}, but thermostat is null; "
+                "name a thermostat or leave final_temperature_K out"
+            )
+
 
 def whole_multiple(value: float, unit: float, value_name: str, unit_name: str) -> int:
     """value / unit as a whole number; ValueError (not a truncated number) where it is none."""
@@ -140,3 +148,10 @@ def whole_multiple(value: float, unit: float, value_name: str, unit_name: str) -
     if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6:
         raise ValueError(f"{value_name} {value:g} is not a multiple of {unit_name} {unit:g}; change one of the two")
     return round(ratio)
+
+
+def distinct(name: str, values: Sequence[Any]) -> None:
+    """ValueError where a list names something twice."""
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"{name} {list(values)} names {value} twice; remove the repetition")

@@ -21,7 +21,7 @@ def complete_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def complete_page(complete_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of that folder."""
     page = tmp_path_factory.mktemp("page") / "report.html"
-    write_report(complete_folder, [1.0, 2.0, 5.0], MODEL, page)
+    write_report(complete_folder, dict.fromkeys([1.0, 2.0, 5.0], MODEL), page)
     return page
 
 

@@ -65,7 +65,7 @@ class Elements(HTMLParser):
 
 def page_of(folder: Path, horizons: tuple[float, ...] = HORIZONS) -> str:
     output = folder / "report.html"
-    write_report(folder, horizons, MODEL, output)
+    write_report(folder, dict.fromkeys(horizons, MODEL), output)
     return output.read_text(encoding="utf-8")
 
 
@@ -140,7 +140,7 @@ def test_a_runaway_forecast_does_not_flatten_the_reference(folder: Path) -> None
         folder / "observables/5fs/forecast/profile.json",
         curves=[{"name": c.name, "x": c.x, "y": [1e4 * y for y in c.y]} for c in wild.curves],
     )
-    figure = observable_figure("profile", read_study(folder, HORIZONS, MODEL).runs, range(3))
+    figure = observable_figure("profile", read_study(folder, dict.fromkeys(HORIZONS, MODEL)).runs, range(3))
     assert figure is not None
     texts = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     assert [any("leaves the panel" in text for text in panel) for panel in texts] == [False, False, True] * 2
@@ -155,7 +155,7 @@ def test_marks_theory_and_limits_are_drawn(folder: Path) -> None:
         edit_json(
             folder / f"observables/{horizon:g}fs/md/profile.json", theory=theory, x_limits=[0, 9], marks={"far": 50}
         )
-    figure = observable_figure("profile", read_study(folder, HORIZONS, MODEL).runs, range(3))
+    figure = observable_figure("profile", read_study(folder, dict.fromkeys(HORIZONS, MODEL)).runs, range(3))
     assert figure is not None
     assert figure.axes[0].get_xlim() == (0, 9)
     assert "theory" in [text.get_text() for text in figure.legends[0].get_texts()]
@@ -213,19 +213,19 @@ def test_malformed_files_are_named(folder: Path) -> None:
     for broken, complaint in ((whole[:40], "not valid JSON"), ('{"frames": 3}', "lacks displacement_mae_A")):
         test.write_text(broken, encoding="utf-8")
         with pytest.raises(UserError, match=complaint):
-            read_study(folder, [1.0], MODEL)
+            read_study(folder, {1.0: MODEL})
     test.write_text(whole, encoding="utf-8")
     edit_json(folder / "observables/1fs/summary.json", rows=[{"quantity": "x"}])
     with pytest.raises(UserError, match="a row lacks observable, unit"):
-        read_study(folder, [1.0], MODEL)
+        read_study(folder, {1.0: MODEL})
     edit_json(folder / f"1fs/{MODEL}/model.json", horizon_fs=3.0)
     with pytest.raises(UserError, match="made for a horizon of 3 fs, but lies in the folder 1fs"):
-        read_study(folder, [1.0], MODEL)
+        read_study(folder, {1.0: MODEL})
 
 
 def test_published_errors_stand_only_where_system_and_horizon_match(folder: Path) -> None:
     write_horizon(folder, 3.0)
-    table = errors_table(read_study(folder, (2.0, 3.0), MODEL))
+    table = errors_table(read_study(folder, {2.0: MODEL, 3.0: MODEL}))
     assert [(heading, [row[0].text for row in rows]) for heading, rows in table.groups] == [
         ("Δt = 2 fs", ["this run", "published"]),
         ("Δt = 3 fs", ["this run"]),  # the paper has paracetamol, but no water, at 3 fs
@@ -238,7 +238,7 @@ def test_job_timings_are_shown_where_the_workflow_kept_them(folder: Path) -> Non
     header = "s\th:m:s\tmax_rss\tmax_vms\tcpu_time\n"
     (logs / "1fs" / "train.tsv").write_text(f"{header}301.2\t0:05:01\t2210.5\t1\t300.1\n", encoding="utf-8")
     (logs / "quick.tsv").write_text(f"{header}0.4\t0:00:00\t-\t-\tNA\n", encoding="utf-8")
-    write_report(folder, [1.0], MODEL, folder / "report.html", logs)
+    write_report(folder, {1.0: MODEL}, folder / "report.html", logs)
     page = Elements((folder / "report.html").read_text(encoding="utf-8"))
     assert page.starting("1fs/train") == [["1fs/train", "5.0 min", "2.16", "5.0 min"]]
     assert page.starting("quick") == [["quick", "0.4 s", "–", "–"]]

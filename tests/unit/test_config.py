@@ -64,7 +64,7 @@ def test_the_shipped_configuration_is_valid(values):
         ("horizons_fs", [1.0, 2.5], "horizons_fs 2.5 is not a multiple of reference.nve.interval_fs 1"),
         ("horizons_fs", [0.5], "horizons_fs 0.5 is not a multiple of reference.nve.interval_fs 1"),
         ("horizons_fs", [], "horizons_fs: [] is wrong"),
-        ("horizons_fs", [1.0, 1.0], "names a horizon twice; remove the repetition"),
+        ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] names 1.0 twice; remove the repetition"),
         ("training.samples", 10**6, "training.samples 1000000 is more than dataset.samples.training"),
         ("dataset.cutoff_A", ..., "systems.liquid: dataset: cutoff_A: missing; add it"),
         ("dataset.cutoff", 4.0, "systems.liquid: dataset: cutoff: unknown key"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trajcast.errors import UserError
 from trajcast.mechanics import temperature
 from trajcast.observables.result import Result, load_result
+from trajcast.plan import PRETRAINED
 from trajcast.state import State
 from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import PS
@@ -98,7 +99,7 @@ class HorizonRun:
 
     horizon_fs: float
     model: dict[str, Any]
-    metrics: dict[str, NDArray[np.float64]]
+    metrics: dict[str, NDArray[np.float64]] | None  # of a model trained here
     test: dict[str, Any]
     outcome: dict[str, Any]
     provenance: dict[str, dict[str, Any]]  # by stage: dataset, training, forecast, observables
@@ -106,6 +107,11 @@ class HorizonRun:
     summary: list[dict[str, Any]]
     md: dict[str, Result]
     forecast: dict[str, Result]
+
+    @property
+    def training_minutes(self) -> float | None:
+        """How long the model was trained; None where it does not say."""
+        return self.model["training"].get("minutes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,8 +136,11 @@ class Study:
         return [name for name in names if any(name in run.md or name in run.forecast for run in self.runs)]
 
 
-def read_study(folder: Path, horizons_fs: Sequence[float], model: str) -> Study:
-    """Read a results folder; UserError names the first missing or malformed file and the command that makes it."""
+def read_study(folder: Path, models: Mapping[float, str]) -> Study:
+    """Read a results folder; `models`: the name of the model's folder at each horizon (fs).
+
+    UserError names the first missing or malformed file and the command that makes it.
+    """
     reference = folder / "reference"
     made_by = f"trajcast reference --settings {reference}/reference.yaml --output {reference}"
     health = _read_json(reference / "health.json", HEALTH_KEYS, made_by)
@@ -151,7 +160,7 @@ def read_study(folder: Path, horizons_fs: Sequence[float], model: str) -> Study:
         reference_ps=length_ps,
         health=health["runs"],
         energies=_total_energies(reference),
-        runs=[_read_horizon(folder, horizon, model) for horizon in sorted(horizons_fs)],
+        runs=[_read_horizon(folder, horizon, models[horizon]) for horizon in sorted(models)],
     )
 
 
@@ -191,7 +200,7 @@ def _read_horizon(folder: Path, horizon_fs: float, model: str) -> HorizonRun:
     return HorizonRun(
         horizon_fs=horizon_fs,
         model=model_card,
-        metrics=_read_metrics(trained / "metrics.csv", by_train),
+        metrics=None if model == PRETRAINED else _read_metrics(trained / "metrics.csv", by_train),
         test=_read_json(trained / "test.json", TEST_KEYS, by_evaluate),
         outcome=outcome,
         provenance=provenance,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,13 @@ class DrawnFigure:
     numbers: Table | None = None
 
 
-def write_report(
-    folder: Path, horizons_fs: Sequence[float], model: str, output: Path, timings: Path | None = None
-) -> None:
+def write_report(folder: Path, models: Mapping[float, str], output: Path, timings: Path | None = None) -> None:
     """Write the page of one results folder to `output`, whole or not at all; UserError when results are missing.
 
-    `timings` is a folder of Snakemake benchmark files; without it the page has no table of times.
+    `models`: the name of the model's folder at each horizon (fs) to show. `timings`: a folder of Snakemake benchmark
+    files; without it the page has no table of times.
     """
-    study = read_study(folder, horizons_fs, model)
+    study = read_study(folder, models)
     with figure_style():
         observables = [figure for name in study.observables for figure in _observable_figures(study, name)]
         temperature, training, health = _run_figures(study)
@@ -63,7 +62,7 @@ def write_report(
     page = environment.get_template("page.html").render(
         system=study.settings["system"],
         version=__version__,
-        facts=_facts(study, model),
+        facts=_facts(study, models),
         verdict=verdict_table(study),
         stability=stability_table(study),
         errors=test_error_table(study),
@@ -118,7 +117,7 @@ def _by_origin(runs: Sequence[HorizonRun], name: str, attribute: str) -> list[st
     ]
 
 
-def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure, DrawnFigure]:
+def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFigure]:
     horizons = joined([horizon_name(run.horizon_fs) for run in study.runs])
     temperature = DrawnFigure(
         title="Temperature along each roll-out",
@@ -141,17 +140,19 @@ def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure, DrawnFigure]:
         "error; line and band: target and what is allowed.",
         source=_data_uri(health_figure(study)),
     )
-    return temperature, training, health
+    trained_here = any(run.metrics is not None for run in study.runs)
+    return temperature, training if trained_here else None, health
 
 
 def _data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
 
 
-def _facts(study: Study, model: str) -> dict[str, Any]:
+def _facts(study: Study, models: Mapping[float, str]) -> dict[str, Any]:
     """What the opening paragraph and the limits say in numbers."""
     reference, topology = study.settings, study.topology
     counts = Counter(chemical_symbols[z] for z in topology.numbers)
+    minutes = [run.training_minutes for run in study.runs]
     planned = sorted({run.outcome["planned_ps"] for run in study.runs})
     return {
         "atoms": number_of(topology.n_atoms),
@@ -162,9 +163,9 @@ def _facts(study: Study, model: str) -> dict[str, Any]:
         "reference_ps": plain(study.reference_ps),
         "horizons": joined([f"{run.horizon_fs:g}" for run in study.runs]),
         "one_horizon": len(study.runs) == 1,
-        "model": model,
+        "model": joined(list(dict.fromkeys(models.values()))),
         "weights": joined(list(dict.fromkeys(number_of(run.model["weights"]) for run in study.runs))),
-        "minutes": joined(list(dict.fromkeys(number(run.model["training"]["minutes"], 2) for run in study.runs))),
+        "minutes": joined([number(minutes, 2) for minutes in dict.fromkeys(minutes) if minutes is not None]),
         "planned_ps": joined([plain(value) for value in planned]),
         "completed": sum(run.outcome["outcome"] == "completed" for run in study.runs),
         "runs": len(study.runs),

@@ -59,10 +59,12 @@ def _smoothed(times: NDArray, values: NDArray, window: int = 50) -> tuple[NDArra
 
 
 def training_figure(study: Study) -> Figure:
-    """Losses and relative errors on the validation set against training time, all horizons."""
+    """Losses and relative errors on the validation set against training time, all models trained here."""
     figure = Figure(figsize=(WIDTH_IN, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for index, run in enumerate(study.runs):
+        if run.metrics is None:
+            continue
         colour = horizon_style(index)["color"]
         minutes = run.metrics["time_s"] / 60
         points = {"marker": ".", "markersize": 3} if len(minutes) < 40 else {}
@@ -79,7 +81,7 @@ def training_figure(study: Study) -> Figure:
         ax.set_xlabel("training time / min")
         ax.set_yscale("log")
     handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(handles), handlelength=3.2)
+    figure.legend(handles, labels, loc="outside upper center", ncols=max(1, len(handles)), handlelength=3.2)
     return figure
 
 

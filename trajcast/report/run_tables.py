@@ -77,7 +77,7 @@ def test_error_table(study: Study) -> Table:
         mine: list[str | Cell] = [
             "this run",
             number_of(run.model["weights"]),
-            duration(60 * run.model["training"]["minutes"]),
+            "–" if run.training_minutes is None else duration(60 * run.training_minutes),
             number_of(test["frames"]),
             number(test["displacement_mae_A"] * 1e5, 3),
             number(test["displacement_mae_percent"], 3),

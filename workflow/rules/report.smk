@@ -21,8 +21,8 @@ rule report:
         runtime=15,
     params:
         folder=subpath(output[0], parent=True),
-        horizons=lambda wildcards: plan.horizons(wildcards.system),
-        model=lambda wildcards: plan.model(wildcards.system),
+        horizons=lambda wildcards: plan.forecast_horizons(wildcards.system),
+        model=lambda wildcards: [plan.model(wildcards.system, h) for h in plan.forecast_horizons(wildcards.system)],
         code=CODE["report"],
     shell:
         "trajcast report --folder {params.folder:q} --horizons {params.horizons:q} --model {params.model:q}"
