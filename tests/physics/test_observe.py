@@ -88,13 +88,15 @@ def test_every_observable_takes_a_molecule_in_vacuum(tmp_path, name):
     rng = np.random.default_rng(1)
     path = write(
         tmp_path / "a.h5md",
-        topology([8, 1, 1], None),
-        rng.normal(size=(1, 3, 3)) + 0.1 * rng.normal(size=(200, 3, 3)),
-        0.01 * rng.normal(size=(200, 3, 3)),
+        topology([8, 8, 1, 1], None),
+        rng.normal(size=(1, 4, 3)) + 0.1 * rng.normal(size=(200, 4, 3)),
+        0.01 * rng.normal(size=(200, 4, 3)),
         5.0,
+        **PROVENANCE,
     )
+    settings = SETTINGS | {"dihedrals": {"HOOH": [2, 0, 1, 3], "HOH": [2, 1, 0, 3]}}
     with Trajectory(path) as trajectory:
-        result = observables()[name].measure(select(trajectory), context(**SETTINGS))
+        result = observables()[name].measure(select(trajectory), context(**settings))
     assert bool(result.curves) == (name != "rdf")
     assert bool(result.note) == (name == "rdf")
     result.save(tmp_path / "result.json")

@@ -36,6 +36,18 @@ class Curve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Surface:
+    """A function of two variables: z[i][j] at x[i], y[j], None where it is not known."""
+
+    x_label: str
+    y_label: str
+    z_label: str
+    x: list[float]
+    y: list[float]
+    z: list[list[float | None]]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Result:
     """One observable of one trajectory."""
 
@@ -45,6 +57,7 @@ class Result:
     y_label: str
     curves: list[Curve]
     scalars: list[Scalar] = field(default_factory=list)
+    surface: Surface | None = None
     theory: list[Curve] = field(default_factory=list)  # what theory says of the curve with the same name
     marks: dict[str, float] = field(default_factory=dict)  # labelled vertical lines, e.g. the Nyquist wavenumber
     x_limits: tuple[float, float] | None = None  # the part of the x axis worth drawing; None: all
@@ -72,6 +85,8 @@ def load_result(path: Path | str) -> Result:
     for name in ("curves", "theory"):
         raw[name] = [Curve(**curve) for curve in raw.get(name, [])]
     raw["scalars"] = [Scalar(**scalar) for scalar in raw["scalars"]]
+    if raw.get("surface"):
+        raw["surface"] = Surface(**raw["surface"])
     if raw.get("x_limits"):
         raw["x_limits"] = tuple(raw["x_limits"])
     return Result(**raw)

@@ -6,25 +6,34 @@ import numpy as np
 from MDAnalysis import Universe
 from MDAnalysis.coordinates.memory import MemoryReader
 from MDAnalysis.lib.mdamath import triclinic_box, triclinic_vectors
+from numpy.typing import NDArray
 
 from trajcast.observables.selection import Selection
 
 
 def universe_of(selection: Selection) -> Universe:
-    """A Universe in memory with the selected frames' positions, elements and box.
-
-    MDAnalysis knows a box by lengths and angles and lays its first vector along x; positions are turned to match.
-    """
+    """A Universe in memory with the selected frames' positions, elements and box."""
     topology = selection.topology
     universe = Universe.empty(topology.n_atoms, trajectory=False)
     elements = np.empty(topology.n_atoms, dtype=object)
     for symbol, atoms in selection.atoms_of.items():
         elements[atoms] = symbol
     universe.add_TopologyAttr("elements", elements)
-    box = triclinic_box(*topology.cell)
-    turn = np.linalg.solve(topology.cell, triclinic_vectors(box, dtype=np.float64))
-    positions = selection.positions
-    if not np.allclose(turn, np.eye(3), atol=1e-6):
-        positions = (positions @ turn).astype(np.float32)
+    positions, box = positions_and_box(selection)
     universe.load_new(positions, format=MemoryReader, dimensions=box)
     return universe
+
+
+def positions_and_box(selection: Selection) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Positions (frames, atoms, 3) and the box as MDAnalysis takes them; no box without periodic directions.
+
+    MDAnalysis knows a box by lengths and angles and lays its first vector along x; positions are turned to match.
+    """
+    topology, positions = selection.topology, selection.positions
+    if not topology.periodic.any():
+        return positions, None
+    box = triclinic_box(*topology.cell)
+    turn = np.linalg.solve(topology.cell, triclinic_vectors(box, dtype=np.float64))
+    if not np.allclose(turn, np.eye(3), atol=1e-6):
+        positions = (positions @ turn).astype(np.float32)
+    return positions, box
