@@ -74,11 +74,12 @@ class RollOut:
         burst = self.bursts.run(
             self.moment,
             noise.to(device),
+            torch.full((steps,), TEMPERATURE_K, dtype=torch.float64, device=device),
             still=[fixed.turning and number % every == 0 for number in numbers],
             kept=[False] * steps,
         )
         self.moment, self.done = burst.moment, self.done + steps
-        if found := first_alarm(burst.readings, 0, GUARD):
+        if found := first_alarm(burst.readings, 0, GUARD, torch.ones(steps)):
             raise RuntimeError(f"the roll-out ended: {found[1].reason}")
 
 

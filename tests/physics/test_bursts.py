@@ -55,7 +55,8 @@ def burst(step: Stepper, state: State, count: int, noise_seed: int = 1) -> tuple
     rng = torch.Generator().manual_seed(noise_seed)
     normals = torch.randn(count, state.n_systems, *step.noise_shape, generator=rng, dtype=torch.float64)
     still = [step.fixed.turning and n % 3 == 2 for n in range(count)]
-    return bursts.run(moment, normals, still=still, kept=[True] * count), bursts
+    targets_K = torch.full((count,), 300.0, dtype=torch.float64)
+    return bursts.run(moment, normals, targets_K, still=still, kept=[True] * count), bursts
 
 
 @pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
@@ -116,12 +117,13 @@ def test_a_step_waits_for_no_value_and_takes_none_from_the_host(length: float | 
     step = on_device(stepper(model, replace(SETTINGS, thermostat=thermostat), state), state)
     moment, _ = step.begin(state, torch.tensor([True, True]))
     normal = torch.zeros(2, *step.noise_shape, dtype=torch.float64)
-    expected, _ = step(moment, normal, still=True)
+    target_K = torch.tensor(300.0, dtype=torch.float64)
+    expected, _ = step(moment, normal, target_K, still=True)
     model.to("meta")
-    step, moment, normal = without_values(step), without_values(moment), without_values(normal)
-    step(moment, normal, still=True)  # constants that are kept from now on
+    step, moment, normal, target_K = (without_values(x) for x in (step, moment, normal, target_K))
+    step(moment, normal, target_K, still=True)  # constants that are kept from now on
     with NoHost():
-        after, _ = step(moment, normal, still=True)
+        after, _ = step(moment, normal, target_K, still=True)
         with pytest.raises(RuntimeError):
             after.going.any().item()
     with pytest.raises(AssertionError, match="on the host"), NoHost():

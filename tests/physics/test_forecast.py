@@ -46,6 +46,7 @@ from trajcast.trajectory import Trajectory, topology_of
 
 GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = Forecast(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0, seed=1, guard=GUARD)
+TARGET = torch.tensor(300.0, dtype=torch.float64)
 
 
 def free_flight() -> TrajCast:
@@ -112,10 +113,10 @@ def test_every_alarm_rings() -> None:
     dof = degrees_of_freedom(state)
     guard = Guard(min_temperature_K=100.0, max_temperature_K=1000.0, min_distance_A=0.5)
 
-    def moving(changed: State) -> Alarm | None:
+    def moving(changed: State, ratio: float = 1.0) -> Alarm | None:
         finite, temperature = read_motion(changed, dof)
-        found = motion_alarm(bool(finite), float(temperature), guard)
-        assert bool(motion_allowed(finite, temperature, guard)) is (found is None)
+        found = motion_alarm(bool(finite), float(temperature), guard, ratio)
+        assert bool(motion_allowed(finite, temperature, guard, torch.tensor(ratio))) is (found is None)
         return found
 
     def ending(changed: State) -> Ending:
@@ -132,6 +133,11 @@ def test_every_alarm_rings() -> None:
     assert ending(replace(state, velocities=1e200 * state.velocities)) is Ending.TOO_HOT
     assert ending(replace(state, velocities=3 * state.velocities)) is Ending.TOO_HOT
     assert ending(replace(state, velocities=0.1 * state.velocities)) is Ending.TOO_COLD
+    colder = replace(state, velocities=torch.sqrt(80.0 / temperature(state)) * state.velocities)
+    assert ending(colder) is Ending.TOO_COLD
+    assert [moving(colder, ratio) for ratio in (0.79, 0.081)] == [None, None]
+    assert moving(colder, 0.81) == Alarm(Ending.TOO_COLD, "temperature 80 K is below 81 K")
+    assert moving(colder, 0.079) == Alarm(Ending.TOO_HOT, "temperature 80 K exceeds 79 K")
     close = state.positions.clone()
     close[1] = close[0] + torch.tensor([0.0, 0.0, 0.4])
     search = search_for(state, 3.0)
@@ -218,7 +224,7 @@ def test_overlap_at_the_start_and_after_a_step() -> None:
     yes = torch.tensor([True])
     moment, _ = step.begin(apart, yes)
     assert moment.going.item()
-    later, report = step(moment, torch.zeros(1, *step.noise_shape, dtype=torch.float64), still=False)
+    later, report = step(moment, torch.zeros(1, *step.noise_shape, dtype=torch.float64), TARGET, still=False)
     assert not later.going.item()
     alarm = distance_alarm(float(report.readings.closest), guard)
     assert alarm is not None

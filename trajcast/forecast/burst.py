@@ -50,15 +50,19 @@ class Bursts:
         self,
         moment: Moment,
         normals: Float[Tensor, "steps systems ..."],
+        targets_K: Float[Tensor, " steps"],
         *,
         still: Sequence[bool],
         kept: Sequence[bool],
     ) -> Burst:
-        """As many steps as there are random numbers; for each whether angular momentum is zeroed and a frame kept."""
+        """As many steps as there are random numbers.
+
+        For each the thermostat's temperature (K), whether angular momentum is zeroed, and whether a frame is kept.
+        """
         state, going = moment.state, moment.going.clone()
         state = replace(state, positions=state.positions.clone(), velocities=state.velocities.clone())
         while True:
-            burst, needed = self._run(moment, normals, still, kept)
+            burst, needed = self._run(moment, normals, targets_K, still, kept)
             missing = [row for row in needed if any(n > s for n, s in zip(row, self.stepper.search.sizes, strict=True))]
             if not missing:
                 return burst
@@ -67,15 +71,15 @@ class Bursts:
             moment, _ = self.begin(state, going)
 
     def _run(
-        self, moment: Moment, normals: Tensor, still: Sequence[bool], kept: Sequence[bool]
+        self, moment: Moment, normals: Tensor, targets_K: Tensor, still: Sequence[bool], kept: Sequence[bool]
     ) -> tuple[Burst, list[list[int]]]:
         if self._step is None:
             on_cuda = normals.device.type == "cuda"
-            self._step = CapturedStep(self.stepper, moment, normals[0]) if on_cuda else self.stepper
+            self._step = CapturedStep(self.stepper, moment, normals[0], targets_K[0]) if on_cuda else self.stepper
         reports: list[tuple[Tensor, ...]] = []
         frames: list[tuple[Tensor, Tensor]] = []
-        for normal, stills, keep in zip(normals, still, kept, strict=True):
-            moment, report = self._step(moment, normal, still=stills)
+        for normal, target_K, stills, keep in zip(normals, targets_K, still, kept, strict=True):
+            moment, report = self._step(moment, normal, target_K, still=stills)
             seen = report.readings
             reports.append(tuple(x.clone() for x in (seen.finite, seen.temperature, seen.closest, report.needed)))
             if keep:

@@ -19,9 +19,11 @@ WARM_UP = 3  # steps before the recording, in which libraries set themselves up
 class CapturedStep:
     """Steps as `stepper` does; each call overwrites the moment and the report that the last one returned."""
 
-    def __init__(self, stepper: Stepper, moment: Moment, normal: Float[Tensor, "systems ..."]):
+    def __init__(
+        self, stepper: Stepper, moment: Moment, normal: Float[Tensor, "systems ..."], target_K: Float[Tensor, ""]
+    ):
         self.stepper = stepper
-        self._normal = normal.clone()
+        self._normal, self._target_K = normal.clone(), target_K.clone()
         neighbors = replace(
             moment.neighbors, index=moment.neighbors.index.clone(), vectors=moment.neighbors.vectors.clone()
         )
@@ -31,11 +33,14 @@ class CapturedStep:
         self._moment = Moment(state, neighbors, moment.going.clone())
         self._graphs: dict[bool, tuple[torch.cuda.CUDAGraph, Report]] = {}
 
-    def __call__(self, moment: Moment, normal: Float[Tensor, "systems ..."], *, still: bool) -> tuple[Moment, Report]:
+    def __call__(
+        self, moment: Moment, normal: Float[Tensor, "systems ..."], target_K: Float[Tensor, ""], *, still: bool
+    ) -> tuple[Moment, Report]:
         """The moment one horizon later."""
         if moment is not self._moment:
             _copy(moment, self._moment)
         self._normal.copy_(normal)
+        self._target_K.copy_(target_K)
         if still not in self._graphs:
             with torch.cuda.device(normal.device):
                 self._graphs[still] = self._capture(still)
@@ -48,11 +53,11 @@ class CapturedStep:
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
             for _ in range(WARM_UP):
-                self.stepper(self._moment, self._normal, still=still)
+                self.stepper(self._moment, self._normal, self._target_K, still=still)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
-            later, report = self.stepper(self._moment, self._normal, still=still)
+            later, report = self.stepper(self._moment, self._normal, self._target_K, still=still)
             _copy(later, self._moment)
         return graph, report
 

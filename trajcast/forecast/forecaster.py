@@ -19,6 +19,7 @@ from trajcast.errors import UserError
 from trajcast.files import numbered, write_json
 from trajcast.forecast.burst import Bursts
 from trajcast.forecast.outcome import Ending, distance_alarm, first_alarm
+from trajcast.forecast.ramp import targets
 from trajcast.forecast.replicas import Replica, common_restart, replica_generator
 from trajcast.forecast.step import Moment, stepper
 from trajcast.forecast.steps import Plan, plan
@@ -130,19 +131,22 @@ class _Run:
         stepper, going = self.bursts.stepper, self.going
         numbers = range(self.step + 1, self.step + count + 1)
         noise = torch.stack([replica.noise(count, stepper.noise_shape) for replica in self.replicas], dim=1)
-        every = stepper.settings.zero_angular_momentum_every
+        targets_K = targets(stepper.settings, self.plan, numbers)
+        device, every = self.moment.going.device, stepper.settings.zero_angular_momentum_every
         burst = self.bursts.run(
             self.moment,
-            noise.to(self.moment.going.device),
+            noise.to(device),
+            targets_K.to(device),
             still=[stepper.fixed.turning and number % every == 0 for number in numbers],
             kept=[self.plan.keeps(number) for number in numbers],
         )
         self.moment, self.step = burst.moment, numbers[-1]
+        guard, ratios = stepper.settings.guard, targets_K / stepper.settings.temperature_K
         for system, replica in enumerate(self.replicas):
             if replica.alarm is not None:
                 continue
             replica.steps = self.step
-            if rung := first_alarm(burst.readings, system, stepper.settings.guard):
+            if rung := first_alarm(burst.readings, system, guard, ratios):
                 replica.steps, replica.alarm = numbers[0] + rung[0] - 1, rung[1]
         frames = [number for number in numbers if self.plan.keeps(number)]
         for number, positions, velocities in zip(frames, burst.positions, burst.velocities, strict=True):
@@ -218,7 +222,10 @@ def _backend(model: TrajCast) -> str:
 
 
 def _ensemble(settings: Forecast) -> str:
-    return f"NVT ({settings.thermostat.upper().replace('_', ' ')})" if settings.thermostat else "NVE"
+    if settings.thermostat is None:
+        return "NVE"
+    ramp = "" if settings.final_temperature_K is None else f", to {settings.final_temperature_K:g} K"
+    return f"NVT ({settings.thermostat.upper().replace('_', ' ')}{ramp})"
 
 
 def _digest(start: State) -> str:

@@ -52,9 +52,13 @@ def read_motion(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> 
     return finite, 2 * kinetic_energy(state) / (degrees_of_freedom * BOLTZMANN)
 
 
-def motion_allowed(finite: Tensor, temperature: Tensor, guard: Guard) -> Bool[Tensor, " systems"]:
-    """Whether each system is finite and inside the guard's band of temperatures."""
-    return finite & (temperature <= guard.max_temperature_K) & (temperature >= guard.min_temperature_K)
+def motion_allowed(finite: Tensor, temperature: Tensor, guard: Guard, ratio: Tensor) -> Bool[Tensor, " systems"]:
+    """Whether each system is finite and inside the guard's band of temperatures.
+
+    `ratio` is the thermostat's present temperature over its first: the band moves with it, as does the width of T.
+    """
+    hottest, coldest = guard.max_temperature_K * ratio, guard.min_temperature_K * ratio
+    return finite & (temperature <= hottest) & (temperature >= coldest)
 
 
 def distance_allowed(closest: Tensor, guard: Guard) -> Bool[Tensor, " systems"]:
@@ -62,14 +66,15 @@ def distance_allowed(closest: Tensor, guard: Guard) -> Bool[Tensor, " systems"]:
     return closest >= guard.min_distance_A
 
 
-def motion_alarm(finite: bool, temperature: float, guard: Guard) -> Alarm | None:
-    """Why one system's motion is not allowed; None when it is."""
+def motion_alarm(finite: bool, temperature: float, guard: Guard, ratio: float) -> Alarm | None:
+    """Why one system's motion is not allowed; None when it is. `ratio` as in `motion_allowed`."""
+    hottest, coldest = guard.max_temperature_K * ratio, guard.min_temperature_K * ratio
     if not finite:
         return Alarm(Ending.NOT_FINITE, "a position or velocity is not a finite number")
-    if not temperature <= guard.max_temperature_K:
-        return Alarm(Ending.TOO_HOT, f"temperature {temperature:.0f} K exceeds {guard.max_temperature_K:g} K")
-    if not temperature >= guard.min_temperature_K:
-        return Alarm(Ending.TOO_COLD, f"temperature {temperature:.0f} K is below {guard.min_temperature_K:g} K")
+    if not temperature <= hottest:
+        return Alarm(Ending.TOO_HOT, f"temperature {temperature:.0f} K exceeds {hottest:.4g} K")
+    if not temperature >= coldest:
+        return Alarm(Ending.TOO_COLD, f"temperature {temperature:.0f} K is below {coldest:.4g} K")
     return None
 
 
@@ -80,10 +85,12 @@ def distance_alarm(closest: float, guard: Guard) -> Alarm | None:
     return None
 
 
-def first_alarm(readings: Readings, system: int, guard: Guard) -> tuple[int, Alarm] | None:
+def first_alarm(
+    readings: Readings, system: int, guard: Guard, ratios: Float[Tensor, " steps"]
+) -> tuple[int, Alarm] | None:
     """The first step (from 0) of a burst at which a system rings, and why; None when it never does."""
-    rows = zip(*(x[:, system].tolist() for x in (readings.finite, readings.temperature, readings.closest)), strict=True)
-    for number, (finite, temperature, closest) in enumerate(rows):
-        if alarm := motion_alarm(finite, temperature, guard) or distance_alarm(closest, guard):
+    own = (x[:, system].tolist() for x in (readings.finite, readings.temperature, readings.closest))
+    for number, (finite, temperature, closest, ratio) in enumerate(zip(*own, ratios.tolist(), strict=True)):
+        if alarm := motion_alarm(finite, temperature, guard, ratio) or distance_alarm(closest, guard):
             return number, alarm
     return None

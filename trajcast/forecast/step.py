@@ -60,9 +60,12 @@ class Stepper:
         return Moment(state, sight.neighbors, going & distance_allowed(sight.closest, self.settings.guard)), sight
 
     @torch.no_grad()
-    def __call__(self, moment: Moment, normal: Float[Tensor, "systems ..."], *, still: bool) -> tuple[Moment, Report]:
-        """The moment one horizon later; `still`: angular momentum of isolated systems is zeroed.
+    def __call__(
+        self, moment: Moment, normal: Float[Tensor, "systems ..."], target_K: Float[Tensor, ""], *, still: bool
+    ) -> tuple[Moment, Report]:
+        """The moment one horizon later.
 
+        `target_K` is the thermostat's temperature; with `still` the angular momentum of isolated systems is zeroed.
         A system that may not go on keeps the last state that it may have, or one whose atoms are too close.
         """
         state, settings, guard = moment.state, self.settings, self.settings.guard
@@ -71,14 +74,14 @@ class Stepper:
         if still:
             after = set_angular_momentum(after)
         finite, temperature = read_motion(after, self.degrees_of_freedom)
-        going = moment.going & motion_allowed(finite, temperature, guard)
+        going = moment.going & motion_allowed(finite, temperature, guard, target_K / settings.temperature_K)
         later, sight = self.begin(_where(going, after, state), going)
         report = Report(Readings(finite, temperature, sight.closest), sight.needed)
         if self.thermostat is None:
             return later, report
         rescaled = self.thermostat.apply(
             later.state,
-            temperature_K=settings.temperature_K,
+            temperature_K=target_K,
             tau_fs=settings.tau_horizons * self.model.scales.horizon_fs,
             interval_fs=self.model.scales.horizon_fs,
             degrees_of_freedom=self.degrees_of_freedom,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from trajcast.errors import UserError
@@ -31,7 +32,9 @@ class Plan:
 
 
 def plan(settings: Forecast, horizon_fs: float) -> Plan:
-    """Steps of a roll-out; UserError when the durations are not whole multiples of the horizon."""
+    """Steps of a roll-out; UserError when the durations are not whole multiples of the horizon, or it is unknown."""
+    if math.isnan(horizon_fs):
+        raise UserError("the model's file does not say its horizon; import it again with --horizon-fs")
     steps = []
     for name in ("equilibration_ps", "duration_ps"):
         duration = getattr(settings, name) * PS

@@ -80,10 +80,11 @@ def measure(selection: Selection, context: Context) -> Result:
 
 
 def canonical_temperature(trajectory: Trajectory) -> float | None:
-    """The temperature (K) of a thermostatted run by its provenance; None for NVE or where it is unknown."""
-    if not str(trajectory.provenance.get("ensemble", "")).startswith("NVT"):
+    """The temperature (K) of a thermostatted run by its provenance; None for NVE, a ramp, or where it is unknown."""
+    settings = trajectory.provenance.get("settings", {})
+    if not str(trajectory.provenance.get("ensemble", "")).startswith("NVT") or settings.get("final_temperature_K"):
         return None
-    return trajectory.provenance.get("settings", {}).get("temperature_K")
+    return settings.get("temperature_K")
 
 
 def temperatures(selection: Selection) -> dict[str, NDArray[np.float64]]:

@@ -28,7 +28,7 @@ def noise_shape(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> 
 def apply(
     state: State,
     *,
-    temperature_K: float,
+    temperature_K: Float[Tensor, ""] | float,
     tau_fs: float,
     interval_fs: float,
     degrees_of_freedom: Float[Tensor, " systems"],
