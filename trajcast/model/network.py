@@ -20,6 +20,7 @@ from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear
 from trajcast.model.paths import Parities, split_parities
+from trajcast.model.totals import Totals, with_totals
 from trajcast.neighbors import Neighbors
 from trajcast.settings import Network
 from trajcast.state import State, system_sum
@@ -34,13 +35,14 @@ ELEMENTS = 118
 class Scales:
     """What the network takes from its training data."""
 
-    horizon_fs: float
+    horizon_fs: float  # NaN where nobody said that of an imported model
     cutoff: float  # Å
     species: tuple[int, ...]  # atomic numbers, ascending
     average_neighbors: float
     speed_max: float  # Å/fs, end of the speed basis
     outputs: tuple[tuple[float, float], ...]  # per element: Å and Å/fs, what 1 from the network stands for
     baseline: tuple[tuple[float, float], ...]  # per element: displacement (fs) and new velocity (1) per unit velocity
+    totals: Totals | None = None  # conservation laws of an imported model
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,13 +131,15 @@ class TrajCast(nn.Module):
         """The step that follows `state`; `neighbors` within `scales.cutoff`, `fixed` found from `state` when not given.
 
         Total momentum is kept to rounding, and angular momentum too for systems without periodic directions;
-        the centre of mass moves by its own velocity times the horizon.
+        the centre of mass moves by its own velocity times the horizon. An imported model has its own `scales.totals`.
         """
         fixed = fixed or self.fixed(state)
         species = fixed.species
         raw = self._network(state.velocities, species, neighbors).to(state.positions)
         baseline, outputs = (x[species].to(state.positions)[:, :, None] for x in (self.baseline, self.outputs))
         step = baseline * state.velocities[:, None] + outputs * raw
+        if self.scales.totals is not None:
+            return Prediction(*with_totals(state, step[:, 0], step[:, 1], self.scales.totals))
         return conserving(state, step[:, 0], step[:, 1], self.scales.horizon_fs, turning=fixed.turning)
 
     def _network(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from safetensors.torch import load, save
 from trajcast.errors import UserError
 from trajcast.files import write_json, written_aside
 from trajcast.model.network import Scales, TrajCast
+from trajcast.model.totals import Totals
 from trajcast.settings import Network
 
 FORMAT = "TrajCast model 1"
@@ -33,7 +35,7 @@ def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
         path.with_suffix(".json"),
         {
             "format": FORMAT,
-            "horizon_fs": scales.pop("horizon_fs"),
+            "horizon_fs": None if math.isnan(horizon_fs := scales.pop("horizon_fs")) else horizon_fs,
             "species": list(scales.pop("species")),
             "cutoff_A": scales.pop("cutoff"),
             "scales": scales,
@@ -67,12 +69,7 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
     """
     record = read_record(path)
     try:
-        scales = Scales(
-            horizon_fs=record["horizon_fs"],
-            cutoff=record["cutoff_A"],
-            species=tuple(record["species"]),
-            **(_tuples(record["scales"])),
-        )
+        scales = _scales(record)
         network = Network(**record["network"])
         dtype = {"float32": torch.float32, "float64": torch.float64}[record["dtype"]]
         model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
@@ -92,5 +89,22 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
     return model.to(device).requires_grad_(False)
 
 
-def _tuples(scales: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: tuple(tuple(pair) for pair in v) if isinstance(v, list) else v for k, v in scales.items()}
+def _scales(record: Mapping[str, Any]) -> Scales:
+    scales, horizon_fs = _tuples(record["scales"]), record["horizon_fs"]
+    totals = scales.pop("totals", None)
+    return Scales(
+        horizon_fs=math.nan if horizon_fs is None else horizon_fs,
+        cutoff=record["cutoff_A"],
+        species=tuple(record["species"]),
+        totals=None if totals is None else Totals(**_tuples(totals)),
+        **scales,
+    )
+
+
+def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Lists, and those in them, as tuples."""
+
+    def frozen(value: Any) -> Any:
+        return tuple(frozen(x) for x in value) if isinstance(value, list) else value
+
+    return {name: frozen(value) for name, value in dict(values).items()}

@@ -1,0 +1,249 @@
+"""Checkpoints of IBM's trajcast 1.x (Thiemann et al. 2025, arXiv:2503.23794) as models of ours.
+
+Both networks compute the same; weights are laid out differently. There they follow e3nn: for each layer one vector,
+sorted by irreducible representation, odd before even, and elements are numbered as the user says.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+
+from trajcast.config import read_yaml, validate
+from trajcast.errors import UserError
+from trajcast.model.embedding import BesselBasis, RadialNet
+from trajcast.model.interaction import Interaction
+from trajcast.model.linear import PathWeights
+from trajcast.model.network import Scales, TrajCast
+from trajcast.model.paths import Irrep, Output, ProductShape
+from trajcast.model.totals import Totals
+from trajcast.settings import Count, Network, Positive
+
+if TYPE_CHECKING:
+    from jaxtyping import Int
+
+
+class _Section(BaseModel):
+    """Part of the configuration; keys that the network's form does not depend on are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class _Mlp(_Section):
+    n_neurons: Annotated[list[Count], Field(min_length=1)]
+    activation: Literal["silu"]
+
+
+class _Scalars(_Section):
+    e: Literal["silu"]
+    o: Literal["tanh"]
+
+
+class _Gates(_Section):
+    e: Literal["silu"]
+
+
+class _Gate(_Section):
+    activation_scalars: _Scalars
+    activation_gates: _Gates
+
+
+Vector = Annotated[list[float], Field(min_length=3, max_length=3)]
+Nothing = Annotated[list[float], Field(max_length=0)]
+
+
+class Configuration(_Section):
+    """What the released YAML file says of the network: Å, Å/fs, u."""
+
+    num_chem_elements: Count
+    edge_cutoff: Positive
+    num_edge_rbf: Count
+    num_edge_poly_cutoff: Count
+    vel_max: Positive
+    num_vel_rbf: Count
+    max_rotation_order: Annotated[int, Field(ge=1, le=11)]  # e3nn's coefficients end there
+    num_hidden_channels: Annotated[int, Field(ge=4)]  # a quarter of them enter the read-out
+    num_mp_layers: Count
+    edge_mlp_kwargs: _Mlp
+    vel_mlp_kwargs: _Mlp
+    nl_gate_kwargs: _Gate
+    conserve_ang_mom: bool
+    net_lin_mom: Vector | Nothing | None = None
+    net_ang_mom: Vector | Nothing | None = None
+    o3_backend: Literal["e3nn"]  # others lay their weights out in another way
+
+
+def read_configuration(path: Path | str) -> Configuration:
+    """The configuration in a YAML file; UserError that names every key that is missing or can't be imported."""
+    return validate(Configuration, read_yaml(path), str(path))
+
+
+def import_model(
+    weights: Path | str, config: Configuration, species: Sequence[int], horizon_fs: float | None = None
+) -> TrajCast:
+    """The model in a checkpoint, in its precision; UserError when the file is damaged, foreign or of another model.
+
+    `species` are atomic numbers in the order of the checkpoint's element types.
+    """
+    if len(species) != config.num_chem_elements or len(set(species)) != len(species):
+        raise UserError(
+            f"the model tells {config.num_chem_elements} elements apart (num_chem_elements), but {len(species)} were "
+            f"given, {len(set(species))} of them different; give each of its elements once, in the order of its types"
+        )
+    checkpoint = _Checkpoint(weights)
+    order = torch.tensor(species).argsort()
+    displacement_rms, velocity_rms = checkpoint.take("rms_targets", 2).tolist()
+    scales = Scales(
+        horizon_fs=math.nan if horizon_fs is None else horizon_fs,
+        cutoff=config.edge_cutoff,
+        species=tuple(sorted(species)),
+        average_neighbors=float(checkpoint.take("avg_num_neighbors")),
+        speed_max=config.vel_max,
+        outputs=((displacement_rms, velocity_rms),) * len(species),
+        baseline=((0.0, 0.0),) * len(species),
+        totals=Totals(
+            momentum=tuple(config.net_lin_mom) if config.net_lin_mom else None,
+            turning=config.conserve_ang_mom,
+            angular_momentum=tuple(config.net_ang_mom) if config.net_ang_mom else None,
+        ),
+    )
+    network = Network(
+        channels=config.num_hidden_channels,
+        l_max=config.max_rotation_order,
+        layers=config.num_mp_layers,
+        radial_basis=config.num_edge_rbf,
+        polynomial_cutoff=config.num_edge_poly_cutoff,
+        speed_basis=config.num_vel_rbf,
+        radial_mlp=config.edge_mlp_kwargs.n_neurons,
+        speed_mlp=config.vel_mlp_kwargs.n_neurons,
+    )
+    model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(checkpoint.dtype)
+    with torch.no_grad():
+        _fill(model, checkpoint, order)
+    checkpoint.check_used()
+    return model.requires_grad_(False)
+
+
+class _Checkpoint:
+    """The tensors of a checkpoint, and which of them were used."""
+
+    def __init__(self, path: Path | str):
+        self.path, self.used = path, set[str]()
+        self.tensors = _read(path)
+        self.dtype = self._tensor("_int_out.LinearInit.linear.weight").dtype
+        if self.dtype not in (torch.float32, torch.float64):
+            raise UserError(f"{path}: its weights are {self.dtype}; float32 and float64 can be imported")
+
+    def take(self, name: str, *shape: int) -> Tensor:
+        """The numbers of that name in the shape that the configuration asks for."""
+        tensor = self._tensor(name)
+        if tensor.numel() != math.prod(shape) or (tensor.ndim > 1 and tensor.shape != shape):
+            raise UserError(
+                f"{self.path}: {name} has the shape {tuple(tensor.shape)}, the configuration asks for {shape}; "
+                "give the configuration and the elements that belong to these weights"
+            )
+        if not torch.isfinite(tensor).all():
+            raise UserError(f"{self.path}: {name} has numbers that are not finite; the file is damaged")
+        self.used.add(name)
+        return tensor.reshape(shape)
+
+    def _tensor(self, name: str) -> Tensor:
+        if name not in self.tensors:
+            raise UserError(
+                f"{self.path}: no {name} there; it is not a checkpoint of trajcast 1.x's EfficientTrajCastModel, or "
+                "one with fewer layers than the configuration says"
+            )
+        return self.tensors[name]
+
+    def check_used(self) -> None:
+        """UserError where weights are left over: the network that they belong to is another one."""
+        kinds = (".weight", ".bias", "bessel_roots")
+        left = [n for n, x in self.tensors.items() if n.endswith(kinds) and x.numel() and n not in self.used]
+        if left:
+            raise UserError(
+                f"{self.path}: the configuration has no place for {left[0]} and {len(left) - 1} more; "
+                "give the configuration that belongs to these weights"
+            )
+
+
+def _read(path: Path | str) -> dict[str, Tensor]:
+    """The tensors in a file, whose code, if there is any, isn't run."""
+    try:
+        found = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except Exception as error:  # its parsers raise whatever they stumble over
+        reason = str(error).split(". ")[0].split("\n")[0]
+        raise UserError(
+            f"{path}: not a file of weights alone, as torch.save writes them, or damaged ({type(error).__name__}: "
+            f"{reason}); nothing in it was run"
+        ) from None
+    if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
+        raise UserError(f"{path}: holds something else than named tensors; give the state_dict_e3nn.pt of a model")
+    return found
+
+
+def _fill(model: TrajCast, checkpoint: _Checkpoint, order: Int[Tensor, " species"]) -> None:
+    """Put the weights of `checkpoint` into `model`, whose elements are those of `checkpoint` in `order`."""
+    bessel, speed = cast(BesselBasis, model.bessel), model.speed
+    bessel.roots.copy_(checkpoint.take("_encoding.EdgeLengthEncoding.radial_basis.bessel_roots", len(bessel.roots)))
+    mixing = checkpoint.take("_encoding.VelocityNormEncoding.element_tp.weight", *speed.weight.shape)
+    speed.weight.copy_(mixing[:, order])
+    rows = torch.cat([order, torch.arange(len(order), len(order) + speed.size)])  # one-hot, then the speed basis
+
+    def embedding(irrep: Irrep, weight: Tensor) -> Tensor:
+        return weight[rows] if irrep == (0, 1) else weight
+
+    _fill_blocks(model.embed.weights, checkpoint, "_int_out.LinearInit.linear", embedding)
+    for number, layer in enumerate(cast(list[Interaction], list(model.layers))):
+        name = f"_int_out.mp_layer_{number}"
+        _fill_mlp(cast(RadialNet, layer.radial), layer.edge_weights, layer.edge_shape, checkpoint, f"{name}.edge_mlp")
+        _fill_mlp(layer.speed, layer.node_weights, layer.node_shape, checkpoint, f"{name}.vel_mlp")
+        of_edges, of_nodes = (partial(_paths_of_irrep, shape) for shape in (layer.edge_shape, layer.node_shape))
+        _fill_blocks(layer.contraction.weights, checkpoint, f"{name}.linear_contraction", of_edges)
+        _fill_blocks(layer.update.weights, checkpoint, f"{name}.linear_updates", of_nodes)
+        _fill_blocks(layer.self_connection.weights, checkpoint, f"{name}.tp_resnet", lambda _, w: w[:, order])
+    _fill_blocks(model.compress.weights, checkpoint, "_int_out.LinearCompression.linear")
+    _fill_blocks(model.readout.weights, checkpoint, "_int_out.LinearReadOut.linear")
+
+
+def _fill_blocks(
+    weights: nn.ParameterDict,
+    checkpoint: _Checkpoint,
+    name: str,
+    arranged: Callable[[Irrep, Tensor], Tensor] = lambda irrep, weight: weight,
+) -> None:
+    """Weights of each l and parity from one vector; `arranged` puts those of one into our order."""
+    parts = sorted(((int(key[:-1]), 1 if key[-1] == "e" else -1), weight) for key, weight in weights.items())
+    flat = checkpoint.take(f"{name}.weight", sum(weight.numel() for _, weight in parts))
+    numbers = flat.split([weight.numel() for _, weight in parts])
+    for (irrep, weight), found in zip(parts, numbers, strict=True):
+        weight.copy_(arranged(irrep, found.view_as(weight)))
+
+
+def _fill_mlp(net: RadialNet, last: PathWeights, shape: ProductShape, checkpoint: _Checkpoint, name: str) -> None:
+    """An MLP's layers; the last gives the weights of all paths."""
+    for number, weight in enumerate(net.weights):
+        weight.copy_(checkpoint.take(f"{name}.layer{number}.weight", *weight.shape))
+    found = checkpoint.take(f"{name}.layer{len(net.weights)}.weight", *last.weight.shape)
+    paths = found.unflatten(1, (-1, shape.channels))[:, _places(shape.outputs)]
+    last.weight.copy_(paths.flatten(1))
+
+
+def _paths_of_irrep(shape: ProductShape, irrep: Irrep, weight: Tensor) -> Tensor:
+    """The rows of a linear map for the paths of a product that lead to `irrep`, in our order."""
+    paths = [output for output in shape.outputs if output.irrep == irrep]
+    return weight.unflatten(0, (-1, shape.channels))[_places(paths)].flatten(0, 1)
+
+
+def _places(outputs: Sequence[Output]) -> list[int]:
+    """Where each path stands in a checkpoint: by outcome, then by what enters, then by the harmonics' l."""
+    theirs = sorted(outputs, key=lambda o: (o.irrep, o.path.l_in, o.parity, o.path.l_y))
+    return [theirs.index(output) for output in outputs]
