@@ -12,7 +12,7 @@ from trajcast.errors import UserError
 
 
 def use_device(name: str, threads: int) -> torch.device:
-    """The device called `name`, ready for use; UserError when it is not there.
+    """The device called `name`, ready for use; `auto`: a GPU where there is one. UserError when it is not there.
 
     Sets the number of CPU threads, and that freed memory is kept for reuse.
     """
@@ -21,11 +21,18 @@ def use_device(name: str, threads: int) -> torch.device:
     torch.set_num_threads(threads)
     _keep_freed_memory()
     try:
-        device = torch.device(name)
+        device = torch.device(named_device(name))
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError) as error:
         raise UserError(f"--device {name}: not usable here: {str(error).splitlines()[0]}") from None
     return device
+
+
+def named_device(name: str) -> str:
+    """`auto` as `cuda` where PyTorch finds a GPU, else as `cpu`; any other name as it is."""
+    if name != "auto":
+        return name
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @contextlib.contextmanager

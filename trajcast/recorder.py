@@ -91,26 +91,34 @@ class Recorder:
 
         Frames that are added from now on go into the next segment.
         """
-        path = self.folder / f"segment-{len(self.segments):06d}.h5"
+        path, write_frames = self.folder / f"segment-{len(self.segments):06d}.h5", self._take_frames()
+
+        def write() -> None:
+            with hdf5_written_aside(path) as file:
+                write_frames(file)
+                for name, value in restart.items():
+                    file[f"restart/{name}"] = value
+
+        return write
+
+    def _take_frames(self) -> Callable[[h5py.File], None]:
+        """What writes the frames kept so far to a file, in whatever thread; from now on they are no longer kept."""
         steps, times, cells = self._steps, self._times, self._cells
         positions, velocities, energies = self._positions, self._velocities, self._energies
         self._clear()
 
-        def write() -> None:
-            with hdf5_written_aside(path) as file:
-                write_trajectory_header(file, self.topology, self.provenance, self.energies)
-                if steps:
-                    append_frames(
-                        file,
-                        steps=np.array(steps),
-                        times=np.array(times),
-                        positions=np.stack(positions),
-                        velocities=np.stack(velocities),
-                        cells=np.stack(cells),
-                        energies={name: np.array(values) for name, values in energies.items()},
-                    )
-                for name, value in restart.items():
-                    file[f"restart/{name}"] = value
+        def write(file: h5py.File) -> None:
+            write_trajectory_header(file, self.topology, self.provenance, self.energies)
+            if steps:
+                append_frames(
+                    file,
+                    steps=np.array(steps),
+                    times=np.array(times),
+                    positions=np.stack(positions),
+                    velocities=np.stack(velocities),
+                    cells=np.stack(cells),
+                    energies={name: np.array(values) for name, values in energies.items()},
+                )
 
         return write
 

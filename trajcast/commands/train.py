@@ -18,21 +18,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", type=Path, required=True, metavar="H5", help="what `trajcast dataset` wrote")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the model")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU where there is one (default: cpu)")
     parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config import read_settings
     from trajcast.data.dataset import read_dataset
-    from trajcast.device import use_device
+    from trajcast.device import named_device, use_device
     from trajcast.files import sole_writer
     from trajcast.parallel import joined, local_device, started
     from trajcast.settings import Training
     from trajcast.training.loop import train
 
     settings = read_settings(Training, arguments.settings)
-    device = use_device(local_device(arguments.device), arguments.threads)
+    device = use_device(local_device(named_device(arguments.device)), arguments.threads)
     dataset = read_dataset(arguments.dataset)
     processes = started()
     if not processes.leads:

@@ -52,8 +52,10 @@ def roll_out(
     output: Path,
     outcome: Path,
     record: dict[str, Any],
+    velocities: Float[Tensor, "atoms 3"] | None = None,
+    recorder_type: type[Recorder] = Recorder,
 ) -> list[dict[str, Any]]:
-    """Roll out from `positions` with thermal velocities; an H5MD file and a JSON outcome for each replica.
+    """Roll out from `positions` and `velocities`, thermal ones without; an H5MD file and a JSON outcome a replica.
 
     Returns the outcomes. A roll-out that the guard ends keeps its frames and says why in its outcome. `record` goes
     into the provenance and, together with settings and start, decides which interrupted run is continued. One process
@@ -62,7 +64,8 @@ def roll_out(
     if not torch.isfinite(positions).all():
         raise UserError("forecast: a position of the start is not a finite number; start from another trajectory")
     device = model.device
-    start = topology.state(positions.numpy(), np.zeros(positions.shape)).to(device=device)
+    given = torch.zeros_like(positions) if velocities is None else velocities
+    start = topology.state(positions.numpy(), given.numpy()).to(device=device)
     steps = plan(settings, model.scales.horizon_fs)
     bursts = Bursts(stepper(prepared(model), settings, join([start] * settings.replicas)))
     logging.info("backend %s on %s", _backend(model), device)
@@ -70,7 +73,7 @@ def roll_out(
     origin = provenance("forecast", asdict(settings), ensemble=_ensemble(settings), **record)
     replicas = []
     for number in range(1, settings.replicas + 1):
-        recorder = Recorder(
+        recorder = recorder_type(
             numbered(output, number),
             topology,
             identity=identity | {"replica": number},
@@ -78,7 +81,7 @@ def roll_out(
         )
         rng = replica_generator(settings.seed, number)
         replicas.append(Replica(recorder, numbered(outcome, number), rng))
-    run = _begin(bursts, steps, replicas, start, topology)
+    run = _begin(bursts, steps, replicas, start, topology, thermal=velocities is None)
     run.advance()
     results = [_outcome(model, settings, steps, replica) for replica in replicas]
     for replica, result in zip(replicas, results, strict=True):
@@ -171,12 +174,15 @@ class _Run:
         return [x.chunk(len(self.replicas)) for x in values]
 
 
-def _begin(bursts: Bursts, steps: Plan, replicas: Sequence[Replica], start: State, topology: Topology) -> _Run:
-    """Set out with thermal velocities, or go on where an interrupted run was."""
+def _begin(
+    bursts: Bursts, steps: Plan, replicas: Sequence[Replica], start: State, topology: Topology, *, thermal: bool
+) -> _Run:
+    """Set out from the start, with `thermal` velocities or its own, or go on where an interrupted run was."""
     device, settings = start.positions.device, bursts.stepper.settings
     saved = common_restart([replica.recorder for replica in replicas])
     if saved is None:
-        state = join([thermal_velocities(start, settings.temperature_K, replica.rng) for replica in replicas])
+        drawn = [thermal_velocities(start, settings.temperature_K, r.rng) if thermal else start for r in replicas]
+        state = join(drawn)
     else:
         for replica, data in zip(replicas, saved, strict=True):
             replica.go_on(data)
@@ -231,6 +237,6 @@ def _ensemble(settings: Forecast) -> str:
 def _digest(start: State) -> str:
     """Changes with any of the numbers that a roll-out starts from."""
     digest = hashlib.sha256()
-    for tensor in (start.positions, start.masses, start.numbers, start.cell, start.periodic):
+    for tensor in (start.positions, start.velocities, start.masses, start.numbers, start.cell, start.periodic):
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
     return digest.hexdigest()

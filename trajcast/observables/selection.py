@@ -48,8 +48,7 @@ class Selection:
     @property
     def atoms_of(self) -> dict[str, NDArray[np.int64]]:
         """Indices of the atoms of each element, by its symbol, heaviest first."""
-        numbers = self.topology.numbers
-        return {chemical_symbols[z]: np.flatnonzero(numbers == z) for z in sorted(set(numbers.tolist()), reverse=True)}
+        return atoms_of(self.topology)
 
     def at_least(self, interval_fs: float) -> Selection:
         """The fewest frames skipped so that neighbours are at least `interval_fs` apart."""
@@ -72,6 +71,12 @@ class Selection:
         if self.spacing_fs is None or len(self) < 2:
             return f"{len(self)} frame(s)"
         return f"{len(self)} frames, {self.spacing_fs:g} fs apart ({(len(self) - 1) * self.spacing_fs / PS:g} ps)"
+
+
+def atoms_of(topology: Topology) -> dict[str, NDArray[np.int64]]:
+    """Indices of the atoms of each element, by its symbol, heaviest first."""
+    numbers = topology.numbers
+    return {chemical_symbols[z]: np.flatnonzero(numbers == z) for z in sorted(set(numbers.tolist()), reverse=True)}
 
 
 def select(trajectory: Trajectory, spacing_fs: float | None = None) -> Selection:

@@ -19,7 +19,7 @@ from trajcast.observables import Context
 from trajcast.observables.blocks import mean_error, width_error
 from trajcast.observables.histogram import density
 from trajcast.observables.result import Curve, Result, Scalar
-from trajcast.observables.selection import Selection
+from trajcast.observables.selection import Selection, atoms_of
 from trajcast.state import State, join, system_sum
 from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import BOLTZMANN, KINETIC
@@ -88,13 +88,20 @@ def canonical_temperature(trajectory: Trajectory) -> float | None:
 
 
 def temperatures(selection: Selection) -> dict[str, NDArray[np.float64]]:
-    """Kinetic temperature (K) of each frame: of all atoms and of each element."""
-    velocities, masses = selection.velocities, selection.topology.masses
-    groups = {"all atoms": np.arange(len(masses)), **selection.atoms_of}
-    if selection.topology.periodic.any() or len(selection) == 0:
+    """Kinetic temperature (K) of each selected frame: of all atoms and of each element."""
+    return kinetic_temperatures(selection.topology, selection.positions, selection.velocities)
+
+
+def kinetic_temperatures(
+    topology: Topology, positions: NDArray[np.float32], velocities: NDArray[np.float32]
+) -> dict[str, NDArray[np.float64]]:
+    """Kinetic temperature (K) of each of many frames (frames, atoms, 3): of all atoms and of each element."""
+    masses = topology.masses
+    groups = {"all atoms": np.arange(len(masses)), **atoms_of(topology)}
+    if topology.periodic.any() or len(positions) == 0:
         dof = 3 * (1 - masses / masses.sum())[None]  # what `atom_degrees_of_freedom` gives, the same in every frame
     else:
-        dof = _dof_by_frame(selection.topology, selection.positions)
+        dof = _dof_by_frame(topology, positions)
     series = {}
     for name, atoms in groups.items():
         v = velocities[:, atoms]

@@ -1,0 +1,47 @@
+"""Roll a model out from the first state of a reference trajectory, to set the two side by side.
+
+Positions and velocities are those of the first frame. Writes the roll-out and, over the same time, the reference's
+frames as a trajectory of their own; time 0 of both is the start.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from trajcast.forecast.arguments import add_model_arguments, model_of, record_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
+    parser.add_argument("--md", type=Path, required=True, metavar="H5MD", help="reference MD at constant energy")
+    parser.add_argument("--md-output", type=Path, required=True, metavar="H5MD", help="its frames from the start on")
+    parser.add_argument("--output", type=Path, required=True, metavar="H5MD", help="the roll-out")
+    parser.add_argument("--outcome", type=Path, required=True, metavar="JSON", help="how it ended")
+    add_model_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trajcast.config import read_settings
+    from trajcast.files import sole_writer
+    from trajcast.forecast.forecaster import roll_out
+    from trajcast.forecast.same_start import write_beginning
+    from trajcast.settings import Forecast
+    from trajcast.trajectory import Trajectory
+    from trajcast.units import PS
+
+    settings = read_settings(Forecast, arguments.settings)
+    model = model_of(arguments)
+    with Trajectory(arguments.md) as md, sole_writer(arguments.output):
+        write_beginning(md, settings.duration_ps * PS, arguments.md_output)
+        start = md.state(0)
+        roll_out(
+            model,
+            settings,
+            md.topology,
+            start.positions,
+            output=arguments.output,
+            outcome=arguments.outcome,
+            record=record_of(arguments, arguments.md),
+            velocities=start.velocities,
+        )

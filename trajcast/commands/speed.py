@@ -1,0 +1,31 @@
+"""Measure the speed of a roll-out: so many steps without output, thermostat included.
+
+Starts from the last frame of a trajectory, repeated as `supercell` in the settings says, with Maxwell–Boltzmann
+velocities. Everything that is set up once is done in steps before. The time of `duration_ps` is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from trajcast.forecast.arguments import add_model_arguments, last_frame, model_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
+    parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
+    parser.add_argument("--output", type=Path, required=True, metavar="JSON", help="time, ns/day, device")
+    add_model_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trajcast.config import read_settings
+    from trajcast.files import write_json
+    from trajcast.forecast.speed import measure_speed
+    from trajcast.settings import Forecast
+
+    settings = read_settings(Forecast, arguments.settings)
+    model = model_of(arguments)
+    topology, positions = last_frame(arguments.start, settings.supercell)
+    write_json(arguments.output, measure_speed(model, settings, topology, positions))

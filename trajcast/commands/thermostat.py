@@ -1,0 +1,43 @@
+"""Roll a model out and keep the temperature of every step: does the thermostat hold it, and how far does it swing?
+
+Starts as `trajcast forecast` does. Writes mean and standard deviation with errors, of all atoms and of each element,
+beside the canonical width T √(2/dof). No frame is kept. Stopped in any way, the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from trajcast.forecast.arguments import add_model_arguments, last_frame, model_of, record_of
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
+    parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
+    parser.add_argument("--output", type=Path, required=True, metavar="JSON", help="the temperatures")
+    parser.add_argument("--outcome", type=Path, required=True, metavar="JSON", help="how it ended")
+    add_model_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trajcast.config import read_settings
+    from trajcast.files import sole_writer
+    from trajcast.forecast.forecaster import roll_out
+    from trajcast.forecast.temperatures import TemperatureRecorder
+    from trajcast.settings import Forecast
+
+    settings = read_settings(Forecast, arguments.settings)
+    model = model_of(arguments)
+    topology, positions = last_frame(arguments.start, settings.supercell)
+    with sole_writer(arguments.output):
+        roll_out(
+            model,
+            settings,
+            topology,
+            positions,
+            output=arguments.output,
+            outcome=arguments.outcome,
+            record=record_of(arguments, arguments.start),
+            recorder_type=TemperatureRecorder,
+        )

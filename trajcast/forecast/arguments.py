@@ -1,0 +1,57 @@
+"""What the commands that roll a model out have in common: their arguments, the model, and where it starts."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from torch import Tensor
+
+    from trajcast.model.network import TrajCast
+    from trajcast.trajectory import Topology
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """The model, and where it computes."""
+    parser.add_argument("--model", type=Path, required=True, metavar="SAFETENSORS", help="the model")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU where there is one (default: cpu)")
+    parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
+
+
+def model_of(arguments: argparse.Namespace) -> TrajCast:
+    """The model, ready on its device."""
+    from trajcast.device import use_device
+    from trajcast.model.store import load_model
+
+    model = load_model(arguments.model, use_device(arguments.device, arguments.threads))
+    model.backend = arguments.backend
+    return model
+
+
+def record_of(arguments: argparse.Namespace, start: Path) -> dict[str, Any]:
+    """What a roll-out's frames depend on beside its settings and its start."""
+    import hashlib
+
+    return {
+        "model": hashlib.sha256(arguments.model.read_bytes()).hexdigest(),
+        "start": start.name,
+        "device": arguments.device,
+        "backend": arguments.backend,
+    }
+
+
+def last_frame(path: Path, supercell: Sequence[int]) -> tuple[Topology, Tensor]:
+    """Topology and positions (Å) of a trajectory's last frame, repeated; UserError where it has no frame."""
+    from trajcast.errors import UserError
+    from trajcast.geometry import replicate
+    from trajcast.trajectory import Trajectory
+
+    with Trajectory(path) as trajectory:
+        if not len(trajectory):
+            raise UserError(f"{path}: no frame to start from")
+        return replicate(trajectory.topology, trajectory.state(-1).positions, supercell)
