@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -66,14 +67,19 @@ def _panel(ax: Axes, curve: str, md: Result | None, forecast: Result | None, sty
             text = f"no {who} data"
             ax.text(*where, text, transform=ax.transAxes, ha="center", color=line["color"], bbox=LABEL_BOX)
             continue
-        ax.plot(found.x, found.y, **line)
-        if found.error is not None:
-            x, y, error = (_thinned(values) for values in (found.x, found.y, found.error))
-            ax.fill_between(x, y - error, y + error, **band)
+        draw_curve(ax, found, line, band)
     theory = next((_theory(result, curve) for result in (forecast, md) if result and _theory(result, curve)), None)
     if theory:
         ax.plot(theory.x, theory.y, **THEORY)
     ax.set_title(curve, loc="left", fontweight="bold")
+
+
+def draw_curve(ax: Axes, curve: Curve, line: dict[str, Any], band: dict[str, Any], sigmas: float = 1.0) -> None:
+    """A curve and, where it has errors, a band of `sigmas` of them on both sides."""
+    ax.plot(curve.x, curve.y, **line)
+    if curve.error is not None:
+        x, y, error = (_thinned(values) for values in (curve.x, curve.y, curve.error))
+        ax.fill_between(x, y - sigmas * error, y + sigmas * error, **band)
 
 
 LABEL_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
-from importlib import resources
 
+from trajcast.paper.published import published_errors
 from trajcast.report.inputs import Study
 from trajcast.report.numbers import MISSING, duration, fixed, measured, number, number_of, plain
 from trajcast.report.observable_figure import horizon_name
@@ -59,13 +58,6 @@ def stability_table(study: Study) -> Table:
         ],
         groups=[("", rows)],
     )
-
-
-def published_errors(system: str) -> dict[float, dict[str, str]]:
-    """The rows of the published Table S1 for one system, by horizon in fs."""
-    text = (resources.files("trajcast.report") / "published_table_s1.csv").read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    return {float(row["horizon_fs"]): row for row in csv.DictReader(lines) if row["system"] == system}
 
 
 def test_error_table(study: Study) -> Table:

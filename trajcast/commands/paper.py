@@ -1,0 +1,45 @@
+"""Draw one of the published figures or tables from the workflow's results, or the page that shows them all.
+
+NAME is a figure (fig2 … figS3) or a table (tableS1, tableS2): OUTPUT.csv, OUTPUT.json (title, caption, notes) and, for
+a figure, OUTPUT.pdf and OUTPUT.png are written. With the name `report`, OUTPUT is the HTML page, and the sources are
+the JSON files of what it shows, by name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of `trajcast paper`."""
+    parser.add_argument("name", metavar="NAME", help="fig2, fig3, … tableS2, or report")
+    parser.add_argument(
+        "--sources",
+        type=json.loads,
+        required=True,
+        metavar="JSON",
+        help="the files to read, by role, as trajcast.paper.sources(plan, NAME) names them",
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="e.g. results/paper/fig2")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Draw it."""
+    if arguments.name == "report":
+        from trajcast.paper.page import write_page
+
+        write_page(arguments.sources, arguments.output)
+        return
+
+    from trajcast.errors import UserError
+    from trajcast.paper import figures
+    from trajcast.paper.drawing import save
+    from trajcast.report.style import figure_style
+
+    known = figures()
+    if arguments.name not in known:
+        raise UserError(f"paper: no {arguments.name!r}; choose one of: {', '.join(known)}, report")
+    with figure_style():
+        save(known[arguments.name].draw(arguments.sources), arguments.output)

@@ -1,0 +1,123 @@
+"""Figure 2: vibrations, energy and free-energy surface of the molecule, 7 fs a step."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.contour import QuadContourSet
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpec
+
+from trajcast.observables.result import Surface
+from trajcast.paper.comparison import (
+    METHODS,
+    Comparison,
+    comparison_sources,
+    curve_panel,
+    method_legend,
+    outcome_notes,
+    read_comparison,
+)
+from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
+from trajcast.paper.panels import PRINT_WIDTH_IN, energy_panel, letter_panels, vdos_panels
+from trajcast.report.numbers import MISSING, measured
+from trajcast.report.observable_figure import LABEL_BOX
+
+if TYPE_CHECKING:
+    from trajcast.plan import Plan
+
+HORIZON_FS = 7.0
+WHOLE_ROW = 60  # columns of the grid, for any number of panels in a row up to six
+CUTS = 2  # of the surface: along either angle where the other is 0°
+LEVELS = np.linspace(0.0, 300.0, 13)  # meV
+RIGHT_ANGLES = [-180, -90, 0, 90, 180]
+
+
+def sources(plan: Plan) -> dict[str, list[str]]:
+    """The molecule's observables."""
+    return comparison_sources(plan, "molecule", HORIZON_FS)
+
+
+def draw(sources: dict[str, list[str]]) -> Drawing:
+    """Spectra per element, distribution of the energy, free-energy surface with its cuts."""
+    compared = read_comparison(sources)
+    elements = compared.names("vdos")
+    free = {method: compared.results[method].get("free_energy") for method in METHODS}
+    surfaces = {method: result.surface for method, result in free.items() if result and result.surface}
+    cuts = [name for name in compared.names("free_energy") if " at " in name][:CUTS]
+    figure = Figure(figsize=(PRINT_WIDTH_IN, 6.6 if surfaces else 4.4), layout="constrained")
+    grid = figure.add_gridspec(3 if surfaces else 2, WHOLE_ROW)
+    axes = _row(figure, grid, 0, len(elements))
+    rows = vdos_panels(axes, compared, elements, "fig2")
+    middle = _row(figure, grid, 1, 1 + len(cuts))
+    rows += energy_panel(middle[0], compared)
+    for ax, name in zip(middle[1:], cuts, strict=True):
+        rows += _cut_panel(ax, compared, name)
+    lower = _row(figure, grid, 2, len(surfaces))
+    for ax, (method, surface) in zip(lower, surfaces.items(), strict=True):
+        drawn = _surface_panel(ax, surface, METHODS[method][0])
+        figure.colorbar(drawn, ax=ax, label="F / meV", ticks=LEVELS[::4])
+        rows += _surface_rows(surface, METHODS[method][0])
+    axes += middle + lower
+    letter_panels(axes)
+    method_legend(figure, compared)
+    return Drawing(
+        title="Molecule: vibrations, energy and free energy",
+        caption="Vibrational density of states of each element; distribution of the potential energy, recomputed with "
+        "the reference force field; cuts of the free-energy surface F = −kT ln P along either dihedral angle where the "
+        "other is 0°, with the height of the barrier ΔF; the surface of reference MD and of the forecast (white: never "
+        "visited). Dark: reference MD; dashed: forecast; bands: one standard error. Published: barriers within about "
+        "kT (25.9 meV) of those of MD.",
+        columns=FIGURE_COLUMNS,
+        rows=rows,
+        figure=figure,
+        notes=outcome_notes(compared, HORIZON_FS),
+    )
+
+
+def _row(figure: Figure, grid: GridSpec, row: int, panels: int) -> list[Axes]:
+    """So many panels of equal width in a row of the grid."""
+    edges = [round(WHOLE_ROW * i / panels) for i in range(panels + 1)] if panels else [0]
+    return [figure.add_subplot(grid[row, start:end]) for start, end in pairwise(edges)]
+
+
+def _cut_panel(ax: Axes, compared: Comparison, name: str) -> list[list[Value]]:
+    rows = curve_panel(ax, compared, "free_energy", name)
+    lines = ["ΔF / meV"]
+    for method, (label, _, _) in METHODS.items():
+        barrier = compared.scalar(method, "free_energy", f"barrier of {name}")
+        known = barrier is not None and barrier.value is not None
+        lines.append(f"{label} {measured(barrier.value, barrier.error) if barrier and known else MISSING}")
+        if barrier and known:
+            rows.append([f"barrier {name} / meV", label, None, None, barrier.value, barrier.error])
+    ax.set_ylim(0, 1.45 * ax.get_ylim()[1])
+    ax.text(0.98, 0.98, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=7, bbox=LABEL_BOX)
+    ax.set_xticks(RIGHT_ANGLES)
+    ax.set_xlabel(f"{name.split(' at ')[0]} / °")
+    ax.set_ylabel("F / meV")
+    ax.set_title(f"F at {name.split(' at ')[1]}", loc="left")
+    return rows
+
+
+def _surface_panel(ax: Axes, surface: Surface, label: str) -> QuadContourSet:
+    """Filled contours; the first bin is repeated at +180° so that the map closes."""
+    x, y = np.array([*surface.x, 180.0]), np.array([*surface.y, 180.0])
+    z = np.array([[np.nan if value is None else value for value in row] for row in surface.z])
+    z = np.ma.masked_invalid(np.pad(z, ((0, 1), (0, 1)), mode="wrap"))
+    drawn = ax.contourf(x, y, z.T, levels=LEVELS, cmap="viridis", extend="max")
+    ax.set(xlabel=surface.x_label, ylabel=surface.y_label, xticks=RIGHT_ANGLES, yticks=RIGHT_ANGLES)
+    ax.set_title(f"F, {label}", loc="left")
+    ax.grid(visible=False)
+    return drawn
+
+
+def _surface_rows(surface: Surface, label: str) -> list[list[Value]]:
+    return [
+        [f"F({surface.x_label}, {surface.y_label}) / meV", label, x, y, value, None]
+        for x, row in zip(surface.x, surface.z, strict=True)
+        for y, value in zip(surface.y, row, strict=True)
+        if value is not None
+    ]

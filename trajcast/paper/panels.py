@@ -1,0 +1,42 @@
+"""Panels that several figures share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from matplotlib.axes import Axes
+
+from trajcast.paper.comparison import Comparison, curve_panel, published_text, score_label
+from trajcast.paper.drawing import Value
+
+PRINT_WIDTH_IN = 7.2  # two columns of a journal
+
+
+def vdos_panels(axes: Iterable[Axes], compared: Comparison, elements: list[str], figure: str) -> list[list[Value]]:
+    """The spectrum of each element with its score; the rows of data."""
+    rows: list[list[Value]] = []
+    for place, (ax, element) in enumerate(zip(axes, elements, strict=True)):
+        rows += curve_panel(ax, compared, "vdos", element)
+        rows += score_label(ax, compared, "vdos", element, published_text(figure, "VDOS score"))
+        ax.set_title(f"VDOS of {element}", loc="left")
+        ax.set_ylim(bottom=0)
+        ax.set_yticks([])  # unit sum: its scale depends on the grid of wavenumbers
+        if place == 0:
+            ax.set_ylabel("intensity")
+    return rows
+
+
+def energy_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
+    """The distribution of the potential energy; the rows of data."""
+    rows = curve_panel(ax, compared, "energy", "potential energy")
+    ax.set_xlabel("potential energy /\nmeV per atom")
+    ax.set_ylabel("density / atom meV⁻¹")
+    ax.set_title("Energy", loc="left")
+    ax.set_ylim(bottom=0)
+    return rows
+
+
+def letter_panels(axes: Iterable[Axes]) -> None:
+    """Letters a, b, c … before the panels' titles."""
+    for letter, ax in zip("abcdefghijklmnop", axes, strict=False):
+        ax.set_title(f"{letter}  {ax.get_title(loc='left')}", loc="left")

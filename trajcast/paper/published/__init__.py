@@ -1,0 +1,23 @@
+"""The paper's own numbers: small cited tables, comments at their heads say where they stand."""
+
+from __future__ import annotations
+
+import csv
+from importlib import resources
+
+
+def published(table: str) -> list[dict[str, str]]:
+    """The rows of one table of this folder, by its name without `.csv`."""
+    text = (resources.files(__name__) / f"{table}.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+
+
+def published_errors(system: str) -> dict[float, dict[str, str]]:
+    """The rows of Table S1 for one kind of system (molecule, crystal, liquid), by horizon in fs."""
+    return {float(row["horizon_fs"]): row for row in published("table_s1") if row["system"] == system}
+
+
+def published_result(figure: str, quantity: str) -> dict[str, str]:
+    """The row of one quantity of a figure: relation, value, error, unit."""
+    (row,) = [row for row in published("results") if (row["figure"], row["quantity"]) == (figure, quantity)]
+    return row
