@@ -23,6 +23,9 @@ wildcard_constraints:
     horizon=r"\d+(\.\d*[1-9])?",
     samples=r"[1-9]\d*",
     seed=r"[1-9]\d*",
+    model=r"model-(n[1-9]\d*-s[1-9]\d*|pretrained)",
+    tau=r"[\de.+-]+",
+    cell=r"[1-9]\d*x[1-9]\d*x[1-9]\d*",
 
 
 rule all:
@@ -30,10 +33,6 @@ rule all:
         expand("results/{system}/report.html", system=plan.systems),
 
 
-include: "workflow/rules/settings.smk"
-include: "workflow/rules/reference.smk"
-include: "workflow/rules/dataset.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/forecast.smk"
-include: "workflow/rules/observables.smk"
-include: "workflow/rules/report.smk"
+for rules in ("settings", "reference", "dataset", "train", "forecast", "observables", "studies", "report", "paper"):
+
+    include: f"workflow/rules/{rules}.smk"

@@ -9,20 +9,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from trajcast.config import Config, System, read_config, section_json
+from trajcast.errors import UserError
 from trajcast.files import numbered
+from trajcast.settings import Settings
+from trajcast.units import PS
+
+Study = TypeVar("Study", bound=Settings)
 
 CODE = {
     "settings": 1,
     "reference": 1,
     "dataset": 1,
     "train": 2,
+    "pretrained": 1,
     "evaluate": 1,
     "forecast": 2,
+    "thermostat": 1,
+    "same_start": 1,
+    "speed": 1,
     "observe": 2,
     "report": 2,
+    "paper": 1,
 }
 """Version of each stage's code: raise a stage's number when its results change, and it is run again."""
 
@@ -112,6 +122,11 @@ class Plan:
             files.append(f"results/{system}/observables/{horizon}fs/summary.json")
         return files
 
+    def pretrained(self, system: str, horizon: str) -> list[str]:
+        """The finished model that takes the place of training at one horizon, and what lies beside it."""
+        model = Path(self.system(system).pretrained[float(horizon)])
+        return [str(model), str(model.with_suffix(".json"))]
+
     def learning(self, system: str) -> list[tuple[str, int, int]]:
         """Horizon, number of samples and seed of every model of the learning curves."""
         study = self.system(system).studies.learning
@@ -131,6 +146,17 @@ class Plan:
         """The temperatures of one roll-out of the thermostat study: JSON with mean and width."""
         return f"{self.main_model_folder(system, horizon)}/thermostat/tau{tau_horizons:g}-s{seed}.json"
 
+    def thermostat_settings(self, system: str, horizon: str, tau_horizons: str, seed: str) -> str:
+        """The roll-out of the thermostat study with this relaxation time and seed: every step a frame."""
+        steps = _asked_for(system, "thermostat", self.system(system).studies.thermostat).steps
+        return self._roll_out(
+            system,
+            duration_ps=steps * float(horizon) / PS,
+            equilibration_ps=max(1, steps // 10) * float(horizon) / PS,
+            tau_horizons=float(tau_horizons),
+            seed=int(seed),
+        )
+
     def same_start(self, system: str) -> list[str]:
         """The horizons (fs) of the roll-outs at constant energy that start where reference MD does."""
         study = self.system(system).studies.same_start
@@ -140,6 +166,26 @@ class Plan:
         """Reference MD and roll-out from the same state; time 0 of both is the start."""
         folder = f"{self.main_model_folder(system, horizon)}/same_start"
         return f"{folder}/md.h5md", f"{folder}/forecast.h5md"
+
+    def same_start_settings(self, system: str) -> str:
+        """The roll-out from a reference state, at constant energy."""
+        study = _asked_for(system, "same_start", self.system(system).studies.same_start)
+        return self._roll_out(system, duration_ps=study.duration_fs / PS, equilibration_ps=0.0, thermostat=None)
+
+    def speed_settings(self, system: str, horizon: str, cell: str) -> str:
+        """The roll-out of a supercell whose steps are timed."""
+        steps = _asked_for(system, "speed", self.system(system).studies.speed).steps
+        return self._roll_out(
+            system,
+            duration_ps=steps * float(horizon) / PS,
+            equilibration_ps=0.0,
+            supercell=[int(copies) for copies in cell.split("x")],
+        )
+
+    def _roll_out(self, system: str, **changes: Any) -> str:
+        """The system's roll-out with changes, as one run of which every step is a frame."""
+        settings = replace(self.system(system).forecast, frame_every=1, replicas=1, final_temperature_K=None)
+        return section_json(replace(settings, **changes))
 
     def speed(self, system: str) -> list[str]:
         """The measured speed of every supercell, at every horizon that is rolled out: JSON."""
@@ -153,6 +199,12 @@ def other_replicas(replicas: int) -> list[str]:
     """What a roll-out writes beside the files of its first replica."""
     names = (Path("forecast.h5md"), Path("outcome.json"))
     return [str(numbered(name, replica)) for replica in range(2, replicas + 1) for name in names]
+
+
+def _asked_for(system: str, name: str, study: Study | None) -> Study:
+    if study is None:
+        raise UserError(f"config.yaml: systems.{system}.studies.{name}: missing; add it to ask for its results")
+    return study
 
 
 def _trained(samples: int, seed: int) -> str:

@@ -7,21 +7,21 @@ for replicas, systems in plan.replicas().items():
         name:
             "forecast" if replicas == 1 else f"forecast_{replicas}_replicas"
         input:
-            settings="results/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast/forecast.yaml",
-            model="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.safetensors",
-            card="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.json",
+            settings="results/{system}/{horizon}fs/{model}/forecast/forecast.yaml",
+            model="results/{system}/{horizon}fs/{model}/model.safetensors",
+            card="results/{system}/{horizon}fs/{model}/model.json",
             start=lambda wildcards: plan.nve(wildcards.system)[-1],
         output:
-            trajectory="results/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast/forecast.h5md",
-            outcome="results/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast/outcome.json",
+            trajectory="results/{system}/{horizon}fs/{model}/forecast/forecast.h5md",
+            outcome="results/{system}/{horizon}fs/{model}/forecast/outcome.json",
             others=expand(
-                "results/{{system}}/{{horizon}}fs/model-n{{samples}}-s{{seed}}/forecast/{name}",
+                "results/{{system}}/{{horizon}}fs/{{model}}/forecast/{name}",
                 name=other_replicas(replicas),
             ),
         log:
-            "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast.log",
+            "logs/{system}/{horizon}fs/{model}/forecast.log",
         benchmark:
-            "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast.tsv"
+            "logs/{system}/{horizon}fs/{model}/forecast.tsv"
         wildcard_constraints:
             system="|".join(systems),
         conda:
@@ -30,8 +30,10 @@ for replicas, systems in plan.replicas().items():
         resources:
             mem_mb=2000,
             runtime=240,
+            gpu=1,
         params:
             code=CODE["forecast"],
         shell:
             "trajcast forecast --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
-            " --output {output.trajectory:q} --outcome {output.outcome:q} --threads {threads} 2>&1 | tee -i {log:q}"
+            " --output {output.trajectory:q} --outcome {output.outcome:q} --threads {threads} --device auto"
+            " 2>&1 | tee -i {log:q}"

@@ -44,9 +44,9 @@ use rule reference_settings as training_settings with:
 
 use rule reference_settings as forecast_settings with:
     output:
-        "results/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast/forecast.yaml",
+        "results/{system}/{horizon}fs/{model}/forecast/forecast.yaml",
     log:
-        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/forecast_settings.log",
+        "logs/{system}/{horizon}fs/{model}/forecast_settings.log",
     params:
         section="forecast",
         json=lambda wildcards: plan.settings(wildcards.system, "forecast"),
@@ -61,4 +61,39 @@ use rule reference_settings as observables_settings with:
     params:
         section="observables",
         json=lambda wildcards: plan.settings(wildcards.system, "observables"),
+        code=CODE["settings"],
+
+
+use rule reference_settings as thermostat_settings with:
+    output:
+        "results/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}.yaml",
+    log:
+        "logs/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}_settings.log",
+    params:
+        section="forecast",
+        json=lambda wildcards: plan.thermostat_settings(
+            wildcards.system, wildcards.horizon, wildcards.tau, wildcards.seed
+        ),
+        code=CODE["settings"],
+
+
+use rule reference_settings as same_start_settings with:
+    output:
+        "results/{system}/{horizon}fs/{model}/same_start/forecast.yaml",
+    log:
+        "logs/{system}/{horizon}fs/{model}/same_start_settings.log",
+    params:
+        section="forecast",
+        json=lambda wildcards: plan.same_start_settings(wildcards.system),
+        code=CODE["settings"],
+
+
+use rule reference_settings as speed_settings with:
+    output:
+        "results/{system}/{horizon}fs/{model}/speed/{cell}.yaml",
+    log:
+        "logs/{system}/{horizon}fs/{model}/speed/{cell}_settings.log",
+    params:
+        section="forecast",
+        json=lambda wildcards: plan.speed_settings(wildcards.system, wildcards.horizon, wildcards.cell),
         code=CODE["settings"],

@@ -1,4 +1,4 @@
-# Training at one horizon, and the errors of the model on the test set.
+# Training at one horizon, or a finished model in its place, and the errors of the model on the test set.
 
 
 rule train:
@@ -19,32 +19,57 @@ rule train:
     resources:
         mem_mb=3000,
         runtime=240,
+        gpu=1,
     params:
         folder=subpath(output.model, parent=True),
         code=CODE["train"],
     shell:
         "trajcast train --settings {input.settings:q} --dataset {input.dataset:q} --output {params.folder:q}"
-        " --threads {threads} 2>&1 | tee -i {log:q}"
+        " --threads {threads} --device auto 2>&1 | tee -i {log:q}"
+
+
+rule pretrained:
+    input:
+        lambda wildcards: plan.pretrained(wildcards.system, wildcards.horizon),
+    output:
+        model="results/{system}/{horizon}fs/model-pretrained/model.safetensors",
+        card="results/{system}/{horizon}fs/model-pretrained/model.json",
+    log:
+        "logs/{system}/{horizon}fs/model-pretrained/pretrained.log",
+    conda:
+        "../../envs/trajcast.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=5,
+    params:
+        folder=subpath(output.model, parent=True),
+        code=CODE["pretrained"],
+    shell:
+        "trajcast pretrained --model {input[0]:q} --horizon-fs {wildcards.horizon} --output {params.folder:q}"
+        " 2>&1 | tee -i {log:q}"
 
 
 rule evaluate:
     input:
-        model="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.safetensors",
-        card="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.json",
+        model="results/{system}/{horizon}fs/{model}/model.safetensors",
+        card="results/{system}/{horizon}fs/{model}/model.json",
         dataset="results/{system}/{horizon}fs/dataset.h5",
     output:
-        "results/{system}/{horizon}fs/model-n{samples}-s{seed}/test.json",
+        "results/{system}/{horizon}fs/{model}/test.json",
     log:
-        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/evaluate.log",
+        "logs/{system}/{horizon}fs/{model}/evaluate.log",
     benchmark:
-        "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/evaluate.tsv"
+        "logs/{system}/{horizon}fs/{model}/evaluate.tsv"
     conda:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
+        gpu=1,
     params:
         code=CODE["evaluate"],
     shell:
-        "trajcast evaluate --model {input.model:q} --dataset {input.dataset:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        "trajcast evaluate --model {input.model:q} --dataset {input.dataset:q} --output {output:q}"
+        " --device auto 2>&1 | tee -i {log:q}"

@@ -1,0 +1,32 @@
+"""Put a finished model in the place of training: a copy of its two files, once they are found whole.
+
+MODEL is a .safetensors file of `trajcast train` or `trajcast import`, with its .json beside it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, required=True, metavar="SAFETENSORS", help="the model")
+    parser.add_argument("--horizon-fs", type=float, required=True, metavar="FS", help="the horizon it must have")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the copy")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trajcast.errors import UserError
+    from trajcast.files import written_aside
+    from trajcast.model.store import load_model
+
+    source: Path = arguments.model
+    horizon_fs = load_model(source).scales.horizon_fs
+    if abs(horizon_fs - arguments.horizon_fs) > 1e-6:
+        raise UserError(
+            f"{source}: its horizon is {horizon_fs:g} fs, {arguments.horizon_fs:g} fs are asked for; "
+            "name it under the horizon it has"
+        )
+    for original, name in ((source, "model.safetensors"), (source.with_suffix(".json"), "model.json")):
+        with written_aside(arguments.output / name) as aside:
+            aside.write_bytes(original.read_bytes())
