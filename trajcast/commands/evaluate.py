@@ -1,7 +1,10 @@
-"""Mean absolute errors of a model on the test pairs of a data set.
+"""Mean absolute errors of a model on the test pairs of a data set, or on all frames of an extended XYZ file.
 
 Absolute errors are means over atoms and Cartesian components; relative ones are divided by the mean absolute value of
-the same quantity in the test pairs.
+the same quantity in the same pairs.
+
+Frames of an extended XYZ file hold positions, and the arrays velocities (Å/fs), displacements (Å) and
+update_velocities (Å/fs) of the step that follows, as the data sets of IBM's trajcast 1.x do.
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from pathlib import Path
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, required=True, metavar="SAFETENSORS", help="the model")
-    parser.add_argument("--dataset", type=Path, required=True, metavar="H5", help="what `trajcast dataset` wrote")
-    parser.add_argument("--output", type=Path, required=True, metavar="JSON", help="the errors")
+    data = parser.add_mutually_exclusive_group(required=True)
+    data.add_argument("--dataset", type=Path, metavar="H5", help="what `trajcast dataset` wrote")
+    data.add_argument("--data", type=Path, metavar="EXTXYZ", help="frames with what follows them")
+    parser.add_argument("--json", "--output", type=Path, metavar="JSON", help="where to write the errors as well")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
@@ -21,12 +26,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.data.dataset import read_dataset
+    from trajcast.data.extxyz import read_pairs
     from trajcast.device import use_device
     from trajcast.files import write_json
     from trajcast.model.store import load_model
-    from trajcast.training.evaluation import evaluate
+    from trajcast.training.evaluation import evaluate, evaluate_pairs
 
     device = use_device(arguments.device, arguments.threads)
     model = load_model(arguments.model, device)
     model.backend = arguments.backend
-    write_json(arguments.output, evaluate(model, read_dataset(arguments.dataset)))
+    if arguments.data is None:
+        errors = evaluate(model, read_dataset(arguments.dataset))
+    else:
+        errors = evaluate_pairs(model, read_pairs(arguments.data, model.scales.horizon_fs))
+    if arguments.json is not None:
+        write_json(arguments.json, errors)
+    for name, unit in (("displacement", "A"), ("velocity", "A_per_fs")):
+        mae, percent = errors[f"{name}_mae_{unit}"], errors[f"{name}_mae_percent"]
+        print(f"{name}: mean absolute error {mae:.4g} {unit.replace('A', 'Å').replace('_per_', '/')}, {percent:.3g} %")

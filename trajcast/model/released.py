@@ -85,6 +85,18 @@ def read_configuration(path: Path | str) -> Configuration:
     return validate(Configuration, read_yaml(path), str(path))
 
 
+def atomic_numbers(symbols: Sequence[str]) -> list[int]:
+    """Atomic numbers of chemical symbols; UserError for one that does not exist."""
+    from ase.data import atomic_numbers as numbers
+
+    for symbol in symbols:
+        if not numbers.get(symbol):
+            raise UserError(
+                f"--elements: {symbol!r} is no element; give chemical symbols with commas between, as in H,O"
+            )
+    return [numbers[symbol] for symbol in symbols]
+
+
 def import_model(
     weights: Path | str, config: Configuration, species: Sequence[int], horizon_fs: float | None = None
 ) -> TrajCast:

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from trajcast.data.dataset import Dataset
+from trajcast.data.extxyz import Pair
 from trajcast.errors import UserError
-from trajcast.model.network import TrajCast
+from trajcast.model.network import Prediction, TrajCast
+from trajcast.neighbors import find_neighbors
 from trajcast.parallel import ALONE, Processes
 from trajcast.progress import progress
+from trajcast.state import join
 from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
 
 ATOMS_TOGETHER = 1000  # in one forward pass: enough to keep a GPU busy
 
@@ -46,41 +55,85 @@ def errors(
             if start // size % processes.count == processes.rank:
                 batch = batches.batch(indices)
                 prediction = model(batch.state, batch.neighbors, batch.fixed)
-                compared = [
-                    prediction.displacement - batch.displacement,
-                    prediction.velocity - batch.velocity,
-                    batch.displacement,
-                    batch.velocity,
-                ]
-                sums[:4] += len(indices) * torch.stack([x.abs().mean() for x in compared])
+                sums[:4] += len(indices) * _compared(prediction, batch.displacement, batch.velocity)
                 if loss:
                     value = loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
                     sums[4] += len(indices) * value
             advance(len(indices))
     processes.add_up(sums)
-    mean = (sums / len(batches)).tolist()
+    *mean, mean_loss = (sums / len(batches)).tolist()
+    return _errors(mean, mean_loss if loss else None)
+
+
+def _compared(
+    prediction: Prediction, displacement: Float[Tensor, "atoms 3"], velocity: Float[Tensor, "atoms 3"]
+) -> Float[Tensor, " means"]:
+    """Mean absolute errors of displacement and velocity, and mean absolute values of the true ones."""
+    errors = [prediction.displacement - displacement, prediction.velocity - velocity]
+    return torch.stack([x.abs().mean() for x in (*errors, displacement, velocity)])
+
+
+def _errors(mean: Sequence[float], loss: float | None) -> Errors:
+    """From the means of what `_compared` gives."""
     return Errors(
         displacement_mae=mean[0],
         velocity_mae=mean[1],
         displacement_percent=100 * mean[0] / mean[2],
         velocity_percent=100 * mean[1] / mean[3],
-        loss=mean[4] if loss else None,
+        loss=loss,
     )
 
 
 def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
     """The test errors as in Table S1 of arXiv:2503.23794; UserError when the data are not for this model."""
-    scales = model.scales
-    if dataset.horizon_fs != scales.horizon_fs:
+    horizon_fs = model.scales.horizon_fs
+    if math.isnan(horizon_fs):
         raise UserError(
-            f"the model's horizon is {scales.horizon_fs:g} fs, the data set's {dataset.horizon_fs:g} fs; "
+            "the model's file does not say its horizon; if it is the data set's, import it again with "
+            f"--horizon-fs {dataset.horizon_fs:g}"
+        )
+    if dataset.horizon_fs != horizon_fs:
+        raise UserError(
+            f"the model's horizon is {horizon_fs:g} fs, the data set's {dataset.horizon_fs:g} fs; "
             "use a data set of the model's horizon"
         )
     pairs = dataset.split("test")
-    found = errors(model, Batches(pairs, model))
+    return {"horizon_fs": horizon_fs, **_record(errors(model, Batches(pairs, model)), len(pairs))}
+
+
+@torch.no_grad()
+def evaluate_pairs(model: TrajCast, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """The same of pairs of any systems, on the device of `model`; every atom counts alike."""
+    sums = torch.zeros(4, dtype=torch.float64, device=model.device)
+    with progress("errors", len(pairs), unit="frames") as advance:
+        for some in _together(pairs):
+            state = join([pair[0] for pair in some]).to(device=model.device)
+            displacement = torch.cat([pair[1] for pair in some]).to(model.device)
+            velocity = torch.cat([pair[2] for pair in some]).to(model.device)
+            prediction = model(state, find_neighbors(state, model.scales.cutoff))
+            sums += state.n_atoms * _compared(prediction, displacement, velocity)
+            advance(len(some))
+    atoms = sum(state.n_atoms for state, _, _ in pairs)
+    mean = (sums / atoms).tolist()
+    if 0 in mean[2:]:
+        raise UserError("no atom moves in these frames, or all stop: there is nothing to compare errors with")
+    return _record(_errors(mean, None), len(pairs))
+
+
+def _together(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
+    """As many at a time as one forward pass takes."""
+    some: list[Pair] = []
+    for pair in pairs:
+        if some and sum(state.n_atoms for state, _, _ in (*some, pair)) > ATOMS_TOGETHER:
+            yield some
+            some = []
+        some.append(pair)
+    yield some
+
+
+def _record(found: Errors, frames: int) -> dict[str, Any]:
     return {
-        "horizon_fs": scales.horizon_fs,
-        "frames": len(pairs),
+        "frames": frames,
         "displacement_mae_A": found.displacement_mae,
         "velocity_mae_A_per_fs": found.velocity_mae,
         "displacement_mae_percent": found.displacement_percent,
