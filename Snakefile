@@ -33,6 +33,6 @@ rule all:
         expand("results/{system}/report.html", system=plan.systems),
 
 
-for rules in ("settings", "reference", "dataset", "train", "forecast", "observables", "studies", "report", "paper"):
+for stage in ("settings", "reference", "dataset", "train", "forecast", "observables", "studies", "report", "paper"):
 
-    include: f"workflow/rules/{rules}.smk"
+    include: f"workflow/rules/{stage}.smk"

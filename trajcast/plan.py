@@ -122,10 +122,15 @@ class Plan:
             files.append(f"results/{system}/observables/{horizon}fs/summary.json")
         return files
 
-    def pretrained(self, system: str, horizon: str) -> list[str]:
-        """The finished model that takes the place of training at one horizon, and what lies beside it."""
-        model = Path(self.system(system).pretrained[float(horizon)])
-        return [str(model), str(model.with_suffix(".json"))]
+    def pretrained(self, system: str, horizon: str) -> dict[str, str]:
+        """The two files of the finished model that takes the place of training at one horizon.
+
+        UserError where there is none.
+        """
+        model = self.system(system).pretrained.get(float(horizon))
+        if model is None:
+            raise UserError(f"config.yaml: systems.{system}.pretrained names no model for {horizon} fs; add it there")
+        return {"model": model, "card": str(Path(model).with_suffix(".json"))}
 
     def learning(self, system: str) -> list[tuple[str, int, int]]:
         """Horizon, number of samples and seed of every model of the learning curves."""

@@ -30,7 +30,7 @@ rule train:
 
 rule pretrained:
     input:
-        lambda wildcards: plan.pretrained(wildcards.system, wildcards.horizon),
+        unpack(lambda wildcards: plan.pretrained(wildcards.system, wildcards.horizon)),
     output:
         model="results/{system}/{horizon}fs/model-pretrained/model.safetensors",
         card="results/{system}/{horizon}fs/model-pretrained/model.json",
@@ -46,7 +46,7 @@ rule pretrained:
         folder=subpath(output.model, parent=True),
         code=CODE["pretrained"],
     shell:
-        "trajcast pretrained --model {input[0]:q} --horizon-fs {wildcards.horizon} --output {params.folder:q}"
+        "trajcast pretrained --model {input.model:q} --horizon-fs {wildcards.horizon} --output {params.folder:q}"
         " 2>&1 | tee -i {log:q}"
 
 
