@@ -58,7 +58,8 @@ class SpeedBasis(nn.Module):
         # 1.12 as in e3nn's soft_one_hot_linspace: with sqrt(size) the mean square over the Gaussians is about 1
         gauss = torch.exp(-(((speed[:, None] - centers) / self.width) ** 2)) * (math.sqrt(self.size) / 1.12)
         scale = 1 / math.sqrt(self.size * one_hot.shape[1])
-        return torch.einsum("nu,ns,usw->nw", gauss, one_hot, self.weight) * scale
+        by_element = (one_hot * scale) @ self.weight.movedim(1, 0).flatten(1)
+        return (gauss[:, :, None] * by_element.view(-1, *self.weight.shape[::2])).sum(1)
 
 
 def directions(vectors: Float[Tensor, "*batch 3"], l_max: int) -> Float[Tensor, "*batch harmonics"]:
