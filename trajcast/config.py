@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 
 from trajcast.errors import UserError
 from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, distinct, whole_multiple
-from trajcast.studies import Studies
+from trajcast.studies import PS, Studies
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
 
@@ -173,7 +173,22 @@ class System(Section):
         if same_start := self.studies.same_start:
             for horizon in same_start.horizons_fs:
                 whole_multiple(same_start.duration_fs, horizon, "studies.same_start.duration_fs", "its horizon")
+        self._cooling_consistent()
         return self
+
+    def _cooling_consistent(self) -> None:
+        if (cooling := self.studies.cooling) is None:
+            return
+        name = "studies.cooling.interval_fs"
+        whole_multiple(cooling.interval_fs, self.reference.timestep_fs, name, "reference.timestep_fs")
+        for horizon in cooling.horizons_fs or self.rolled_out_fs:
+            whole_multiple(cooling.interval_fs, horizon, name, "its horizon")
+        fit_fs = self.observables.msd_fit_to_ps * PS
+        if cooling.window_fs < fit_fs:
+            raise ValueError(
+                f"a window of studies.cooling is {cooling.window_fs:g} fs long, observables.msd_fit_to_ps in fs is "
+                f"{fit_fs:g}; choose fewer windows, a longer duration_ps or a shorter fit"
+            )
 
     @property
     def rolled_out_fs(self) -> list[float]:
@@ -190,7 +205,7 @@ class System(Section):
         studies = self.studies
         chosen = {
             f"studies.{name}.horizons_fs": getattr(studies, name).horizons_fs
-            for name in ("learning", "thermostat", "same_start")
+            for name in ("learning", "thermostat", "same_start", "cooling")
             if getattr(studies, name) is not None
         }
         chosen |= {"forecast_horizons_fs": self.rolled_out_fs, "pretrained": list(self.pretrained)}

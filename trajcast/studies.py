@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from trajcast.settings import Count, Positive, Rule, Seed, Settings, distinct
+from trajcast.settings import Count, Positive, Rule, Seed, Settings, distinct, whole_multiple
 
 Some = Rule(min_length=1)
+PS = 1000.0  # in fs, as trajcast.units has it, which would load SciPy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,30 @@ class Speed(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Cooling(Settings):
+    """Reference MD and roll-outs along a ramp, linear in time, from the reference's temperature to one outside of the
+    training data. Each seed is a run of both, from a start of its own; the spread of the runs gives the errors.
+    """
+
+    final_temperature_K: Positive
+    duration_ps: Positive
+    windows: Count  # parts of equal length, in each of which all is measured
+    interval_fs: Positive  # between frames
+    seeds: Annotated[list[Seed], Rule(min_length=2)]
+    horizons_fs: Annotated[list[Positive], Some] | None = None  # all that are rolled out without it
+
+    def __post_init__(self) -> None:
+        distinct("seeds", self.seeds)
+        distinct("horizons_fs", self.horizons_fs or [])
+        whole_multiple(self.window_fs, self.interval_fs, "the window duration_ps / windows, in fs,", "interval_fs")
+
+    @property
+    def window_fs(self) -> float:
+        """Length of a window, fs."""
+        return self.duration_ps * PS / self.windows
+
+
+@dataclass(frozen=True, kw_only=True)
 class Studies(Settings):
     """Every study is left out unless it is asked for."""
 
@@ -69,3 +94,4 @@ class Studies(Settings):
     thermostat: ThermostatStudy | None = None
     same_start: SameStart | None = None
     speed: Speed | None = None
+    cooling: Cooling | None = None
