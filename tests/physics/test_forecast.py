@@ -326,6 +326,30 @@ def test_truncated_start_is_one_clear_line(files: Path, capsys: pytest.CaptureFi
     assert not (files / "x.h5md").exists()
 
 
+def test_another_frame_to_start_from(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command(files, "last")) == 0
+    with Trajectory(files / "last.h5md") as start:
+        frames = len(start)
+    outcomes = []
+    for name, frame in (("first", 0), ("end", frames - 1), ("same", -1)):
+        arguments = command(files, name)
+        arguments[arguments.index("--start") + 1] = str(files / "last.h5md")
+        arguments += ["--frame", str(frame)]
+        values = yaml.safe_load((files / "forecast.yaml").read_text()) | {"supercell": [1, 1, 1], "duration_ps": 0.002}
+        (files / "short.yaml").write_text(yaml.safe_dump(values | {"equilibration_ps": 0.0}))
+        arguments[arguments.index("--settings") + 1] = str(files / "short.yaml")
+        assert main(arguments) == 0
+        with Trajectory(files / f"{name}.h5md") as rolled:
+            outcomes.append(rolled.positions[0])
+    with Trajectory(files / "last.h5md") as start:
+        assert np.array_equal(outcomes[0], start.positions[0])
+        assert np.array_equal(outcomes[1], start.positions[-1])
+        assert np.array_equal(outcomes[2], outcomes[1])
+    arguments[arguments.index("--frame") + 1] = str(frames)
+    assert main(arguments) == 2
+    assert f"no frame {frames}, it has {frames}; count from 0" in capsys.readouterr().err
+
+
 def test_supercell_of_a_wire_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start = random_state(1, length=None)
     recorder = Recorder(files / "start.h5md", topology_of(start), identity={"other": 1}, provenance={})

@@ -1,6 +1,6 @@
 """Roll a model out: molecular dynamics without forces.
 
-Starts from the positions of the last frame of a trajectory with Maxwell–Boltzmann velocities, and writes the frames
+Starts from the positions of a frame of a trajectory with Maxwell–Boltzmann velocities, and writes the frames
 after the equilibration and an outcome (completed, or which guard ended it). A roll-out that a guard ends is a result:
 its frames are kept and the command succeeds. Stopped in any way, the same command goes on where it was. With `replicas`
 in the settings each has files of its own: NAME.h5md, NAME-2.h5md, … and the same for the outcome.
@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.forecast.arguments import add_model_arguments, last_frame, model_of, record_of
+from trajcast.forecast.arguments import add_model_arguments, model_of, record_of, start_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
+    parser.add_argument("--frame", type=int, default=-1, help="its frame, counted from 0 (default: -1, the last)")
     parser.add_argument("--output", type=Path, required=True, metavar="H5MD", help="the trajectory")
     parser.add_argument("--outcome", type=Path, required=True, metavar="JSON", help="how it ended")
     add_model_arguments(parser)
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     settings = read_settings(Forecast, arguments.settings)
     model = model_of(arguments)
-    topology, positions = last_frame(arguments.start, settings.supercell)
+    topology, positions = start_of(arguments.start, settings.supercell, arguments.frame)
     with sole_writer(arguments.output):
         results = roll_out(
             model,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.forecast.arguments import add_model_arguments, last_frame, model_of
+from trajcast.forecast.arguments import add_model_arguments, model_of, start_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,5 +27,5 @@ def run(arguments: argparse.Namespace) -> None:
 
     settings = read_settings(Forecast, arguments.settings)
     model = model_of(arguments)
-    topology, positions = last_frame(arguments.start, settings.supercell)
+    topology, positions = start_of(arguments.start, settings.supercell)
     write_json(arguments.output, measure_speed(model, settings, topology, positions))

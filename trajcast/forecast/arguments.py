@@ -45,8 +45,8 @@ def record_of(arguments: argparse.Namespace, start: Path) -> dict[str, Any]:
     }
 
 
-def last_frame(path: Path, supercell: Sequence[int]) -> tuple[Topology, Tensor]:
-    """Topology and positions (Å) of a trajectory's last frame, repeated; UserError where it has no frame."""
+def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[Topology, Tensor]:
+    """Topology and positions (Å) of one frame of a trajectory, repeated; UserError where it has no such frame."""
     from trajcast.errors import UserError
     from trajcast.geometry import replicate
     from trajcast.trajectory import Trajectory
@@ -54,4 +54,8 @@ def last_frame(path: Path, supercell: Sequence[int]) -> tuple[Topology, Tensor]:
     with Trajectory(path) as trajectory:
         if not len(trajectory):
             raise UserError(f"{path}: no frame to start from")
-        return replicate(trajectory.topology, trajectory.state(-1).positions, supercell)
+        if not -len(trajectory) <= frame < len(trajectory):
+            raise UserError(
+                f"{path}: no frame {frame}, it has {len(trajectory)}; count from 0, or from the end with -1"
+            )
+        return replicate(trajectory.topology, trajectory.state(frame).positions, supercell)
