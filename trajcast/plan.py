@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from trajcast.config import Config, System, read_config, section_json
 from trajcast.errors import UserError
 from trajcast.files import numbered
+from trajcast.reference.input_files import input_files
 from trajcast.settings import Settings
 from trajcast.units import PS
 
@@ -71,6 +72,10 @@ class Plan:
         """The settings of the model with the number of samples and the seed that its path names."""
         training = self.system(system).training
         return section_json(replace(training, samples=int(samples), seed=int(seed)))
+
+    def reference_files(self, system: str) -> list[str]:
+        """The user's files that the reference system is made from."""
+        return input_files(self.system(system).reference.parameters)
 
     def nve(self, system: str) -> list[str]:
         """The NVE trajectories; the last is for testing, the one before it for validation, the others for training."""

@@ -4,6 +4,7 @@
 rule equilibration:
     input:
         settings="results/{system}/reference/reference.yaml",
+        files=lambda wildcards: plan.reference_files(wildcards.system),
     output:
         "results/{system}/reference/starts.h5",
     log:
