@@ -1,7 +1,6 @@
 """The data set that the GPU kit trains on: `python -m benchmarks.gpu_data --system molecule --out molecule-7fs.h5`.
 
-Pairs are cut from five NVE runs, three for training, one each for validation and testing. The molecule's are made with
-LAMMPS by this command; the liquid's are those of `trajcast reference`.
+Pairs are cut from the NVE runs of `trajcast reference`, three for training, one each for validation and testing.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.gpu_molecule import molecule_runs
 from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
@@ -48,7 +46,7 @@ SOURCES = {
 def make(system: str, out: Path) -> None:
     """Write the data set of `system`; UserError when its runs are missing or it is larger than the kit may carry."""
     source = SOURCES[system]
-    files = molecule_runs(source.folder) if system == "molecule" else sorted(source.folder.glob("nve_*.h5md"))
+    files = sorted(source.folder.glob("nve_*.h5md"))
     if len(files) < 5:
         raise UserError(f"{source.folder}: {len(files)} NVE runs, 5 are needed; make them with `trajcast reference`")
     split = {"training": files[:3], "validation": files[3:4], "test": files[4:5]}

@@ -105,6 +105,7 @@ class Trajectory:
         self.provenance: dict[str, Any] = json.loads(self._file["trajcast"].attrs["provenance"])
         self.positions: h5py.Dataset = group["position/value"]
         self.velocities: h5py.Dataset = group["velocity/value"]
+        self.cells: h5py.Dataset = edges  # (frames, 3, 3) Å; all are that of the topology but at constant pressure
 
     def __enter__(self) -> Trajectory:
         return self

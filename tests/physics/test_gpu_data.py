@@ -1,4 +1,4 @@
-"""The GPU kit's molecule: constant energy, no momentum, and pairs that fit its motion."""
+"""The GPU kit's data set: pairs at the kit's horizon from the molecule's reference MD."""
 
 from __future__ import annotations
 
@@ -8,39 +8,42 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from trajcast.config import Reference, validate
 from trajcast.data.dataset import read_dataset
 from trajcast.errors import UserError
-from trajcast.mechanics import angular_momentum, momentum
+from trajcast.reference.protocol import EQUILIBRATION, perform
 from trajcast.settings import Dataset, Samples
 from trajcast.trajectory import Trajectory
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks import gpu_data, gpu_molecule
+from benchmarks import gpu_data
+
+SHORT = {
+    "system": "molecule",
+    "engine": "lammps",
+    "temperature_K": 300.0,
+    "timestep_fs": 0.5,
+    "seed": 1,
+    "equilibration": {"duration_ps": 10.0, "damping_fs": 5.0, "chain_length": 10},
+    "nve": {
+        "runs": 5,
+        "duration_ps": 1.05,
+        "interval_fs": 3.5,
+        "start_window_percent": 1.0,
+        "start_spacing_ps": 0.1,
+    },
+    "nvt": {"duration_ps": 1.0, "interval_fs": 1.0, "tau_fs": 50.0},
+}
 
 
 def test_the_molecules_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    for name, value in {"EQUILIBRATION_STEPS": 40_000, "SPACING_STEPS": 200, "NVE_STEPS": 2100}.items():
-        monkeypatch.setattr(gpu_molecule, name, value)
+    reference = validate(Reference, SHORT, "test")
+    for part in (EQUILIBRATION, *(f"nve_{run}" for run in range(1, 6))):
+        perform(reference, part, tmp_path / "runs")
     settings = Dataset(horizon_fs=7.0, cutoff_A=4.0, seed=1, samples=Samples(training=300, validation=60, test=50))
-    source = gpu_data.Source(folder=tmp_path / "runs", settings=settings)
-    monkeypatch.setitem(gpu_data.SOURCES, "molecule", source)
+    monkeypatch.setitem(gpu_data.SOURCES, "molecule", gpu_data.Source(folder=tmp_path / "runs", settings=settings))
     gpu_data.make("molecule", tmp_path / "data.h5")
-    energies = []
-    for run in range(1, 6):
-        with Trajectory(tmp_path / "runs" / f"nve_{run}.h5md") as trajectory:
-            total, potential = trajectory.energy("total"), trajectory.energy("potential")
-            assert total is not None
-            assert potential is not None
-            assert trajectory.interval_fs == 3.5
-            for frame in (0, -1):
-                state = trajectory.state(frame)
-                assert float(momentum(state).norm()) < 1e-6  # of single precision: typical ones are 0.1 u Å/fs
-                assert float(angular_momentum(state).norm()) < 1e-5
-        # velocity Verlet's error at the O–H stretch, ω = 0.64/fs, is about (ω δt)²/8 = 0.013 of its energy
-        assert total.std() < 0.02 * potential.std()
-        energies.append(total.mean())
-    assert np.ptp(energies) < 0.01 * np.mean(energies)  # all runs have the energy of the same temperature
     dataset = read_dataset(tmp_path / "data.h5")
     assert [len(dataset.split(name)) for name in ("training", "validation", "test")] == [300, 60, 50]
     assert sorted(dataset.topology.numbers.tolist()) == [1] * 9 + [6] * 8 + [7] + [8] * 2

@@ -36,10 +36,10 @@ def structure(parameters, seed):
     )
     return topology, 3.8 * grid + noise
 
-def lammps_styles():
+def lammps_styles(parameters):
     return "units UNITS\\natom_style atomic\\natom_modify map yes\\n"
 
-def lammps_data(topology, positions):
+def lammps_data(parameters, topology, positions):
     rows = "".join(f"{i + 1} 1 {float(x)!r} {float(y)!r} {float(z)!r}\\n" for i, (x, y, z) in enumerate(positions))
     box = "".join(f"0 15.2 {a}lo {a}hi\\n" for a in "xyz")
     return f"argon\\n\\n64 atoms\\n1 atom types\\n{box}\\nMasses\\n\\n1 39.948\\n\\nAtoms # atomic\\n\\n{rows}"
@@ -64,14 +64,14 @@ def structure(parameters, seed):
         numbers=topology.numbers, masses=topology.masses, cell=np.zeros((3, 3)), periodic=np.zeros(3, dtype=bool)
     ), positions
 
-def lammps_styles():
+def lammps_styles(parameters):
     return "units real\\nboundary s s s\\natom_style full\\n"
 
-def lammps_data(topology, positions):
+def lammps_data(parameters, topology, positions):
     boxed = Topology(
         numbers=topology.numbers, masses=topology.masses, cell=20.0 * np.eye(3), periodic=topology.periodic
     )
-    return liquid.lammps_data(boxed, positions)
+    return liquid.lammps_data(parameters, boxed, positions)
 
 def lammps_interactions(parameters):
     return \"\"\"pair_style lj/cut 8.0

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import tiny_reference
 
-from trajcast.engines.lammps import potential_energies, start_lammps
+from trajcast.engines._lammps import start_lammps
+from trajcast.engines.lammps import potential_energies
 from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum
 from trajcast.reference.health import examine, mean_error
 from trajcast.reference.temperatures import temperatures

@@ -18,7 +18,7 @@ STYLES = {"real": (1.0, 0.4, 1.0), "metal": (0.001, 0.4 * 0.0433641, 1000.0)}
 @pytest.mark.parametrize("units", STYLES)
 @pytest.mark.parametrize("stated", [True, False])
 def test_lammps_writes_and_we_read(tmp_path, units, columns, stated):
-    from trajcast.engines.lammps import start_lammps
+    from trajcast.engines._lammps import start_lammps
 
     timestep, well, per_fs = STYLES[units]
     lammps = start_lammps()

@@ -38,7 +38,7 @@ def error_of(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"system": "liqid"}, "systems: no 'liqid' there; choose one of: liquid"),
+        ({"system": "liqid"}, "systems: no 'liqid' there; choose one of: crystal, l"),
         ({"engine": "lamps"}, "engines: no 'lamps' there; choose one of: lammps"),
         (
             {"parameters": VALUES["parameters"] | {"cutof_A": 9.0}},

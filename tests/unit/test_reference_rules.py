@@ -34,6 +34,9 @@ def settings(window: float = 20.0, spacing: float = 0.1, interval: float = 1.0, 
     )
 
 
+UNUSED = np.empty(0)  # energies, where the window is one of temperatures
+
+
 def series(frames: int = 1000) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     times = 10.0 * np.arange(1, frames + 1)
     return times, 300 + 40 * np.sin(times / 83.0)
@@ -41,7 +44,7 @@ def series(frames: int = 1000) -> tuple[NDArray[np.float64], NDArray[np.float64]
 
 def test_starts_are_near_the_target_apart_late_and_spread_out():
     times, temperatures = series()
-    frames = pick_starts(times, temperatures, settings())
+    frames = pick_starts(times, temperatures, UNUSED, settings())
     assert len(frames) == 5
     assert np.abs(temperatures[frames] - 300).max() <= 20
     assert np.diff(times[frames]).min() >= 100
@@ -52,23 +55,49 @@ def test_starts_are_near_the_target_apart_late_and_spread_out():
 @pytest.mark.parametrize("spacing", [0.1, 0.45, 1.2])
 def test_starts_keep_their_spacing_also_where_it_leaves_no_choice(spacing: float):
     times, _ = series()
-    frames = pick_starts(times, np.full(1000, 300.0), settings(spacing=spacing))
+    frames = pick_starts(times, np.full(1000, 300.0), UNUSED, settings(spacing=spacing))
     assert np.diff(times[frames]).min() >= spacing * 1000 - 1e-9
 
 
 def test_the_window_includes_its_ends_and_nothing_beyond():
     times = 100.0 * np.arange(1, 101)
     on_the_edge = np.where(np.arange(100) % 2, 320.0, 320.1)
-    frames = pick_starts(times, on_the_edge, settings())
+    frames = pick_starts(times, on_the_edge, UNUSED, settings())
     assert set(on_the_edge[frames]) == {320.0}
 
 
 def test_too_few_starts_are_an_error_that_says_what_to_change():
     times, temperatures = series()
     with pytest.raises(UserError, match=r"0 starts within 0\.001 K of 300 K .* needs as many; .* Raise equilibration"):
-        pick_starts(times, temperatures + 500, settings(window=0.001))
+        pick_starts(times, temperatures + 500, UNUSED, settings(window=0.001))
     with pytest.raises(UserError, match="2 starts within 20 K of 300 K and 4 ps apart"):
-        pick_starts(times, np.full(1000, 300.0), settings(spacing=4.0))
+        pick_starts(times, np.full(1000, 300.0), UNUSED, settings(spacing=4.0))
+
+
+def by_energy(percent: float) -> Reference:
+    of_temperature = settings()
+    return of_temperature.model_copy(
+        update={"nve": of_temperature.nve.model_copy(update={"start_window_K": None, "start_window_percent": percent})}
+    )
+
+
+def test_starts_by_energy_are_near_its_mean_whatever_the_temperature():
+    times, temperatures = series()
+    energies = -20 + 0.5 * np.cos(times / 97.0)
+    frames = pick_starts(times, temperatures, energies, by_energy(0.5))
+    mean = energies[times >= times[-1] / 2].mean()
+    assert np.abs(energies[frames] - mean).max() <= 0.005 * abs(mean)
+    assert np.abs(temperatures[frames] - 300).max() > 20
+    with pytest.raises(UserError, match=r"within 2e-07 eV of -20\.\d+ eV .* or nve\.start_window_percent"):
+        pick_starts(times, temperatures, energies, by_energy(1e-6))
+
+
+@pytest.mark.parametrize("windows", [{}, {"start_window_K": 20.0, "start_window_percent": 0.1}])
+def test_starts_have_one_window(windows: dict[str, float]):
+    values = settings().model_dump()
+    values["nve"] = {key: value for key, value in values["nve"].items() if "window" not in key} | windows
+    with pytest.raises(UserError, match="give either start_window_K"):
+        validate(Reference, values, "test")
 
 
 def test_error_of_the_mean_of_a_correlated_series():
@@ -105,6 +134,7 @@ def test_runs_have_whole_frames():
     assert (run.ensemble, run.steps, run.every) == ("NVE", 16_000, 2)
     run = plan(settings(), "equilibration")
     assert (run.steps, run.every, run.minimise, run.relaxation_fs) == (20_000, 20, True, 500.0)
+    assert plan(by_energy(0.1), "equilibration").every == 4
     assert plan(settings(), "nvt").relaxation_fs == 50.0
     with pytest.raises(UserError, match=r"nve\.duration_ps in fs 8001 is not a multiple of nve\.interval_fs 2\.5"):
         plan(settings(interval=2.5, duration=8.001), "nve_1")

@@ -1,4 +1,5 @@
-"""The published protocol: minimise, equilibrate, then NVE runs and one NVT run (arXiv:2503.23794, §3).
+"""The published protocol (arXiv:2503.23794, §3): minimise, where asked for find the cell at constant pressure,
+equilibrate, then NVE runs and one NVT run.
 
 Parts are `equilibration`, `nve_1` … `nve_N` and `nvt`; each is one run with its own files in one folder. A part whose
 file exists is finished; a file made with other settings is refused.
@@ -8,19 +9,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from trajcast.config import Reference, validate
+from trajcast.config import ConstantPressure, Reference, validate
 from trajcast.engines import Run
 from trajcast.errors import UserError
 from trajcast.files import fingerprint, sole_writer
-from trajcast.mechanics import thermal_velocities
+from trajcast.mechanics import set_momentum, thermal_velocities
 from trajcast.modules import named_module
 from trajcast.provenance import provenance
 from trajcast.recorder import Recorder, remove_segments
+from trajcast.reference.input_files import file_hashes
 from trajcast.reference.starts import start_state, write_starts
 from trajcast.settings import whole_multiple
 from trajcast.state import State
@@ -28,7 +32,11 @@ from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import PS
 
 EQUILIBRATION = "equilibration"
-CHECKS_PER_SPACING = 10  # frames of the equilibration that may become starts, per `start_spacing_ps`
+CONSTANT_PRESSURE = "npt"  # first part of the equilibration, where there is one
+RESCALINGS_PER_DAMPING = 10  # of the cell, each followed by a frame
+START_KEYS = ("runs", "start_window_K", "start_window_percent", "start_spacing_ps")  # of the NVE section
+CHECK_OF_TEMPERATURE_FS = 10.0  # between frames of the equilibration that may become starts
+CHECK_OF_ENERGY_FS = 2.0  # the window of energies is narrow: an isolated molecule passes it within femtoseconds
 
 
 def run_names(settings: Reference) -> list[str]:
@@ -55,21 +63,26 @@ def perform(settings: Reference, part: str, folder: Path) -> None:
         }
         path = folder / f"{part}.h5md"
         with sole_writer(path):
-            _record(settings, plan(settings, part), starts.topology, start, path, identity)
+            record(settings, plan(settings, part), starts.topology, start, path, identity)
 
 
 def plan(settings: Reference, part: str) -> Run:
     """The run that a part consists of; UserError when its duration is no whole number of frames."""
     timestep_fs = settings.timestep_fs
+    if part == CONSTANT_PRESSURE:
+        assert settings.equilibration.npt is not None
+        return _constant_pressure(settings.equilibration.npt, timestep_fs)
     if part == EQUILIBRATION:
-        every = max(1, round(settings.nve.start_spacing_ps * PS / timestep_fs / CHECKS_PER_SPACING))
+        check_fs = CHECK_OF_TEMPERATURE_FS if settings.nve.start_window_K is not None else CHECK_OF_ENERGY_FS
+        every = max(1, round(check_fs / timestep_fs))
         return Run(
             name=part,
             ensemble="NVT (Nosé–Hoover)",
             steps=every * math.ceil(settings.equilibration.duration_ps * PS / timestep_fs / every),
             every=every,
             relaxation_fs=settings.equilibration.damping_fs,
-            minimise=True,
+            chain_length=settings.equilibration.chain_length,
+            minimise=settings.equilibration.npt is None,
         )
     section, name = (settings.nvt, "nvt") if part == "nvt" else (settings.nve, "nve")
     try:
@@ -85,6 +98,19 @@ def plan(settings: Reference, part: str) -> Run:
     return Run(name=part, ensemble="NVE", steps=steps, every=every)
 
 
+def _constant_pressure(npt: ConstantPressure, timestep_fs: float) -> Run:
+    every = max(1, round(npt.damping_fs / timestep_fs / RESCALINGS_PER_DAMPING))
+    return Run(
+        name=CONSTANT_PRESSURE,
+        ensemble="NpT (Berendsen)",
+        steps=every * math.ceil(npt.duration_ps * PS / timestep_fs / every),
+        every=every,
+        relaxation_fs=npt.damping_fs,
+        pressure=npt,
+        minimise=True,
+    )
+
+
 def _equilibrate(settings: Reference, folder: Path) -> None:
     product, path = folder / "starts.h5", folder / f"{EQUILIBRATION}.h5md"
     identity = _identity(settings, EQUILIBRATION)
@@ -98,16 +124,39 @@ def _equilibrate(settings: Reference, folder: Path) -> None:
         topology, positions = system.structure(parameters, settings.seed)
         at_rest = topology.state(positions, 0 * positions)
         start = thermal_velocities(at_rest, settings.temperature_K, torch.Generator().manual_seed(settings.seed))
-        if path.exists() and not _is_from(path, identity):
-            path.unlink()  # left over from starts that are gone
-        _record(settings, plan(settings, EQUILIBRATION), topology, start, path, identity)
+        if settings.equilibration.npt is not None:
+            npt = folder / f"{CONSTANT_PRESSURE}.h5md"
+            _record_anew(settings, CONSTANT_PRESSURE, topology, start, npt)
+            topology, start = _with_mean_cell(npt)
+        _record_anew(settings, EQUILIBRATION, topology, start, path)
         with Trajectory(path) as equilibration:
             write_starts(product, equilibration, settings, _provenance(settings, identity))
 
 
-def _record(
+def _with_mean_cell(npt: Path) -> tuple[Topology, State]:
+    """The last frame in the mean cell of the second half, its atoms moved with the cell."""
+    with Trajectory(npt) as trajectory:
+        cells = trajectory.cells[len(trajectory) // 2 :]
+        topology = replace(trajectory.topology, cell=cells.mean(axis=0))
+        fractional = np.linalg.solve(cells[-1].T, trajectory.positions[-1].T.astype(np.float64)).T
+        return topology, set_momentum(topology.state(fractional @ topology.cell, trajectory.velocities[-1]))
+
+
+def _record_anew(settings: Reference, part: str, topology: Topology, start: State, path: Path) -> None:
+    """Record a part of the equilibration; a file that other settings left behind, without their starts, goes first."""
+    identity = _identity(settings, part)
+    if path.exists() and not _is_from(path, identity):
+        path.unlink()
+    record(settings, plan(settings, part), topology, start, path, identity)
+
+
+def record(
     settings: Reference, run: Run, topology: Topology, start: State, path: Path, identity: Mapping[str, Any]
 ) -> None:
+    """Record one run, go on with it where it was broken off, or leave it alone where it is finished.
+
+    `identity` is all that its frames depend on. Raises UserError when the file has another.
+    """
     if path.exists():
         with Trajectory(path) as trajectory:
             _check_identity(trajectory, identity)
@@ -118,10 +167,16 @@ def _record(
         path,
         topology,
         identity=identity,
-        provenance=_provenance(settings, identity) | {"ensemble": run.ensemble},
+        provenance=_provenance(settings, identity) | {"ensemble": _ensemble(run)},
         energies=("potential", "total"),
     )
     engine.simulate(settings, run, start, recorder)
+
+
+def _ensemble(run: Run) -> str:
+    return (
+        run.ensemble if run.final_temperature_K is None else f"{run.ensemble[:-1]}, to {run.final_temperature_K:g} K)"
+    )
 
 
 def _provenance(settings: Reference, identity: Mapping[str, Any]) -> dict[str, Any]:
@@ -130,14 +185,16 @@ def _provenance(settings: Reference, identity: Mapping[str, Any]) -> dict[str, A
 
 def _identity(settings: Reference, part: str) -> dict[str, Any]:
     """The settings that a part's frames depend on."""
-    own = {EQUILIBRATION: ("equilibration", "nve"), "nvt": ("nvt",)}.get(part, ("nve",))
     values = settings.model_dump(exclude={"max_drift_meV_per_atom_per_ps"})
-    values |= {section: values[section] if section in own else None for section in ("equilibration", "nve", "nvt")}
-    if part == EQUILIBRATION:
-        values["nve"] = {key: values["nve"][key] for key in ("runs", "start_window_K", "start_spacing_ps")}
-    elif part != "nvt":
-        values["nve"] = {key: values["nve"][key] for key in ("duration_ps", "interval_fs")}
-    return {"part": part, "settings": values}
+    used: Mapping[str, tuple[str, ...]] = {  # keys of each section
+        CONSTANT_PRESSURE: {"equilibration": ("npt",)},
+        EQUILIBRATION: {"equilibration": tuple(values["equilibration"]), "nve": START_KEYS},
+        "nvt": {"nvt": tuple(values["nvt"])},
+    }.get(part, {"nve": ("duration_ps", "interval_fs")})
+    for section in ("equilibration", "nve", "nvt"):
+        values[section] = {key: values[section][key] for key in used.get(section, ())}
+    files = file_hashes(settings.parameters)
+    return {"part": part, "settings": values} | ({"files": files} if files else {})
 
 
 def _is_from(path: Path, identity: Mapping[str, Any]) -> bool:

@@ -12,40 +12,47 @@ from numpy.typing import NDArray
 from trajcast.config import Reference
 from trajcast.errors import UserError
 from trajcast.hdf5 import hdf5_written_aside
-from trajcast.mechanics import set_momentum
+from trajcast.mechanics import set_angular_momentum, set_momentum
 from trajcast.reference.temperatures import temperatures
 from trajcast.state import State
 from trajcast.trajectory import Trajectory, append_frames, write_trajectory_header
 from trajcast.units import PS
 
 
-def pick_starts(times_fs: NDArray, temperatures_K: NDArray, settings: Reference) -> list[int]:
+def pick_starts(times_fs: NDArray, temperatures_K: NDArray, energies_eV: NDArray, settings: Reference) -> list[int]:
     """Frames of the equilibration at which the NVE runs start.
 
-    Of its second half, those whose temperature is within `start_window_K` of the target and that follow the one
-    before by `start_spacing_ps` or more; of these, as many as there are runs, spread evenly in order, because runs
-    that start far apart are less alike. Raises UserError when there are too few.
+    Of its second half, those whose temperature is within `start_window_K` of the target, or whose total energy is
+    within `start_window_percent` of its mean there, and that follow the one before by `start_spacing_ps` or more; of
+    these, as many as there are runs, spread evenly in order, because runs that start far apart are less alike. Raises
+    UserError when there are too few.
     """
-    nve = settings.nve
-    half = times_fs[-1] / 2
-    near = np.abs(temperatures_K - settings.temperature_K) <= nve.start_window_K
+    nve, late = settings.nve, times_fs >= times_fs[-1] / 2
+    if nve.start_window_K is not None:
+        values, target, width, key, unit = temperatures_K, settings.temperature_K, nve.start_window_K, "K", "K"
+    else:
+        assert nve.start_window_percent is not None
+        values, target, key, unit = energies_eV, float(energies_eV[late].mean()), "percent", "eV"
+        width = abs(target) * nve.start_window_percent / 100
     found: list[int] = []
-    for frame in np.flatnonzero(near & (times_fs >= half)):
+    for frame in np.flatnonzero(late & (np.abs(values - target) <= width)):
         if not found or times_fs[frame] - times_fs[found[-1]] >= nve.start_spacing_ps * PS - 1e-6:
             found.append(int(frame))
     if len(found) < nve.runs:
-        late = temperatures_K[times_fs >= half]
         raise UserError(
-            f"equilibration: {len(found)} starts within {nve.start_window_K:g} K of {settings.temperature_K:g} K and "
+            f"equilibration: {len(found)} starts within {width:.4g} {unit} of {target:.6g} {unit} and "
             f"{nve.start_spacing_ps:g} ps apart, nve.runs {nve.runs} needs as many; its second half is at "
-            f"{late.mean():.1f} ± {late.std():.1f} K. Raise equilibration.duration_ps or nve.start_window_K"
+            f"{values[late].mean():.6g} ± {values[late].std():.3g} {unit}. Raise equilibration.duration_ps or "
+            f"nve.start_window_{key}"
         )
     return [found[i] for i in np.linspace(0, len(found) - 1, nve.runs).round().astype(int)]
 
 
 def write_starts(path: Path, equilibration: Trajectory, settings: Reference, provenance: Mapping[str, Any]) -> None:
     """Write the starts of the NVE runs, then the end of the equilibration, where the NVT run starts."""
-    frames = pick_starts(equilibration.times, temperatures(equilibration), settings)
+    energies = equilibration.energy("total")
+    assert energies is not None  # engines record it
+    frames = pick_starts(equilibration.times, temperatures(equilibration), energies, settings)
     frames.append(len(equilibration) - 1)
     with hdf5_written_aside(path) as file:
         write_trajectory_header(file, equilibration.topology, provenance)
@@ -61,5 +68,5 @@ def write_starts(path: Path, equilibration: Trajectory, settings: Reference, pro
 
 
 def start_state(starts: Trajectory, index: int) -> State:
-    """The state of one start, its momentum exactly zero again after the rounding of frames."""
-    return set_momentum(starts.state(index))
+    """The state of one start, after the rounding of frames without momentum again, and without angular momentum."""
+    return set_angular_momentum(set_momentum(starts.state(index)))

@@ -1,5 +1,7 @@
 """Reference systems: one file per system, its structure and interactions.
 
 Each file has `Parameters` (the settings under `reference.parameters`), `structure(parameters, seed)` → topology and
-positions, and for LAMMPS `lammps_styles()`, `lammps_data(topology, positions)`, `lammps_interactions(parameters)`.
+positions. For LAMMPS it has `lammps_styles(parameters)`, `lammps_data(parameters, topology, positions)` and
+`lammps_interactions(parameters)`, or `calculator(parameters)` → a new ASE calculator, whose forces LAMMPS then uses.
+Files that the results depend on are parameters whose names end in `_file`.
 """

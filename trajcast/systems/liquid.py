@@ -57,12 +57,12 @@ def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.f
     return topology, (oxygens[:, None] + turned).reshape(-1, 3)
 
 
-def lammps_styles() -> str:
+def lammps_styles(parameters: Parameters) -> str:
     """LAMMPS commands that come before the box exists."""
     return "units real\natom_style full\n"
 
 
-def lammps_data(topology: Topology, positions: NDArray[np.float64]) -> str:
+def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[np.float64]) -> str:
     """LAMMPS data file: box, masses, atoms, bonds and angles of any number of molecules.
 
     Raises UserError when the atoms are not O, H, H in this order, molecule after molecule, in a right-angled cell.
