@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,7 +90,7 @@ def curve_panel(ax: Axes, compared: Comparison, observable: str, name: str, sigm
             ax.text(*where, f"no {label}", transform=ax.transAxes, ha="center", color=line["color"], bbox=LABEL_BOX)
             continue
         draw_curve(ax, curve, line, band, sigmas)
-        errors = curve.error or [None] * len(curve.x)
+        errors: Sequence[float | None] = curve.error or [None] * len(curve.x)
         panel = f"{observable} {name}"
         rows += [[panel, label, x, None, y, error] for x, y, error in zip(curve.x, curve.y, errors, strict=True)]
     result = compared.results["md"].get(observable)

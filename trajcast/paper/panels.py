@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from matplotlib.axes import Axes
 
 from trajcast.paper.comparison import Comparison, curve_panel, published_text, score_label
 from trajcast.paper.drawing import Value
+from trajcast.paper.model_errors import ModelErrors, horizons
 
 PRINT_WIDTH_IN = 7.2  # two columns of a journal
 
@@ -40,3 +41,13 @@ def letter_panels(axes: Iterable[Axes]) -> None:
     """Letters a, b, c … before the panels' titles."""
     for letter, ax in zip("abcdefghijklmnop", axes, strict=False):
         ax.set_title(f"{letter}  {ax.get_title(loc='left')}", loc="left")
+
+
+def seed_notes(errors: Mapping[str, Sequence[ModelErrors]]) -> list[str]:
+    """Which systems have points without errors, for want of seeds."""
+    alone = []
+    for kind, found in errors.items():
+        seeds = [{e.seed for e in found if e.horizon_fs == horizon} for horizon in horizons(found)]
+        if any(len(own) < 2 for own in seeds):
+            alone.append(kind)
+    return [f"Without error bars where only one seed was trained ({', '.join(alone)})."] if alone else []

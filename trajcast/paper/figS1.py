@@ -1,0 +1,73 @@
+"""Figure S1: learning curves, the test errors of both outputs against the number of training samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from trajcast.paper import KINDS
+from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
+from trajcast.paper.model_errors import ModelErrors, curve, horizons, model_error_sources, read_model_errors
+from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, seed_notes
+from trajcast.paper.published import published_errors
+from trajcast.report.style import PUBLISHED, horizon_style
+
+if TYPE_CHECKING:
+    from trajcast.plan import Plan
+
+QUANTITIES = {"displacement_percent": "MAE of Δr / %", "velocity_percent": "MAE of v′ / %"}
+PUBLISHED_COLUMNS = {"displacement_percent": "displacement_mae_percent", "velocity_percent": "velocity_mae_percent"}
+
+
+def sources(plan: Plan) -> dict[str, list[str]]:
+    """The test errors of every model."""
+    return model_error_sources(plan)
+
+
+def draw(sources: dict[str, list[str]]) -> Drawing:
+    """One row of panels per output, one column per system, one line per horizon."""
+    errors = {kind: read_model_errors(sources[kind]) for kind in KINDS if sources.get(kind)}
+    figure = Figure(figsize=(PRINT_WIDTH_IN, 5.4), layout="constrained")
+    axes = figure.subplots(len(QUANTITIES), len(errors), squeeze=False, sharex="col")
+    rows: list[list[Value]] = []
+    for column, (kind, found) in enumerate(errors.items()):
+        for ax, (quantity, label) in zip(axes[:, column], QUANTITIES.items(), strict=True):
+            rows += _panel(ax, kind, found, quantity)
+            ax.set_title(kind, loc="left")
+            ax.set_ylabel(label if column == 0 else "")
+        axes[-1, column].set_xlabel("training samples")
+        axes[0, column].legend(title="Δt / fs", ncols=2, fontsize=7, title_fontsize=7, handlelength=2.4)
+    letter_panels(axes.flat)
+    return Drawing(
+        title="Learning curves",
+        caption="Mean absolute errors on the test set, relative to the mean absolute value of the same quantity over "
+        "that set, against the number of training samples, for each horizon. Points: means over seeds with their "
+        "standard errors. Diamonds: published errors of the best models (Table S1).",
+        columns=FIGURE_COLUMNS,
+        rows=rows,
+        figure=figure,
+        notes=seed_notes(errors),
+    )
+
+
+def _panel(ax: Axes, kind: str, errors: list[ModelErrors], quantity: str) -> list[list[Value]]:
+    rows: list[list[Value]] = []
+    published = published_errors(kind)
+    panel = f"{kind}, {QUANTITIES[quantity]}"
+    for place, horizon in enumerate(horizons(errors)):
+        found = curve(errors, horizon, quantity)
+        look = horizon_style(place)
+        samples, values = list(found), [estimate.value for estimate in found.values()]
+        bars = [estimate.error or 0.0 for estimate in found.values()]
+        ax.errorbar(samples, values, bars, label=f"{horizon:g}", marker="o", markersize=3.5, capsize=2, **look)
+        rows += [[panel, f"{horizon:g} fs", n, None, e.value, e.error] for n, e in found.items()]
+        if horizon in published:
+            row = published[horizon]
+            size, value = int(row["training_samples"]), float(row[PUBLISHED_COLUMNS[quantity]])
+            ax.plot(size, value, **PUBLISHED | {"color": look["color"]}, markersize=4.5)
+            rows.append([panel, f"{horizon:g} fs, published", size, None, value, None])
+    ax.set_xscale("log")
+    ax.set_yscale("log")
+    return rows

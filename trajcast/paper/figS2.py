@@ -1,0 +1,134 @@
+"""Figure S2: temperature error and width of thermostatted roll-outs against the horizon, for each relaxation time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from trajcast.paper import KINDS, system_of_kind
+from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
+from trajcast.paper.model_errors import Estimate, over_seeds
+from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels
+from trajcast.report.style import GUIDE, THEORY, horizon_style
+
+if TYPE_CHECKING:
+    from trajcast.plan import Plan
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Temperature of one roll-out; None where it ended too early to tell."""
+
+    horizon_fs: float
+    tau_horizons: float
+    seed: int
+    target_K: float
+    mean_K: float | None
+    width_K: float | None
+    theory_K: float | None  # canonical width
+    ended: str  # how, if early
+
+
+def sources(plan: Plan) -> dict[str, list[str]]:
+    """The thermostat study of each system: temperatures, and how each roll-out ended."""
+    found: dict[str, list[str]] = {}
+    for kind in KINDS:
+        if system := system_of_kind(plan, kind):
+            runs = [Path(plan.thermostat_run(system, *run)) for run in plan.thermostat_runs(system)]
+            found[kind] = [str(path) for run in runs for path in (run, run.with_name(f"{run.stem}-outcome.json"))]
+    return {kind: paths for kind, paths in found.items() if paths}
+
+
+def draw(sources: dict[str, list[str]]) -> Drawing:
+    """Mean of T less its target above, width of T with its theory below, one column per system."""
+    runs = {kind: _read(sources[kind]) for kind in KINDS if sources.get(kind)}
+    figure = Figure(figsize=(PRINT_WIDTH_IN, 4.6), layout="constrained")
+    axes = figure.subplots(2, len(runs), squeeze=False, sharex="col")
+    rows: list[list[Value]] = []
+    for column, (kind, found) in enumerate(runs.items()):
+        rows += _column(axes[0, column], axes[1, column], kind, found)
+    axes[0, 0].set_ylabel("⟨T⟩ − target / K")
+    axes[1, 0].set_ylabel("σ(T) / K")
+    letter_panels(axes.flat)
+    handles, labels = max((ax.get_legend_handles_labels() for ax in axes[1]), key=lambda both: len(both[1]))
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
+    return Drawing(
+        title="Temperature against the thermostat's relaxation time",
+        caption="Mean temperature of NVT roll-outs less its target, and standard deviation of the temperature, against "
+        "the horizon, for relaxation times τ of so many horizons. Points: means over seeds with their standard errors. "
+        "Theory: T √(2/dof) with the degrees of freedom that are left (the paper's formula, T √(2/3N), has 3N).",
+        columns=FIGURE_COLUMNS,
+        rows=rows,
+        figure=figure,
+        notes=_notes(runs),
+    )
+
+
+def _read(paths: Sequence[str]) -> list[Run]:
+    found = []
+    for path in map(Path, paths):
+        if path.stem.endswith("-outcome"):
+            continue
+        summary = json.loads(path.read_text(encoding="utf-8"))
+        outcome = json.loads(path.with_name(f"{path.stem}-outcome.json").read_text(encoding="utf-8"))
+        early = outcome["outcome"] != "completed"
+        found.append(
+            Run(
+                horizon_fs=outcome["horizon_fs"],
+                tau_horizons=summary["tau_horizons"],
+                seed=summary["seed"],
+                target_K=summary["target_K"],
+                mean_K=None if early else summary["mean_K"],
+                width_K=None if early else summary["width_K"],
+                theory_K=summary["theory_width_K"],
+                ended=outcome["outcome"] if early else "",
+            )
+        )
+    return found
+
+
+def _column(above: Axes, below: Axes, kind: str, runs: Sequence[Run]) -> list[list[Value]]:
+    rows: list[list[Value]] = []
+    above.axhline(0, **GUIDE)
+    theory = next((run.theory_K for run in runs if run.theory_K is not None), None)
+    if theory is not None:
+        below.axhline(theory, **THEORY, label="theory")
+        rows.append([f"{kind}, σ(T) / K", "theory", None, None, theory, None])
+    for place, tau in enumerate(sorted({run.tau_horizons for run in runs})):
+        own = [run for run in runs if run.tau_horizons == tau]
+        look = {"label": f"τ = {tau:g} Δt", "marker": "os^Dv"[place % 5], "markersize": 4, **horizon_style(place)}
+        off = _by_horizon([(run.horizon_fs, run.mean_K - run.target_K) for run in own if run.mean_K is not None])
+        width = _by_horizon([(run.horizon_fs, run.width_K) for run in own if run.width_K is not None])
+        for ax, found, label in ((above, off, "⟨T⟩ − target / K"), (below, width, "σ(T) / K")):
+            bars = [estimate.error or 0.0 for estimate in found.values()]
+            ax.errorbar(list(found), [e.value for e in found.values()], bars, capsize=2, **look)
+            rows += [[f"{kind}, {label}", f"τ = {tau:g} Δt", h, None, e.value, e.error] for h, e in found.items()]
+    above.set_title(kind, loc="left")
+    below.set_title(kind, loc="left")
+    below.set_xlabel("Δt / fs")
+    return rows
+
+
+def _by_horizon(values: Sequence[tuple[float, float]]) -> dict[float, Estimate]:
+    return {h: over_seeds([value for at, value in values if at == h]) for h in sorted({at for at, _ in values})}
+
+
+def _notes(runs: dict[str, list[Run]]) -> list[str]:
+    notes = []
+    for kind, found in runs.items():
+        notes += [
+            f"{kind}: the roll-out at {run.horizon_fs:g} fs with τ = {run.tau_horizons:g} Δt, seed {run.seed}, ended "
+            f"early ({run.ended}) and is left out."
+            for run in found
+            if run.ended
+        ]
+    alone = [kind for kind, found in runs.items() if len({run.seed for run in found}) < 2]
+    if alone:
+        notes.append(f"Without error bars where there is only one seed ({', '.join(alone)}).")
+    return notes
