@@ -24,6 +24,7 @@ from trajcast.state import State, join, system_sum
 from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import BOLTZMANN, KINETIC
 
+RAMP = ", to "  # as in NVT (CSVR, to 180 K)
 FRAMES_AT_ONCE = 1000  # bounds the memory of the inertia tensors
 
 
@@ -81,10 +82,10 @@ def measure(selection: Selection, context: Context) -> Result:
 
 def canonical_temperature(trajectory: Trajectory) -> float | None:
     """The temperature (K) of a thermostatted run by its provenance; None for NVE, a ramp, or where it is unknown."""
-    settings = trajectory.provenance.get("settings", {})
-    if not str(trajectory.provenance.get("ensemble", "")).startswith("NVT") or settings.get("final_temperature_K"):
+    ensemble = str(trajectory.provenance.get("ensemble", ""))
+    if not ensemble.startswith("NVT") or RAMP in ensemble:
         return None
-    return settings.get("temperature_K")
+    return trajectory.provenance.get("settings", {}).get("temperature_K")
 
 
 def temperatures(selection: Selection) -> dict[str, NDArray[np.float64]]:

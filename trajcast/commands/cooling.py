@@ -1,0 +1,46 @@
+"""Compare roll-outs with reference MD along a cooling ramp: temperature, diffusion, tetrahedral order, structure.
+
+All are measured in windows of equal length by the same code on both; standard errors are those of the mean over the
+runs. OUTPUT then holds windows.json and windows.csv, and their figure as cooling.pdf and cooling.png with its data in
+cooling.csv. A roll-out that ended early counts in the windows that it came through.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `studies.cooling`")
+    parser.add_argument("--observables", type=Path, required=True, metavar="YAML", help="section `observables`")
+    parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
+    parser.add_argument("--md", type=Path, nargs="+", required=True, metavar="H5MD", help="MD of trajcast cooling_md")
+    parser.add_argument(
+        "--forecast", type=Path, nargs="+", required=True, metavar="H5MD", help="roll-outs, at any number of horizons"
+    )
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
+    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
+
+    from trajcast.config import Observables, Reference, read_settings
+    from trajcast.cooling.comparison import compare
+    from trajcast.cooling.figure import draw
+    from trajcast.observables import Context
+    from trajcast.paper.drawing import save
+    from trajcast.report.style import figure_style
+    from trajcast.studies import Cooling
+
+    context = Context(
+        settings=read_settings(Observables, arguments.observables),
+        reference=read_settings(Reference, arguments.reference_settings),
+    )
+    cooling = read_settings(Cooling, arguments.settings)
+    compare(arguments.md, arguments.forecast, cooling, context, arguments.output)
+    with figure_style():
+        save(draw(arguments.output / "windows.json"), arguments.output / "cooling")

@@ -1,0 +1,33 @@
+"""Reference MD along a cooling ramp, from a frame of the NVT run.
+
+Stopped in any way, the same command goes on where it was. The engine's input and log lie beside the output.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `studies.cooling`")
+    parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
+    parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="the NVT run")
+    parser.add_argument("--frame", type=int, required=True, help="its frame to start from, counted from 0")
+    parser.add_argument("--seed", type=int, required=True, help="of the thermostat")
+    parser.add_argument("--output", type=Path, required=True, metavar="H5MD", help="the trajectory")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    from trajcast.config import Reference, read_settings
+    from trajcast.cooling.reference import cool
+    from trajcast.studies import Cooling
+
+    cool(
+        read_settings(Reference, arguments.reference_settings),
+        read_settings(Cooling, arguments.settings),
+        arguments.start,
+        arguments.frame,
+        arguments.seed,
+        arguments.output,
+    )
