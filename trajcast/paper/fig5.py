@@ -26,7 +26,7 @@ from trajcast.paper.model_errors import (
     over_seeds,
     read_model_errors,
 )
-from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, seed_notes
+from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, logarithmic, points_with_errors, seed_notes
 from trajcast.paper.parity import Parity, parity
 from trajcast.paper.published import published_errors, published_result
 from trajcast.report.observable_figure import horizon_name
@@ -106,20 +106,19 @@ def _parity_panel(ax: Axes, found: Parity, errors: Sequence[ModelErrors]) -> lis
 
 def _error_panel(ax: Axes, errors: dict[str, list[ModelErrors]], steps: dict[str, float]) -> list[list[Value]]:
     rows: list[list[Value]] = []
+    panel = "MAE of v′ / %"
     for kind, found in errors.items():
-        panel = "MAE of v′ / %"
         mine = {
             horizon / steps[kind]: over_seeds([getattr(e, VELOCITY) for e in best_trained(found, horizon)])
             for horizon in horizons(found)
         }
-        bars = [estimate.error or 0.0 for estimate in mine.values()]
-        ax.errorbar(list(mine), [e.value for e in mine.values()], bars, label=kind, capsize=2, **SYSTEMS[kind])
-        rows += [[panel, kind, mtm, None, e.value, e.error] for mtm, e in mine.items()]
+        rows += points_with_errors(ax, panel, kind, mine, label=kind, **SYSTEMS[kind])
         paper = {h / steps[kind]: float(row["velocity_mae_percent"]) for h, row in published_errors(kind).items()}
         look = PUBLISHED | {"color": SYSTEMS[kind]["color"], "linestyle": ":", "linewidth": 0.8}
         ax.plot(list(paper), list(paper.values()), markersize=4, **look)
         rows += [[panel, f"{kind}, published", mtm, None, value, None] for mtm, value in paper.items()]
-    ax.set(xscale="log", yscale="log", xlabel="MTM = Δt / δt", ylabel="MAE of v′ / %")
+    ax.set(xlabel="MTM = Δt / δt", ylabel=panel)
+    logarithmic(ax, x=True, y=True)
     ax.set_title("Error", loc="left")
     handles, labels = ax.get_legend_handles_labels()
     handles.append(Line2D([], [], **PUBLISHED | {"color": GUIDE["color"]}, markersize=4))
@@ -137,12 +136,11 @@ def _exponent_panel(ax: Axes, errors: dict[str, list[ModelErrors]], steps: dict[
         fits = {horizon / steps[kind]: exponent(found, horizon, VELOCITY) for horizon in horizons(found)}
         known = {mtm: fit for mtm, fit in fits.items() if fit is not None}
         if known:
-            bars = [fit.error or 0.0 for fit in known.values()]
-            ax.errorbar(list(known), [fit.value for fit in known.values()], bars, capsize=2, **SYSTEMS[kind])
-        rows += [[panel, kind, mtm, None, fit.value, fit.error] for mtm, fit in known.items()]
+            rows += points_with_errors(ax, panel, kind, known, **SYSTEMS[kind])
     if len(rows) == 2:
         ax.text(0.5, 0.5, "no model was trained\non part of the data", transform=ax.transAxes, ha="center", va="center")
         ax.set_ylim(-0.7, 0.0)
-    ax.set(xscale="log", xlabel="MTM = Δt / δt", ylabel="exponent s")
+    ax.set(xlabel="MTM = Δt / δt", ylabel="exponent s")
+    logarithmic(ax, x=True)
     ax.set_title("Learning", loc="left")
     return rows

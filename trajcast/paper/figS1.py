@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from trajcast.paper import KINDS
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.model_errors import ModelErrors, curve, horizons, model_error_sources, read_model_errors
-from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, seed_notes
+from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, logarithmic, points_with_errors, seed_notes
 from trajcast.paper.published import published_errors
-from trajcast.report.style import PUBLISHED, horizon_style
+from trajcast.report.style import ordered_style
 
 if TYPE_CHECKING:
     from trajcast.plan import Plan
@@ -38,13 +38,16 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
             ax.set_title(kind, loc="left")
             ax.set_ylabel(label if column == 0 else "")
         axes[-1, column].set_xlabel("training samples")
-        axes[0, column].legend(title="Δt / fs", ncols=2, fontsize=7, title_fontsize=7, handlelength=2.4)
+        axes[0, column].legend(
+            title="Δt / fs", ncols=4, fontsize=7, title_fontsize=7, handlelength=1, columnspacing=0.8
+        )
+        axes[0, column].set_ylim(top=4 * axes[0, column].get_ylim()[1])  # room for the legend
     letter_panels(axes.flat)
     return Drawing(
         title="Learning curves",
         caption="Mean absolute errors on the test set, relative to the mean absolute value of the same quantity over "
         "that set, against the number of training samples, for each horizon. Points: means over seeds with their "
-        "standard errors. Diamonds: published errors of the best models (Table S1).",
+        "standard errors. Hollow: published errors of the best models (Table S1).",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,
@@ -56,18 +59,16 @@ def _panel(ax: Axes, kind: str, errors: list[ModelErrors], quantity: str) -> lis
     rows: list[list[Value]] = []
     published = published_errors(kind)
     panel = f"{kind}, {QUANTITIES[quantity]}"
-    for place, horizon in enumerate(horizons(errors)):
-        found = curve(errors, horizon, quantity)
-        look = horizon_style(place)
-        samples, values = list(found), [estimate.value for estimate in found.values()]
-        bars = [estimate.error or 0.0 for estimate in found.values()]
-        ax.errorbar(samples, values, bars, label=f"{horizon:g}", marker="o", markersize=3.5, capsize=2, **look)
-        rows += [[panel, f"{horizon:g} fs", n, None, e.value, e.error] for n, e in found.items()]
+    shown = horizons(errors)
+    for place, horizon in enumerate(shown):
+        look = ordered_style(place, len(shown))
+        rows += points_with_errors(
+            ax, panel, f"{horizon:g} fs", curve(errors, horizon, quantity), label=f"{horizon:g}", markersize=4, **look
+        )
         if horizon in published:
             row = published[horizon]
             size, value = int(row["training_samples"]), float(row[PUBLISHED_COLUMNS[quantity]])
-            ax.plot(size, value, **PUBLISHED | {"color": look["color"]}, markersize=4.5)
+            ax.plot(size, value, **look | {"markerfacecolor": "white", "markersize": 5})
             rows.append([panel, f"{horizon:g} fs, published", size, None, value, None])
-    ax.set_xscale("log")
-    ax.set_yscale("log")
+    logarithmic(ax, x=True, y=True)
     return rows

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from trajcast.paper import KINDS, system_of_kind
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.model_errors import Estimate, over_seeds
-from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels
+from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, points_with_errors
 from trajcast.report.style import GUIDE, THEORY, horizon_style
 
 if TYPE_CHECKING:
@@ -106,9 +106,7 @@ def _column(above: Axes, below: Axes, kind: str, runs: Sequence[Run]) -> list[li
         off = _by_horizon([(run.horizon_fs, run.mean_K - run.target_K) for run in own if run.mean_K is not None])
         width = _by_horizon([(run.horizon_fs, run.width_K) for run in own if run.width_K is not None])
         for ax, found, label in ((above, off, "⟨T⟩ − target / K"), (below, width, "σ(T) / K")):
-            bars = [estimate.error or 0.0 for estimate in found.values()]
-            ax.errorbar(list(found), [e.value for e in found.values()], bars, capsize=2, **look)
-            rows += [[f"{kind}, {label}", f"τ = {tau:g} Δt", h, None, e.value, e.error] for h, e in found.items()]
+            rows += points_with_errors(ax, f"{kind}, {label}", f"τ = {tau:g} Δt", found, **look)
     above.set_title(kind, loc="left")
     below.set_title(kind, loc="left")
     below.set_xlabel("Δt / fs")

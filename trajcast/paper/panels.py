@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from trajcast.paper.comparison import Comparison, curve_panel, published_text, score_label
 from trajcast.paper.drawing import Value
-from trajcast.paper.model_errors import ModelErrors, horizons
+from trajcast.paper.model_errors import Estimate, ModelErrors, horizons
 
 PRINT_WIDTH_IN = 7.2  # two columns of a journal
 
@@ -35,6 +37,25 @@ def energy_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
     ax.set_title("Energy", loc="left")
     ax.set_ylim(bottom=0)
     return rows
+
+
+def points_with_errors(
+    ax: Axes, panel: str, series: str, found: Mapping[int, Estimate] | Mapping[float, Estimate], **look: Any
+) -> list[list[Value]]:
+    """Draw estimates over their x, with bars where they have errors; the rows of data."""
+    known = any(estimate.error is not None for estimate in found.values())
+    bars = [estimate.error or 0.0 for estimate in found.values()] if known else None
+    ax.errorbar(list(found), [estimate.value for estimate in found.values()], bars, capsize=2, **look)
+    return [[panel, series, x, None, estimate.value, estimate.error] for x, estimate in found.items()]
+
+
+def logarithmic(ax: Axes, *, x: bool = False, y: bool = False) -> None:
+    """Logarithmic axes with their numbers written out: 1, 2, 5, 10 …"""
+    ax.set(xscale="log" if x else ax.get_xscale(), yscale="log" if y else ax.get_yscale())
+    for axis in [ax.xaxis] * x + [ax.yaxis] * y:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def letter_panels(axes: Iterable[Axes]) -> None:

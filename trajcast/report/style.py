@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
+import matplotlib.colors
 from matplotlib.figure import Figure
 
 WIDTH_IN = 10.0
@@ -62,6 +63,12 @@ _RC: dict[Any, Any] = {
 def horizon_style(index: int) -> dict[str, Any]:
     """Colour and dashes of the curve of the `index`-th horizon, the same in every figure."""
     return {"color": _COLOURS[index % len(_COLOURS)], "linestyle": _DASHES[index % len(_DASHES)]}
+
+
+def ordered_style(index: int, count: int) -> dict[str, Any]:
+    """Colour and marker of the `index`-th of `count` ordered curves: from dark to light, also in a grey print."""
+    shade = matplotlib.colormaps["viridis"](0.88 * index / max(1, count - 1))
+    return {"color": matplotlib.colors.to_hex(shade), "marker": "os^Dv<>p"[index % 8]}
 
 
 @contextmanager
