@@ -1,0 +1,1 @@
+"""What a run of the workflow will cost: its jobs, priced with measured speeds (`speeds.csv`)."""

@@ -1,0 +1,150 @@
+"""The price of one job of the workflow, by its rule and wildcards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from trajcast.config import validate
+from trajcast.estimate.speeds import Size, md_seconds, network_seconds
+from trajcast.modules import named_module
+from trajcast.neighbors import find_neighbors
+from trajcast.plan import Plan
+from trajcast.settings import Forecast, Training
+from trajcast.units import PS
+
+FRAME_BYTES = 24  # of an atom: position and velocity in single precision
+PAIR_BYTES = 48
+WEIGHT_BYTES = 8
+START_S = 3.0  # Python, PyTorch
+OBSERVE_S = 3e-5  # of an atom in a frame: all observables of it, about
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What one job takes."""
+
+    cpu_s: float  # on one core, without a GPU
+    gpu_s: float | None = None  # on one GPU; None where it is of no use
+    disk: float = 0.0  # bytes that stay
+
+
+class Prices:
+    """Prices of the jobs that one configuration makes."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.size = cache(self._size)
+
+    def of(self, rule: str, wildcards: Mapping[str, str]) -> Price | None:
+        """The price of a job; None for a rule that has none."""
+        function: Callable[..., Price] | None = getattr(self, f"_{_FAMILY.get(rule, rule)}", None)
+        return None if function is None else function(dict(wildcards))
+
+    def _size(self, system: str) -> Size:
+        """From the structure that the reference starts with."""
+        reference = self.plan.system(system).reference
+        module = named_module("systems", reference.system)
+        parameters = validate(module.Parameters, reference.parameters, "reference.parameters")
+        topology, positions = module.structure(parameters, reference.seed)
+        cutoff = float(self.plan.system(system).dataset["cutoff_A"])
+        found = find_neighbors(topology.state(positions, 0 * positions), cutoff)
+        return Size(kind=reference.system, atoms=topology.n_atoms, edges=len(found.index))
+
+    def _quick(self, wildcards: dict[str, str]) -> Price:
+        return Price(cpu_s=START_S)
+
+    def _md(self, system: str, duration_ps: float, interval_fs: float) -> Price:
+        reference, size = self.plan.system(system).reference, self.size(system)
+        frames = duration_ps * PS / interval_fs
+        return Price(
+            cpu_s=duration_ps * PS / reference.timestep_fs * md_seconds(size),
+            disk=frames * size.atoms * FRAME_BYTES,
+        )
+
+    def _equilibration(self, wildcards: dict[str, str]) -> Price:
+        reference = self.plan.system(wildcards["system"]).reference
+        pressure = reference.equilibration.npt
+        duration_ps = reference.equilibration.duration_ps + (pressure.duration_ps if pressure else 0.0)
+        return self._md(wildcards["system"], duration_ps, reference.nve.start_spacing_ps * PS / 10)
+
+    def _nve(self, wildcards: dict[str, str]) -> Price:
+        nve = self.plan.system(wildcards["system"]).reference.nve
+        return self._md(wildcards["system"], nve.duration_ps, nve.interval_fs)
+
+    def _nvt(self, wildcards: dict[str, str]) -> Price:
+        nvt = self.plan.system(wildcards["system"]).reference.nvt
+        return self._md(wildcards["system"], nvt.duration_ps, nvt.interval_fs)
+
+    def _dataset(self, wildcards: dict[str, str]) -> Price:
+        samples = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"])).samples
+        count = samples.training + samples.validation + samples.test
+        size = self.size(wildcards["system"])
+        return Price(cpu_s=START_S + count * size.atoms * OBSERVE_S, disk=count * size.atoms * PAIR_BYTES)
+
+    def _train(self, wildcards: dict[str, str]) -> Price:
+        """To the last epoch: how early training stops is not known."""
+        training = self._training(wildcards)
+        data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
+        samples, seconds = int(wildcards["samples"]), {}
+        for device in ("cpu", "gpu"):
+            size = self.size(wildcards["system"])
+            step = network_seconds(device, "training", size, training)
+            check = network_seconds(device, "rollout", size, training) * data.samples.validation
+            whole = training.max_epochs * (samples * step + check)
+            seconds[device] = min(whole, 60 * (training.budget_minutes or math.inf))
+        weights = 2.2e6 * (training.network.channels / 64) ** 2  # about
+        return Price(cpu_s=seconds["cpu"], gpu_s=seconds["gpu"], disk=weights * WEIGHT_BYTES)
+
+    def _evaluate(self, wildcards: dict[str, str]) -> Price:
+        data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
+        return self._steps(wildcards["system"], data.samples.test)
+
+    def _forecast(self, wildcards: dict[str, str]) -> Price:
+        return self._roll_out(wildcards, self.plan.system(wildcards["system"]).forecast, keeps=True)
+
+    def _thermostat(self, wildcards: dict[str, str]) -> Price:
+        study = self.plan.system(wildcards["system"]).studies.thermostat
+        assert study is not None
+        return self._steps(wildcards["system"], study.steps + max(1, study.steps // 10))
+
+    def _same_start(self, wildcards: dict[str, str]) -> Price:
+        study = self.plan.system(wildcards["system"]).studies.same_start
+        assert study is not None
+        return self._steps(wildcards["system"], study.duration_fs / float(wildcards["horizon"]))
+
+    def _speed(self, wildcards: dict[str, str]) -> Price:
+        study = self.plan.system(wildcards["system"]).studies.speed
+        assert study is not None
+        copies = math.prod(int(part) for part in wildcards["cell"].split("x"))
+        return self._steps(wildcards["system"], study.steps, copies)
+
+    def _observe(self, wildcards: dict[str, str]) -> Price:
+        system, horizon = self.plan.system(wildcards["system"]), float(wildcards["horizon"])
+        duration_fs = (system.forecast.duration_ps + system.reference.nvt.duration_ps) * PS
+        frames = duration_fs / (horizon * system.forecast.frame_every)
+        return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
+
+    def _training(self, wildcards: Mapping[str, str]) -> Training:
+        return self.plan.system(wildcards["system"]).training
+
+    def _roll_out(self, wildcards: dict[str, str], settings: Forecast, *, keeps: bool) -> Price:
+        horizon, copies = float(wildcards["horizon"]), math.prod(settings.supercell) * settings.replicas
+        steps = (settings.duration_ps + settings.equilibration_ps) * PS / horizon
+        kept = settings.duration_ps * PS / horizon / settings.frame_every if keeps else 0.0
+        disk = kept * self.size(wildcards["system"]).atoms * copies * FRAME_BYTES
+        return self._steps(wildcards["system"], steps, copies, disk)
+
+    def _steps(self, system: str, steps: float, copies: int = 1, disk: float = 0.0) -> Price:
+        """So many passes through the network, of so many copies of the system at once."""
+        size, training = self.size(system), self.plan.system(system).training
+        larger = Size(kind=size.kind, atoms=copies * size.atoms, edges=copies * size.edges)
+        cpu, gpu = (steps * network_seconds(device, "rollout", larger, training) for device in ("cpu", "gpu"))
+        return Price(cpu_s=START_S + cpu, gpu_s=START_S + gpu, disk=disk)
+
+
+_QUICK = ["health", "report", "pretrained", "paper", "paper_figure", "paper_table"]
+_SETTINGS = ["reference", "dataset", "training", "forecast", "observables", "thermostat", "same_start", "speed"]
+_FAMILY = dict.fromkeys([*_QUICK, *(f"{name}_settings" for name in _SETTINGS)], "quick")
