@@ -31,11 +31,11 @@ def read_pairs(path: Path, horizon_fs: float) -> list[Pair]:
     """
     import ase.io
 
+    if not path.is_file():
+        raise UserError(f"{path}: no such file")
     log.info("reading %s", path)
     try:
         frames: list[Any] = list(ase.io.iread(path, index=":", format="extxyz"))
-    except OSError:
-        raise
     except Exception as error:  # its parser raises whatever it stumbles over
         raise UserError(f"{path}: ASE cannot read it ({type(error).__name__}: {error}); is it damaged?") from None
     if not frames:

@@ -7,13 +7,15 @@ sorted by irreducible representation, odd before even, and elements are numbered
 from __future__ import annotations
 
 import math
+import pickle
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from trajcast.config import read_yaml, validate
@@ -55,8 +57,13 @@ class _Gate(_Section):
     activation_gates: _Gates
 
 
-Vector = Annotated[list[float], Field(min_length=3, max_length=3)]
-Nothing = Annotated[list[float], Field(max_length=0)]
+def _of_three(values: list[float]) -> list[float]:
+    if len(values) not in (0, 3):
+        raise ValueError(f"{values} is wrong: give three numbers, or none for what the system has")
+    return values
+
+
+Vector = Annotated[list[float], AfterValidator(_of_three)]
 
 
 class Configuration(_Section):
@@ -75,8 +82,8 @@ class Configuration(_Section):
     vel_mlp_kwargs: _Mlp
     nl_gate_kwargs: _Gate
     conserve_ang_mom: bool
-    net_lin_mom: Vector | Nothing | None = None
-    net_ang_mom: Vector | Nothing | None = None
+    net_lin_mom: Vector | None = None
+    net_ang_mom: Vector | None = None
     o3_backend: Literal["e3nn"]  # others lay their weights out in another way
 
 
@@ -188,15 +195,18 @@ class _Checkpoint:
 def _read(path: Path | str) -> dict[str, Tensor]:
     """The tensors in a file, whose code, if there is any, isn't run."""
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles by other writers: what they hold is checked below
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
-    except Exception as error:  # its parsers raise whatever they stumble over
-        reason = str(error).split(". ")[0].split("\n")[0]
+    except pickle.UnpicklingError:
         raise UserError(
-            f"{path}: not a file of weights alone, as torch.save writes them, or damaged ({type(error).__name__}: "
-            f"{reason}); nothing in it was run"
+            f"{path}: holds code or other objects than weights, or was not written by torch.save; nothing in it was run"
         ) from None
+    except Exception as error:  # its parsers raise whatever they stumble over
+        reason = " ".join([type(error).__name__, *str(error).splitlines()[:1]])
+        raise UserError(f"{path}: damaged, or not written by torch.save ({reason})") from None
     if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
         raise UserError(f"{path}: holds something else than named tensors; give the state_dict_e3nn.pt of a model")
     return found
