@@ -262,6 +262,16 @@ def test_other_data(
     assert message in capsys.readouterr().err
 
 
+def test_in_place_of_training_it_needs_its_horizon(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    used = ["pretrained", "--model", "model.safetensors", "--output", "used", "--horizon-fs", "7"]
+    assert run_import() == 0
+    assert cli.main(used) == 2
+    assert "does not say its horizon; import it again with --horizon-fs 7" in capsys.readouterr().err
+    assert run_import("O,H,Si", "--horizon-fs", "7") == 0
+    assert cli.main(used) == 0
+    assert load_model("used/model.safetensors").scales.horizon_fs == 7.0
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("", "no frames in it"), ("3\n\nH 0 0\n", "is it damaged?"), (None, "frames.extxyz: no such file")],

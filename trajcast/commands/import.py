@@ -52,6 +52,11 @@ def run(arguments: argparse.Namespace) -> None:
         for path in (arguments.weights, arguments.config)
     ]
     settings = {"elements": elements, "horizon_fs": horizon_fs, "configuration": read_yaml(arguments.config)}
-    save_model(output, model, provenance=provenance("import", settings, sources=sources))
+    save_model(
+        output,
+        model,
+        provenance=provenance("import", settings, sources=sources),
+        training={"code": "IBM trajcast 1.x"},
+    )
     count = sum(p.numel() for p in model.parameters())
     logging.info("%s: %d weights for %s", output, count, ", ".join(elements))

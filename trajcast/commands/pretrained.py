@@ -16,12 +16,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    import math
+
     from trajcast.errors import UserError
     from trajcast.files import written_aside
     from trajcast.model.store import load_model
 
     source: Path = arguments.model
     horizon_fs = load_model(source).scales.horizon_fs
+    if math.isnan(horizon_fs):
+        raise UserError(
+            f"{source}: does not say its horizon; import it again with --horizon-fs {arguments.horizon_fs:g} if right"
+        )
     if abs(horizon_fs - arguments.horizon_fs) > 1e-6:
         raise UserError(
             f"{source}: its horizon is {horizon_fs:g} fs, {arguments.horizon_fs:g} fs are asked for; "
