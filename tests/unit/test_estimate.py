@@ -1,0 +1,148 @@
+"""What a run will cost: measured points are met, and everything follows from them in proportion."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from trajcast.estimate.jobs import Job, read_jobs
+from trajcast.estimate.prices import FRAME_BYTES, START_S, Prices
+from trajcast.estimate.report import show
+from trajcast.estimate.speeds import Size, md_seconds, network_seconds
+from trajcast.estimate.summary import costs, total
+from trajcast.plan import Plan
+from trajcast.settings import Network, Training
+
+ROOT = Path(__file__).parents[2]
+PAPER = Training(samples=1, seed=1, dtype="float32")
+CRYSTAL = Size(kind="crystal", atoms=162, edges=5012)
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Any]:
+    """The liquid of config.yaml alone, with studies."""
+    liquid = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["liquid"]
+    liquid["training"] |= {"network": {}, "max_epochs": 10, "budget_minutes": None}
+    liquid["studies"] = {
+        "thermostat": {"tau_horizons": [10.0], "seeds": [1], "steps": 1000},
+        "speed": {"supercells": [[1, 1, 1], [3, 3, 3]], "steps": 100},
+    }
+    return {"systems": {"liquid": liquid}}
+
+
+@pytest.fixture(scope="module")
+def prices(values: dict[str, Any]) -> Prices:
+    return Prices(Plan(values))
+
+
+WILDCARDS = {"system": "liquid", "horizon": "5", "model": "model-n8000-s1", "samples": "8000", "seed": "1"}
+
+
+@pytest.mark.parametrize(
+    ("device", "task", "edges", "ms"),
+    [
+        ("cpu", "rollout", 5012, 64),
+        ("cpu", "training", 210, 15.8),
+        ("gpu", "rollout", 446958, 371.38),
+        ("gpu", "rollout", 40068, 75.16),
+    ],
+)
+def test_measured_speeds_are_met(device: str, task: str, edges: int, ms: float) -> None:
+    assert network_seconds(device, task, replace(CRYSTAL, edges=edges), PAPER) == pytest.approx(ms / 1000)
+
+
+def test_time_grows_with_edges_beyond_what_was_measured_and_never_falls() -> None:
+    times = [network_seconds("cpu", "rollout", replace(CRYSTAL, edges=n), PAPER) for n in (1, 210, 16554, 10**6, 10**7)]
+    assert times[0] == times[1] < times[2] < times[3]
+    assert times[4] / times[3] == pytest.approx(10, rel=0.05)
+
+
+def test_smaller_networks_cost_less_in_proportion_to_their_messages() -> None:
+    half = replace(PAPER, network=Network(channels=32))
+    doubled = replace(CRYSTAL, edges=2 * CRYSTAL.edges)
+    assert network_seconds("cpu", "rollout", doubled, half) == pytest.approx(
+        network_seconds("cpu", "rollout", CRYSTAL, PAPER)
+    )
+
+
+def test_double_precision_costs_more_on_a_cpu() -> None:
+    double = replace(PAPER, dtype="float64")
+    assert network_seconds("cpu", "rollout", CRYSTAL, double) > network_seconds("cpu", "rollout", CRYSTAL, PAPER)
+
+
+def test_md_of_an_unknown_system_is_that_of_as_much_water() -> None:
+    water = Size(kind="liquid", atoms=192, edges=0)
+    assert md_seconds(Size(kind="argon", atoms=384, edges=0)) == pytest.approx(2 * md_seconds(water))
+
+
+def test_a_price_is_steps_times_speed(prices: Prices) -> None:
+    size, training = prices.size("liquid"), prices.plan.system("liquid").training
+    assert size.atoms == 192
+    assert 8000 < size.edges < 12000  # 12 Å of 5 Å spheres: 0.1 atoms/Å³ × 524 Å³ × 192 atoms
+    step = network_seconds("cpu", "rollout", size, training)
+    forecast = prices.of("forecast", WILDCARDS)
+    assert forecast is not None
+    assert forecast.cpu_s == pytest.approx(START_S + 2800 * step)  # 14 ps at 5 fs
+    assert forecast.disk == pytest.approx(2400 * 192 * FRAME_BYTES)
+    thermostat = prices.of("thermostat", WILDCARDS | {"tau": "10"})
+    assert thermostat is not None
+    assert (thermostat.cpu_s, thermostat.disk) == (pytest.approx(START_S + 1100 * step), 0)
+    cells = [prices.of("speed", WILDCARDS | {"cell": cell}) for cell in ("1x1x1", "3x3x3")]
+    assert cells[0] is not None
+    assert cells[1] is not None
+    assert (cells[1].cpu_s - START_S) / (cells[0].cpu_s - START_S) == pytest.approx(27, rel=0.3)
+
+
+def test_training_is_counted_to_its_last_epoch_or_the_end_of_its_budget(values: dict[str, Any], prices: Prices) -> None:
+    size, training = prices.size("liquid"), prices.plan.system("liquid").training
+    epoch = 8000 * network_seconds("gpu", "training", size, training)
+    epoch += 100 * network_seconds("gpu", "rollout", size, training)
+    whole = prices.of("train", WILDCARDS)
+    assert whole is not None
+    assert whole.gpu_s == pytest.approx(10 * epoch)
+    limited = copy.deepcopy(values)
+    limited["systems"]["liquid"]["training"]["budget_minutes"] = 2.0
+    short = Prices(Plan(limited)).of("train", WILDCARDS)
+    assert short is not None
+    assert short.cpu_s == short.gpu_s == 120
+
+
+def test_costs_add_up_and_rules_without_a_price_are_named(prices: Prices, capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [Job(rule="nvt", wildcards=WILDCARDS), Job(rule="forecast", wildcards=WILDCARDS)]
+    jobs += [Job(rule="report", wildcards=WILDCARDS), Job(rule="sublimation", wildcards=WILDCARDS)]
+    rows, unpriced = costs(prices.plan, jobs)
+    assert [row.stage for row in rows] == ["reference MD", "roll-outs", "the rest"]
+    assert unpriced == ["sublimation"]
+    sums, priced = total(rows), [prices.of(job.rule, WILDCARDS) for job in jobs[:3]]
+    assert sums.jobs == 4
+    assert sums.core_hours == pytest.approx(sum(price.cpu_s for price in priced if price) / 3600)
+    assert sums.core_hours_beside_gpu < sums.core_hours + sums.gpu_hours
+    show(rows, unpriced)
+    text = capsys.readouterr().out
+    assert "Estimated cost" in text
+    assert "Not counted: sublimation" in text
+    show([], [])
+    assert "nothing is left to do" in capsys.readouterr().out
+
+
+def test_jobs_are_read_from_a_dry_run() -> None:
+    text = """\
+[Sun Nov 22 22:19:08 2026]
+rule train:
+    input: results/liquid/1fs/model-n8000-s1/training.yaml, results/liquid/1fs/dataset.h5
+    output: results/liquid/1fs/model-n8000-s1/model.safetensors
+    jobid: 11
+    wildcards: system=liquid, horizon=1, samples=8000, seed=1
+    resources: tmpdir=/tmp, runtime=240, gpu=1
+[Sun Nov 22 22:19:08 2026]
+rule all:
+    input: results/liquid/report.html
+    jobid: 0
+"""
+    wildcards = {"system": "liquid", "horizon": "1", "samples": "8000", "seed": "1"}
+    assert read_jobs(text) == [Job(rule="train", wildcards=wildcards)]
