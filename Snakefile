@@ -33,6 +33,6 @@ rule all:
         expand("results/{system}/report.html", system=plan.systems),
 
 
-for stage in ("settings", "reference", "dataset", "train", "forecast", "observables", "studies", "report", "paper"):
+for stage in "settings reference dataset train forecast observables studies cooling report paper".split():
 
     include: f"workflow/rules/{stage}.smk"

@@ -31,6 +31,8 @@ CODE = {
     "thermostat": 1,
     "same_start": 1,
     "speed": 1,
+    "cooling_md": 1,
+    "cooling": 1,
     "observe": 2,
     "report": 2,
     "paper": 1,

@@ -63,15 +63,22 @@ class Speed(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cooling(Settings):
-    """Reference MD and roll-outs along a ramp, linear in time, from the reference's temperature to one outside of the
-    training data. Each seed is a run of both, from a start of its own; the spread of the runs gives the errors.
-    """
+class Ramp(Settings):
+    """From the reference's temperature to another, linear in time."""
 
     final_temperature_K: Positive
     duration_ps: Positive
-    windows: Count  # parts of equal length, in each of which all is measured
     interval_fs: Positive  # between frames
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cooling(Ramp):
+    """Reference MD and roll-outs along a ramp that leaves the training data.
+
+    Each seed is a run of both, from a start of its own; the spread of the runs gives the errors.
+    """
+
+    windows: Count  # parts of equal length, in each of which all is measured
     seeds: Annotated[list[Seed], Rule(min_length=2)]
     horizons_fs: Annotated[list[Positive], Some] | None = None  # all that are rolled out without it
 

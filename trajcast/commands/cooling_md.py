@@ -10,7 +10,9 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `studies.cooling`")
+    parser.add_argument(
+        "--settings", type=Path, required=True, metavar="YAML", help="the ramp, of section `studies.cooling`"
+    )
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="the NVT run")
     parser.add_argument("--frame", type=int, required=True, help="its frame to start from, counted from 0")
@@ -21,11 +23,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config import Reference, read_settings
     from trajcast.cooling.reference import cool
-    from trajcast.studies import Cooling
+    from trajcast.studies import Ramp
 
     cool(
         read_settings(Reference, arguments.reference_settings),
-        read_settings(Cooling, arguments.settings),
+        read_settings(Ramp, arguments.settings),
         arguments.start,
         arguments.frame,
         arguments.seed,

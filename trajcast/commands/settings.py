@@ -8,7 +8,7 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    sections = ("reference", "dataset", "training", "forecast", "observables")
+    sections = ("reference", "dataset", "training", "forecast", "observables", "ramp", "cooling")
     parser.add_argument("--section", choices=sections, required=True, help="the stage they belong to")
     parser.add_argument("--json", required=True, metavar="TEXT", help="the settings as JSON")
     parser.add_argument("--output", type=Path, required=True, help="the YAML file to write")
@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     import yaml
 
-    from trajcast import config
+    from trajcast import config, studies
     from trajcast.errors import UserError
     from trajcast.files import write_text
 
@@ -27,6 +27,7 @@ def run(arguments: argparse.Namespace) -> None:
         values = json.loads(arguments.json)
     except json.JSONDecodeError as error:
         raise UserError(f"--json: not valid JSON: {error}; quote the whole text for the shell") from None
-    section: type[Any] = getattr(config, arguments.section.capitalize())
+    name = arguments.section.capitalize()
+    section: type[Any] = getattr(config, name, None) or getattr(studies, name)
     settings = config.validate(section, values, "--json")
     write_text(arguments.output, yaml.safe_dump(config.section_values(settings), sort_keys=True))

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, NullLocator
 
 from trajcast.cooling.comparison import Method, read_methods
 from trajcast.cooling.windows import Window
@@ -31,20 +32,19 @@ def draw(path: Path | str) -> Drawing:
     figure = Figure(figsize=(PRINT_WIDTH_IN, 4.6), layout="constrained")
     axes = figure.subplots(2, STRUCTURES, squeeze=False)
     rows = _temperature_panel(axes[0, 0], methods)
-    rows += _along(axes[0, 1], methods, "D / 10⁻⁹ m² s⁻¹", lambda window: _scalar(window, "D of "))
-    rows += _along(axes[0, 2], methods, "tetrahedral order q", lambda window: _scalar(window, "q of "))
+    rows += _diffusion_panel(axes[0, 1], methods)
+    rows += _along(axes[0, 2], methods, "order q", lambda window: _scalar(window, "q of "))
     rows += _score_panel(axes[0, 3], methods)
-    _logarithmic_if_positive(axes[0, 1])
     chosen = _chosen(len(methods[0].windows))
     for place, index in enumerate(chosen):
         rows += _structure_panel(axes[1, place], methods, index)
-    axes[1, 0].set_ylabel("g(r)")
     for ax in axes[1, len(chosen) :]:
         ax.set_visible(False)
     letter_panels([*axes[0], *axes[1, : len(chosen)]])
     handles = [Line2D([], [], **_look(index)) for index in range(len(methods))]
     figure.legend(handles, [method.name for method in methods], loc="outside upper center", ncols=len(methods))
     heaviest = next((curve.name for method in methods for w in method.windows for curve in w.curves.get("rdf", [])), "")
+    axes[1, 0].set_ylabel(f"g(r) of {heaviest}")
     first, last = methods[0].windows[0], methods[0].windows[-1]
     return Drawing(
         title=f"Cooling from {first.from_K:g} to {last.to_K:g} K",
@@ -83,7 +83,8 @@ def _along(
         known = [(kelvin, y, error or 0.0) for kelvin, y, error in points if y is not None]
         if known:
             kelvin, y, error = np.array(known).T
-            ax.errorbar(kelvin, y, yerr=error, marker=marker, markersize=3, capsize=2, **(_look(index) | look))
+            bars: dict[str, Any] = {"elinewidth": 1.0, "capsize": 2, "marker": marker, "markersize": 3.5}
+            ax.errorbar(kelvin, y, yerr=error, **(bars | _look(index) | {"linewidth": 1.4} | look))
     ax.set_xlabel("T / K")
     ax.set_title(label, loc="left")
     return rows
@@ -107,9 +108,21 @@ def _temperature_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]
     return rows
 
 
+def _diffusion_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
+    """On a logarithmic scale where all values allow it: those of short runs may not be positive."""
+    rows = _along(ax, methods, "D / 10⁻⁹ m² s⁻¹", lambda window: _scalar(window, "D of "))
+    values = [row[4] for row in rows if isinstance(row[4], float)]
+    if values and min(values) > 0:
+        ax.set_yscale("log", nonpositive="clip")
+        ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.yaxis.set_major_formatter("{x:g}")
+        ax.yaxis.set_minor_locator(NullLocator())
+    return rows
+
+
 def _score_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
     """Score of the heaviest pair's RDF in each window, and the MD's own ceiling."""
-    reference, label = methods[0], "score of the RDF"
+    reference, label = methods[0], "RDF score"
 
     def own(window: Window) -> Point:
         md = _pair(window)
@@ -122,7 +135,7 @@ def _score_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
 
     rows = _along(ax, [reference], label, own)
     for index, method in enumerate(methods[1:], 1):
-        rows += _along(ax, [method], label, against_md, **_look(index))
+        rows += _along(ax, [method], label, against_md, **_look(index) | {"linewidth": 1.4})
     ax.set_ylim(top=1.0)
     return rows
 
@@ -159,12 +172,6 @@ def _structure_panel(ax: Axes, methods: Sequence[Method], index: int) -> list[li
 def _chosen(windows: int) -> list[int]:
     """Windows whose structure is drawn: the first, the last, and some evenly between."""
     return sorted({round(float(x)) for x in np.linspace(0, windows - 1, min(STRUCTURES, windows))})
-
-
-def _logarithmic_if_positive(ax: Axes) -> None:
-    drawn = [np.asarray(line.get_ydata(), dtype=float) for line in ax.lines]
-    if drawn and min(y.min() for y in drawn if len(y)) > 0:
-        ax.set_yscale("log", nonpositive="clip")
 
 
 def _notes(methods: Sequence[Method]) -> list[str]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import fields, replace
 
-from trajcast.config import section_json
 from trajcast.errors import UserError
 from trajcast.plan import Plan
-from trajcast.settings import whole_multiple
-from trajcast.studies import PS, Cooling
+from trajcast.settings import Forecast, whole_multiple
+from trajcast.studies import PS, Cooling, Ramp
+
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
-def cooling_settings(plan: Plan, system: str) -> Cooling:
+def cooling_study(plan: Plan, system: str) -> Cooling:
     """The study; UserError where the configuration does not ask for it."""
     study = plan.system(system).studies.cooling
     if study is None:
@@ -21,7 +23,7 @@ def cooling_settings(plan: Plan, system: str) -> Cooling:
 
 def cooled_horizons(plan: Plan, system: str) -> list[str]:
     """The horizons (fs) that are cooled, as they stand in paths."""
-    horizons_fs = cooling_settings(plan, system).horizons_fs
+    horizons_fs = cooling_study(plan, system).horizons_fs
     return plan.forecast_horizons(system) if horizons_fs is None else [f"{h:g}" for h in sorted(horizons_fs)]
 
 
@@ -36,29 +38,36 @@ def cooled_roll_outs(plan: Plan, system: str) -> list[str]:
     return [f"{folder}/forecast-s{seed}.h5md" for folder in folders for seed in _seeds(plan, system)]
 
 
+def ramp(plan: Plan, system: str) -> Ramp:
+    """What the reference MD depends on."""
+    study = cooling_study(plan, system)
+    return Ramp(**{field.name: getattr(study, field.name) for field in fields(Ramp)})
+
+
 def start_frame(plan: Plan, system: str, seed: str) -> int:
-    """The frame of the NVT run where MD and roll-outs with this seed start: those of all seeds are evenly spaced."""
-    nvt, seeds = plan.system(system).reference.nvt, _seeds(plan, system)
+    """The frame of the NVT run where MD and roll-outs with this seed start, whichever other seeds there are.
+
+    Multiples of the golden ratio: any few seeds in a row lie far apart.
+    """
+    nvt = plan.system(system).reference.nvt
     frames = whole_multiple(nvt.duration_ps * PS, nvt.interval_fs, "nvt.duration_ps in fs", "nvt.interval_fs")
-    return (seeds.index(int(seed)) + 1) * frames // len(seeds) - 1
+    return int(int(seed) * GOLDEN_RATIO % 1 * frames)
 
 
-def roll_out_settings(plan: Plan, system: str, horizon: str, seed: str) -> str:
-    """The system's roll-out along the ramp, after its equilibration at the reference's temperature, as JSON."""
-    study, values = cooling_settings(plan, system), plan.system(system)
-    return section_json(
-        replace(
-            values.forecast,
-            temperature_K=values.reference.temperature_K,
-            final_temperature_K=study.final_temperature_K,
-            duration_ps=study.duration_ps,
-            frame_every=whole_multiple(study.interval_fs, float(horizon), "interval_fs", "the horizon"),
-            supercell=[1, 1, 1],
-            replicas=1,
-            seed=int(seed),
-        )
+def roll_out_settings(plan: Plan, system: str, horizon: str, seed: str) -> Forecast:
+    """The system's roll-out along the ramp, after its equilibration at the reference's temperature."""
+    study, values = cooling_study(plan, system), plan.system(system)
+    return replace(
+        values.forecast,
+        temperature_K=values.reference.temperature_K,
+        final_temperature_K=study.final_temperature_K,
+        duration_ps=study.duration_ps,
+        frame_every=whole_multiple(study.interval_fs, float(horizon), "interval_fs", "the horizon"),
+        supercell=[1, 1, 1],
+        replicas=1,
+        seed=int(seed),
     )
 
 
 def _seeds(plan: Plan, system: str) -> list[int]:
-    return sorted(cooling_settings(plan, system).seeds)
+    return sorted(cooling_study(plan, system).seeds)

@@ -12,11 +12,11 @@ from trajcast.files import fingerprint, sole_writer
 from trajcast.mechanics import set_momentum
 from trajcast.reference.protocol import record
 from trajcast.settings import whole_multiple
-from trajcast.studies import PS, Cooling
+from trajcast.studies import PS, Ramp
 from trajcast.trajectory import Trajectory
 
 
-def cool(reference: Reference, cooling: Cooling, start: Path, frame: int, seed: int, output: Path) -> None:
+def cool(reference: Reference, ramp: Ramp, start: Path, frame: int, seed: int, output: Path) -> None:
     """Record the run of one seed, or go on with it where it was broken off.
 
     Thermostat as in the NVT run, its noise from `seed`. UserError when a time is no whole number of steps, there is
@@ -27,8 +27,8 @@ def cool(reference: Reference, cooling: Cooling, start: Path, frame: int, seed: 
             raise UserError(f"{start}: no frame {frame}, it has {len(nvt)}, counted from 0")
         state, topology = set_momentum(nvt.state(frame)), nvt.topology
     try:
-        every = whole_multiple(cooling.interval_fs, reference.timestep_fs, "cooling.interval_fs", "timestep_fs")
-        frames = whole_multiple(cooling.duration_ps * PS, cooling.interval_fs, "cooling.duration_ps", "interval_fs")
+        every = whole_multiple(ramp.interval_fs, reference.timestep_fs, "interval_fs", "timestep_fs")
+        frames = whole_multiple(ramp.duration_ps * PS, ramp.interval_fs, "duration_ps in fs", "interval_fs")
     except ValueError as error:
         raise UserError(str(error)) from None
     run = Run(
@@ -37,15 +37,14 @@ def cool(reference: Reference, cooling: Cooling, start: Path, frame: int, seed: 
         steps=frames * every,
         every=every,
         relaxation_fs=reference.nvt.tau_fs,
-        final_temperature_K=cooling.final_temperature_K,
+        final_temperature_K=ramp.final_temperature_K,
     )
     settings = reference.model_copy(update={"seed": seed})
     kept = settings.model_dump(exclude={"equilibration", "nve", "max_drift_meV_per_atom_per_ps"})
-    ramp = asdict(cooling)
     identity = {
         "part": "cooling",
         "settings": kept,
-        "ramp": {key: ramp[key] for key in ("final_temperature_K", "duration_ps", "interval_fs")},
+        "ramp": asdict(ramp),
         "start": fingerprint(state.positions.tolist(), state.velocities.tolist()),
     }
     with sole_writer(output):

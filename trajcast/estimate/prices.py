@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from trajcast.config import validate
+from trajcast.cooling.plan import cooled_horizons, cooling_study, roll_out_settings
 from trajcast.estimate.speeds import Size, md_seconds, network_seconds
 from trajcast.modules import named_module
 from trajcast.neighbors import find_neighbors
@@ -121,6 +122,20 @@ class Prices:
         copies = math.prod(int(part) for part in wildcards["cell"].split("x"))
         return self._steps(wildcards["system"], study.steps, copies)
 
+    def _cooling_md(self, wildcards: dict[str, str]) -> Price:
+        study = cooling_study(self.plan, wildcards["system"])
+        return self._md(wildcards["system"], study.duration_ps, study.interval_fs)
+
+    def _cooling_forecast(self, wildcards: dict[str, str]) -> Price:
+        settings = roll_out_settings(self.plan, wildcards["system"], wildcards["horizon"], wildcards["seed"])
+        return self._roll_out(wildcards, settings, keeps=True)
+
+    def _cooling(self, wildcards: dict[str, str]) -> Price:
+        study = cooling_study(self.plan, wildcards["system"])
+        runs = len(study.seeds) * (1 + len(cooled_horizons(self.plan, wildcards["system"])))
+        frames = runs * study.duration_ps * PS / study.interval_fs
+        return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
+
     def _observe(self, wildcards: dict[str, str]) -> Price:
         system, horizon = self.plan.system(wildcards["system"]), float(wildcards["horizon"])
         duration_fs = (system.forecast.duration_ps + system.reference.nvt.duration_ps) * PS
@@ -146,5 +161,8 @@ class Prices:
 
 
 _QUICK = ["health", "report", "pretrained", "paper", "paper_figure", "paper_table"]
-_SETTINGS = ["reference", "dataset", "training", "forecast", "observables", "thermostat", "same_start", "speed"]
+_SETTINGS = [
+    *("reference", "dataset", "training", "forecast", "observables"),
+    *("thermostat", "same_start", "speed", "ramp", "cooling", "cooling_forecast", "cooling_observables"),
+]
 _FAMILY = dict.fromkeys([*_QUICK, *(f"{name}_settings" for name in _SETTINGS)], "quick")

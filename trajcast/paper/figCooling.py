@@ -1,0 +1,23 @@
+"""The cooling study, outside of the training data: diffusion, order and structure along the ramp."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trajcast.cooling import figure
+from trajcast.paper.drawing import Drawing
+
+if TYPE_CHECKING:
+    from trajcast.plan import Plan
+
+
+def sources(plan: Plan) -> dict[str, list[str]]:
+    """The windows of the first system whose cooling is asked for."""
+    cooled = [name for name in plan.systems if plan.system(name).studies.cooling]
+    return {"windows": [f"results/{cooled[0]}/cooling/windows.json"]} if cooled else {}
+
+
+def draw(sources: dict[str, list[str]]) -> Drawing:
+    """As in the system's folder."""
+    [windows] = sources["windows"]
+    return figure.draw(windows)

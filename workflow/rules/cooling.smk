@@ -1,0 +1,134 @@
+# Cooling outside of the training data: reference MD and roll-outs along the same ramp, from the same frames of the NVT run.
+
+from trajcast.config import section_json
+from trajcast.cooling.plan import cooled_md, cooled_roll_outs, cooling_study, ramp, roll_out_settings, start_frame
+
+
+use rule reference_settings as cooling_settings with:
+    output:
+        "results/{system}/cooling/cooling.yaml",
+    log:
+        "logs/{system}/cooling/settings.log",
+    params:
+        section="cooling",
+        json=lambda wildcards: section_json(cooling_study(plan, wildcards.system)),
+        code=CODE["settings"],
+
+
+use rule reference_settings as ramp_settings with:
+    output:
+        "results/{system}/cooling/ramp.yaml",
+    log:
+        "logs/{system}/cooling/ramp_settings.log",
+    params:
+        section="ramp",
+        json=lambda wildcards: section_json(ramp(plan, wildcards.system)),
+        code=CODE["settings"],
+
+
+use rule reference_settings as cooling_observables_settings with:
+    output:
+        "results/{system}/cooling/observables.yaml",
+    log:
+        "logs/{system}/cooling/observables_settings.log",
+    params:
+        section="observables",
+        json=lambda wildcards: plan.settings(wildcards.system, "observables"),
+        code=CODE["settings"],
+
+
+use rule reference_settings as cooling_forecast_settings with:
+    output:
+        "results/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.yaml",
+    log:
+        "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}_settings.log",
+    params:
+        section="forecast",
+        json=lambda wildcards: section_json(
+            roll_out_settings(plan, wildcards.system, wildcards.horizon, wildcards.seed)
+        ),
+        code=CODE["settings"],
+
+
+rule cooling_md:
+    input:
+        settings="results/{system}/cooling/ramp.yaml",
+        reference_settings="results/{system}/reference/reference.yaml",
+        start="results/{system}/reference/nvt.h5md",
+        files=lambda wildcards: plan.reference_files(wildcards.system),
+    output:
+        "results/{system}/cooling/md-s{seed}.h5md",
+    log:
+        "logs/{system}/cooling/md-s{seed}.log",
+    benchmark:
+        "logs/{system}/cooling/md-s{seed}.tsv"
+    conda:
+        "../../envs/lammps.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=240,
+    params:
+        frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
+        code=CODE["cooling_md"],
+    shell:
+        "trajcast cooling_md --settings {input.settings:q} --reference-settings {input.reference_settings:q}"
+        " --start {input.start:q} --frame {params.frame} --seed {wildcards.seed} --output {output:q} 2>&1 | tee -i {log:q}"
+
+
+rule cooling_forecast:
+    input:
+        settings="results/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.yaml",
+        model="results/{system}/{horizon}fs/{model}/model.safetensors",
+        card="results/{system}/{horizon}fs/{model}/model.json",
+        start="results/{system}/reference/nvt.h5md",
+    output:
+        trajectory="results/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.h5md",
+        outcome="results/{system}/{horizon}fs/{model}/cooling/outcome-s{seed}.json",
+    log:
+        "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.log",
+    benchmark:
+        "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.tsv"
+    conda:
+        "../../envs/trajcast.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+        gpu=1,
+    params:
+        frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
+        code=CODE["forecast"],
+    shell:
+        "trajcast forecast --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
+        " --frame {params.frame} --output {output.trajectory:q} --outcome {output.outcome:q} --threads {threads}"
+        " --device auto 2>&1 | tee -i {log:q}"
+
+
+rule cooling:
+    input:
+        settings="results/{system}/cooling/cooling.yaml",
+        observables="results/{system}/cooling/observables.yaml",
+        reference_settings="results/{system}/reference/reference.yaml",
+        md=lambda wildcards: cooled_md(plan, wildcards.system),
+        forecast=lambda wildcards: cooled_roll_outs(plan, wildcards.system),
+    output:
+        windows=multiext("results/{system}/cooling/windows", ".csv", ".json"),
+        figure=multiext("results/{system}/cooling/cooling", ".pdf", ".png", ".csv", ".json"),
+    log:
+        "logs/{system}/cooling/cooling.log",
+    benchmark:
+        "logs/{system}/cooling/cooling.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        folder=lambda wildcards: f"results/{wildcards.system}/cooling",
+        code=CODE["cooling"],
+    shell:
+        "trajcast cooling --settings {input.settings:q} --observables {input.observables:q} --reference-settings"
+        " {input.reference_settings:q} --md {input.md:q} --forecast {input.forecast:q} --output {params.folder:q}"
+        " 2>&1 | tee -i {log:q}"
