@@ -1,0 +1,168 @@
+"""config/paper.yaml: the published numbers, a workflow that is built in seconds, and its cost."""
+
+from __future__ import annotations
+
+import re
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from project import ROOT, environment, lay_out
+from snakemake.utils import update_config
+
+from trajcast import cli
+from trajcast.estimate.jobs import read_jobs
+from trajcast.plan import Plan
+from trajcast.settings import Training
+
+OVERLAY = "config/paper.yaml"
+PAGE = "results/paper/report.html"
+SECONDS = 10.0
+
+# arXiv:2503.23794v1 and its supplementary information: molecule, crystal, liquid
+PUBLISHED: dict[str, tuple[Any, Any, Any]] = {
+    "horizons_fs": ([0.5, 1, 2, 3, 5, 7, 10, 15], [1, 2, 5, 10, 20, 30, 50], [0.5, 1, 2, 5, 7, 10, 15, 20]),
+    "forecast_horizons_fs": ([7], [30], [5]),
+    "reference.temperature_K": (300, 300, 300),
+    "reference.timestep_fs": (0.5, 1, 0.5),
+    "reference.equilibration.duration_ps": (25, 50, 10),
+    "reference.equilibration.damping_fs": (5, 100, 500),
+    "reference.nve.runs": (5, 5, 5),
+    "reference.nve.duration_ps": (100, 100, 50),
+    "reference.nve.start_spacing_ps": (1, 0.1, 0.1),
+    "reference.nve.start_window_K": (None, 10, 20),
+    "reference.nve.start_window_percent": (0.1, None, None),
+    "reference.nvt.tau_fs": (50, 100, 50),
+    "dataset.cutoff_A": (4, 4.5, 6),
+    "dataset.samples.training": (10000, 5000, 5000),
+    "dataset.samples.validation": (2500, 1250, 1250),
+    "dataset.samples.test": (1000, 1000, 1000),
+    "training.samples": (10000, 5000, 5000),
+    "training.batch_size": (10, 2, 2),
+    "forecast.thermostat": ("csvr", "csvr", "csvr"),
+    "forecast.tau_horizons": (10, 2.5, 10),
+    "studies.learning.samples": ([1000, 5000, 10000], [500, 2500, 5000], [500, 2500, 5000]),
+    "studies.learning.seeds": ([1, 2, 3],) * 3,
+    "studies.thermostat.tau_horizons": ([10, 50, 100],) * 3,
+    "studies.thermostat.seeds": ([1, 2, 3],) * 3,
+    "studies.thermostat.steps": (100000,) * 3,
+    "studies.speed.steps": (1000,) * 3,
+    "studies.speed.supercells": (
+        [[1, 1, 1]],
+        [[1, 1, 1], [2, 2, 2], [3, 3, 3]],
+        [[1, 1, 1], [2, 2, 2], [3, 3, 3]],
+    ),
+}
+SYSTEMS = ("molecule", "crystal", "liquid")
+
+
+@pytest.fixture(scope="module")
+def values() -> dict[str, Any]:
+    """config.yaml with the overlay, as Snakemake lays it over."""
+    merged: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    update_config(merged, yaml.safe_load((ROOT / OVERLAY).read_text(encoding="utf-8")))
+    return merged
+
+
+@pytest.fixture(scope="module")
+def plan(values: dict[str, Any]) -> Plan:
+    return Plan(values)
+
+
+def value(plan: Plan, system: str, key: str) -> Any:
+    found: Any = plan.system(system)
+    for name in key.split("."):
+        found = found[name] if isinstance(found, dict) else getattr(found, name)
+    return found
+
+
+@pytest.mark.parametrize("key", PUBLISHED)
+def test_numbers_are_the_published_ones(plan: Plan, key: str) -> None:
+    assert tuple(value(plan, system, key) for system in SYSTEMS) == PUBLISHED[key]
+
+
+@pytest.mark.parametrize(
+    ("system", "steps", "md_ps"), [("molecule", 10**6, 1e4), ("crystal", 5e5, 1.5e4), ("liquid", 5e5, 2.5e3)]
+)
+def test_lengths_are_the_published_ones(plan: Plan, system: str, steps: float, md_ps: float) -> None:
+    configured = plan.system(system)
+    horizon_fs = configured.rolled_out_fs[0]
+    assert configured.forecast.duration_ps * 1000 / horizon_fs == pytest.approx(steps)
+    assert configured.forecast.equilibration_ps == pytest.approx(configured.forecast.duration_ps / 10)
+    assert 0 <= configured.reference.nvt.duration_ps - md_ps < horizon_fs / 1000  # whole frames
+    assert configured.reference.nvt.interval_fs == horizon_fs
+
+
+def test_training_is_the_published_one_whatever_config_yaml_says(plan: Plan) -> None:
+    for system in SYSTEMS:
+        training = plan.system(system).training
+        assert training == Training(samples=training.samples, seed=1, batch_size=training.batch_size)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return lay_out(tmp_path_factory.mktemp("paper") / "project")
+
+
+@pytest.fixture(scope="module")
+def dry_run(folder: Path) -> tuple[str, float]:
+    """The dry run's output from an empty folder, and its time on the processor."""
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--nocolor", "--configfile", OVERLAY, "--", PAGE]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    run = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert run.returncode == 0, run.stdout + run.stderr
+    seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+    return run.stdout + run.stderr, seconds
+
+
+def test_workflow_is_built_in_seconds(dry_run: tuple[str, float]) -> None:
+    assert dry_run[1] < SECONDS
+
+
+def test_every_job_of_the_protocol_is_planned(plan: Plan, dry_run: tuple[str, float]) -> None:
+    jobs = read_jobs(dry_run[0])
+    count = {rule: sum(job.rule == rule for job in jobs) for rule in {job.rule for job in jobs}}
+    total = re.search(r"^total +(\d+)$", dry_run[0], re.MULTILINE)
+    assert total is not None
+    assert len(jobs) == int(total[1])
+    assert count["nve"] == 15
+    assert count["nvt"] == count["equilibration"] == count["health"] == 3
+    assert count["dataset"] == 8 + 7 + 8
+    models = {(s, *model) for s in SYSTEMS for model in plan.learning(s)}
+    models |= {(s, h, plan.system(s).training.samples, 1) for s in SYSTEMS for h in plan.horizons(s)}
+    assert count["train"] == count["evaluate"] == len(models) == 45 * 3 + 3 + 2 + 3
+    assert count["thermostat"] == sum(len(plan.thermostat_runs(s)) for s in SYSTEMS) == 9 * (8 + 7 + 8)
+    assert count["speed"] == 1 + 3 + 3
+    assert count["forecast"] == count["observe"] == 3
+    assert count["paper_figure"] == 7
+    assert count["paper_table"] == 2
+
+
+def test_the_cost_is_told_before(
+    folder: Path, dry_run: tuple[str, float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    assert cli.main(["plan", "--configfile", OVERLAY, "--", PAGE]) == 0
+    text = capsys.readouterr().out
+    row = re.search(r"^ total +(\d+) ", text, re.MULTILINE)
+    assert row is not None
+    assert int(row[1]) == len(read_jobs(dry_run[0]))
+    assert "Not counted" not in text
+    for words in ("GPU-hours", "GB", "V100"):
+        assert words in text
+    assert not (folder / "results").exists()
+
+
+def test_what_snakemake_cannot_plan_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(folder)
+    assert cli.main(["plan", "results/nothing/report.html"]) == 2
+    error = capsys.readouterr().err
+    assert "No rule to produce results/nothing/report.html" in error
+    assert error.count("\n") == 1
