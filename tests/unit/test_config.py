@@ -10,6 +10,7 @@ from trajcast import config
 from trajcast.errors import UserError
 from trajcast.settings import Dataset, Training
 
+LEARNING = {"samples": [100], "seeds": [1], "horizons_fs": [1.0]}
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
 
@@ -71,7 +72,29 @@ def test_the_shipped_configuration_is_valid(values):
         ("dataset.horizon_fs", 2.0, "dataset.horizon_fs does not belong here"),
         ("forecast.supercell", [2, 2], "forecast.supercell"),
         ("forecast.guard.min_temperature_K", 700.0, "min_temperature_K 700 is not below max_temperature_K 600"),
+        (
+            "forecast_horizons_fs",
+            [5.0, 7.0],
+            "forecast_horizons_fs has 7, horizons_fs [1.0, 2.0, 5.0] does not; add it",
+        ),
+        ("forecast_horizons_fs", [5.0, 5.0], "forecast_horizons_fs [5.0, 5.0] names 5.0 twice"),
+        ("pretrained", {3.0: "m.safetensors"}, "pretrained has 3, horizons_fs [1.0, 2.0, 5.0] does not"),
+        ("pretrained", {5.0: 1}, "pretrained.5.0: 1 is wrong: input should be a valid string"),
+        ("pretrained", {"5.0": "m.safetensors"}, "pretrained.5.0"),
+        ("studies", {"lerning": {}}, "studies.lerning: unknown key"),
+        ("studies", {"speed": {"supercells": [[1, 1]]}}, "studies.speed.supercells.0: [1, 1] is wrong"),
+        (
+            "studies",
+            {"same_start": {"horizons_fs": [5.0], "duration_fs": 7.0}},
+            "same_start.duration_fs 7 is not a mult",
+        ),
+        ("studies", {"learning": LEARNING | {"seeds": [1, 1]}}, "studies.learning: seeds [1, 1] names 1 twice"),
+        ("studies", {"learning": LEARNING | {"seeds": []}}, "studies.learning.seeds: [] is wrong"),
+        ("studies", {"learning": LEARNING | {"samples": [10**6]}}, "studies.learning.samples 1000000 is more than"),
+        ("studies", {"learning": LEARNING | {"horizons_fs": [3.0]}}, "studies.learning.horizons_fs has 3, horizons_fs"),
         ("observables.msd_fit_from_ps", 999.0, "msd_fit_from_ps 999 is not below msd_fit_to_ps"),
+        ("observables.msd_fit_from_ps", ..., "give both msd_fit_from_ps and msd_fit_to_ps, or neither"),
+        ("reference.nve.start_window_percent", 0.1, "give either start_window_K (of the temperature) or"),
     ],
 )
 def test_mistakes_are_named(values, path, value, message):

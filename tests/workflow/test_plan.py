@@ -13,6 +13,7 @@ from project import ROOT
 
 from trajcast import cli
 from trajcast.config import Training, read_settings
+from trajcast.errors import UserError
 from trajcast.plan import Plan, other_replicas
 
 
@@ -36,7 +37,7 @@ def test_systems_are_rolled_out_by_their_number_of_replicas() -> None:
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     liquid = values["systems"]["liquid"]
     values["systems"]["copies"] = liquid | {"forecast": liquid["forecast"] | {"replicas": 2}}
-    assert Plan(values).replicas() == {1: ["liquid"], 2: ["copies"]}
+    assert Plan(values).replicas() == {1: ["liquid", "crystal", "molecule"], 2: ["copies"]}
     assert other_replicas(1) == []
     assert other_replicas(3) == ["forecast-2.h5md", "outcome-2.json", "forecast-3.h5md", "outcome-3.json"]
 
@@ -47,6 +48,64 @@ def test_report_needs_every_horizon(plan: Plan) -> None:
     for horizon in plan.horizons("liquid"):
         assert f"results/liquid/observables/{horizon}fs/summary.json" in files
         assert plan.forecast("liquid", horizon) in files
+
+
+def test_studies_say_what_they_are_made_of_and_where_it_lies() -> None:
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    values["systems"]["liquid"] |= {
+        "forecast_horizons_fs": [5.0],
+        "pretrained": {5.0: "water.safetensors"},
+        "studies": {
+            "learning": {"samples": [4000, 100], "seeds": [2], "horizons_fs": [5.0, 1.0]},
+            "thermostat": {"tau_horizons": [2.5, 10.0], "seeds": [1], "steps": 1000, "horizons_fs": [5.0]},
+            "same_start": {"horizons_fs": [5.0], "duration_fs": 500.0},
+            "speed": {"supercells": [[1, 1, 1], [2, 2, 3]], "steps": 50},
+        },
+    }
+    plan = Plan(values)
+    assert plan.learning("liquid") == [("1", 100, 2), ("1", 4000, 2), ("5", 100, 2), ("5", 4000, 2)]
+    assert plan.model_folder("liquid", *plan.learning("liquid")[0]) == "results/liquid/1fs/model-n100-s2"
+    assert plan.thermostat_runs("liquid") == [("5", 2.5, 1), ("5", 10.0, 1)]
+    folder = "results/liquid/5fs/model-pretrained"
+    assert plan.thermostat_run("liquid", "5", 2.5, 1) == f"{folder}/thermostat/tau2.5-s1.json"
+    assert plan.same_start("liquid") == ["5"]
+    assert plan.same_start_files("liquid", "5") == (
+        f"{folder}/same_start/md.h5md",
+        f"{folder}/same_start/forecast.h5md",
+    )
+    assert plan.speed("liquid") == [f"{folder}/speed/1x1x1.json", f"{folder}/speed/2x2x3.json"]
+    assert plan.pretrained("liquid", "5") == {"model": "water.safetensors", "card": "water.json"}
+    assert plan.model("liquid", "1").startswith("model-n")
+    assert not any("metrics.csv" in file or "/1fs/" in file for file in plan.reported("liquid"))
+
+
+def test_studies_change_of_a_roll_out_what_they_are_about() -> None:
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    values["systems"]["liquid"]["studies"] = {
+        "thermostat": {"tau_horizons": [10.0], "seeds": [1], "steps": 1000},
+        "same_start": {"horizons_fs": [5.0], "duration_fs": 500.0},
+        "speed": {"supercells": [[2, 2, 3]], "steps": 50},
+    }
+    plan = Plan(values)
+    base = json.loads(plan.settings("liquid", "forecast"))
+    thermostat = json.loads(plan.thermostat_settings("liquid", "2", "50", "7"))
+    assert thermostat == base | {"duration_ps": 2.0, "equilibration_ps": 0.2, "tau_horizons": 50.0, "seed": 7}
+    same_start = json.loads(plan.same_start_settings("liquid"))
+    assert same_start == base | {"duration_ps": 0.5, "equilibration_ps": 0.0, "thermostat": None}
+    speed = json.loads(plan.speed_settings("liquid", "2", "2x2x3"))
+    assert speed == base | {"duration_ps": 0.1, "equilibration_ps": 0.0, "supercell": [2, 2, 3]}
+
+
+def test_studies_that_are_not_asked_for_are_empty_or_say_so() -> None:
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    values["systems"]["liquid"].pop("studies", None)
+    plan = Plan(values)
+    found = (plan.learning, plan.thermostat_runs, plan.same_start, plan.speed)
+    assert [list(function("liquid")) for function in found] == [[], [], [], []]
+    with pytest.raises(UserError, match=r"systems.liquid.studies.thermostat: missing; add it"):
+        plan.thermostat_settings("liquid", "2", "50", "7")
+    with pytest.raises(UserError, match=r"systems.liquid.pretrained names no model for 2 fs; add it there"):
+        plan.pretrained("liquid", "2")
 
 
 def test_settings_command_writes_what_the_stage_reads(plan: Plan, tmp_path: Path) -> None:

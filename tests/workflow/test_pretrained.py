@@ -1,0 +1,73 @@
+"""A finished model in place of training: straight to roll-outs and the page."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from project import PAGE, change, planned, ran, snakemake
+
+pytestmark = pytest.mark.workflow
+FOLDER = "results/liquid/2fs/model-pretrained"
+
+
+def test_finished_model_is_rolled_out_and_reported_without_training(results: Path) -> None:
+    trained = results / "results/liquid/2fs/model-n40-s1"
+    models = results / "models"
+    models.mkdir()
+    for end in ("safetensors", "json"):
+        shutil.copy2(trained / f"model.{end}", models / f"waters.{end}")
+    change(results, {"pretrained": {2.0: "models/waters.safetensors"}})
+    expected = {"pretrained": 1, "evaluate": 1, "forecast_settings": 1, "forecast": 1, "observe": 1, "report": 1}
+    assert planned(results) == expected
+    run = snakemake(results, "--", PAGE)
+    assert run.returncode == 0, run.stdout
+    assert ran(run.stdout) == expected
+    assert planned(results) == {}
+    copied = results / FOLDER / "model.safetensors"
+    assert copied.read_bytes() == (trained / "model.safetensors").read_bytes()
+    ours, theirs = (json.loads((folder / "test.json").read_text()) for folder in (results / FOLDER, trained))
+    assert ours == theirs
+    page = (results / PAGE).read_text(encoding="utf-8")
+    assert "model-n40-s1 and model-pretrained" in page
+
+
+def test_another_model_file_runs_what_depends_on_it(results: Path) -> None:
+    change(results, {"pretrained": {2.0: "results/liquid/1fs/model-n40-s1/model.safetensors"}})
+    run = snakemake(results, "--", PAGE)
+    assert run.returncode != 0
+    assert "its horizon is 1 fs, 2 fs are asked for" in run.stdout
+    assert "Traceback" not in run.stdout
+    assert not (results / FOLDER / "model.safetensors").exists()
+
+
+def test_model_file_that_is_not_there_is_named(results: Path) -> None:
+    change(results, {"pretrained": {2.0: "models/none.safetensors"}})
+    run = snakemake(results, "--dry-run", "--", PAGE)
+    assert run.returncode != 0
+    assert "models/none.safetensors" in run.stdout
+
+
+def test_studies_run_on_the_rolled_out_model_and_nothing_else_does(results: Path) -> None:
+    study = {"thermostat": {"tau_horizons": [10.0], "seeds": [3], "steps": 20, "horizons_fs": [2.0]}}
+    study |= {
+        "same_start": {"horizons_fs": [2.0], "duration_fs": 40.0},
+        "speed": {"supercells": [[1, 1, 1]], "steps": 5},
+    }
+    change(results, {"studies": study})
+    assert planned(results) == {}
+    folder = "results/liquid/2fs/model-n40-s1"
+    targets = [f"{folder}/{name}" for name in ("thermostat/tau10-s3.json", "same_start/md.h5md", "speed/1x1x1.json")]
+    run = snakemake(results, "--", *targets)
+    assert run.returncode == 0, run.stdout
+    rules = ("thermostat", "same_start", "speed")
+    assert ran(run.stdout) == dict.fromkeys([*rules, *(f"{rule}_settings" for rule in rules)], 1)
+    assert all((results / target).is_file() for target in targets)
+    temperatures = json.loads((results / targets[0]).read_text(encoding="utf-8"))
+    assert (temperatures["seed"], temperatures["tau_horizons"]) == (3, 10.0)
+    change(results, {"studies": study | {"speed": {"supercells": [[1, 1, 1]], "steps": 6}}})
+    dry = snakemake(results, "--dry-run", "--", *targets)
+    assert "rule speed" in dry.stdout
+    assert "rule thermostat" not in dry.stdout
