@@ -110,8 +110,8 @@ class Observables(Section):
     rdf_bins: Count = 150
     structure_interval_fs: Positive = 50.0  # at least this between frames for RDF and potential energy
     vdos_window_ps: Positive = 2.0
-    msd_fit_from_ps: Positive = 1.0
-    msd_fit_to_ps: Positive = 10.0
+    msd_fit_from_ps: Positive | None = None  # left out, like the next, where nothing diffuses: in crystals, molecules
+    msd_fit_to_ps: Positive | None = None
     blocks: Annotated[int, Field(ge=2)] = 4
     dihedrals: dict[str, Dihedral] = {}  # two of them, by a name for the axes: their free-energy surface
     dihedral_bins: Count = 36
@@ -126,11 +126,11 @@ class Observables(Section):
 
     @model_validator(mode="after")
     def _ordered(self) -> Observables:
-        if self.msd_fit_from_ps >= self.msd_fit_to_ps:
-            raise ValueError(
-                f"msd_fit_from_ps {self.msd_fit_from_ps:g} is not below msd_fit_to_ps {self.msd_fit_to_ps:g}; "
-                "change one of the two"
-            )
+        start, end = self.msd_fit_from_ps, self.msd_fit_to_ps
+        if (start is None) != (end is None):
+            raise ValueError("give both msd_fit_from_ps and msd_fit_to_ps, or neither where nothing diffuses")
+        if start is not None and end is not None and start >= end:
+            raise ValueError(f"msd_fit_from_ps {start:g} is not below msd_fit_to_ps {end:g}; change one of the two")
         return self
 
 
@@ -183,7 +183,7 @@ class System(Section):
         whole_multiple(cooling.interval_fs, self.reference.timestep_fs, name, "reference.timestep_fs")
         for horizon in cooling.horizons_fs or self.rolled_out_fs:
             whole_multiple(cooling.interval_fs, horizon, name, "its horizon")
-        fit_fs = self.observables.msd_fit_to_ps * PS
+        fit_fs = (self.observables.msd_fit_to_ps or 0.0) * PS
         if cooling.window_fs < fit_fs:
             raise ValueError(
                 f"a window of studies.cooling is {cooling.window_fs:g} fs long, observables.msd_fit_to_ps in fs is "

@@ -128,3 +128,14 @@ def test_blocks_as_long_as_the_fit_range_give_an_error(tmp_path, frames):
     )
     assert scalar(result, "D of O (MSD").error is not None
     assert curve(result, "O").x[-1] == pytest.approx(5.0 if frames == 401 else 4.95)
+
+
+@pytest.mark.parametrize("cell", [8.0, None], ids=["crystal", "molecule"])
+def test_nothing_is_made_of_what_does_not_diffuse(tmp_path, cell):
+    """No fit range, or no periodic direction: neither a curve nor a number that a page could show."""
+    positions = random_walk(9, 300, 4, 50.0, 2e-4)
+    path = write(tmp_path / "a.h5md", topology([8] * 4, cell), positions, None, 50.0)
+    without = {} if cell is None else {"msd_fit_from_ps": None, "msd_fit_to_ps": None}
+    result = measure(path, **without)
+    assert (result.curves, result.scalars) == ([], [])
+    assert ("does not diffuse" in result.note) == (cell is None)

@@ -25,20 +25,32 @@ FEWEST_STEPS = 64  # for STACIE: twice the frequencies that its smallest fit tak
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """MSD up to the end of the fit range, and D."""
-    settings = context.settings
+    """MSD up to the end of the fit range, and D; nothing for isolated systems, and where no fit range is given."""
+    fit = _fit_range(context.settings)
+    if fit is None:
+        return _result([], [], str(selection), "" if len(selection) else "not measured: no frames")
+    if not selection.topology.periodic.any():
+        return _result([], [], str(selection), "not measured: what is alone in vacuum does not diffuse")
+    return _measure(selection, context.settings, fit)
+
+
+def _fit_range(settings: Observables) -> tuple[float, float] | None:
+    if settings.msd_fit_from_ps is None or settings.msd_fit_to_ps is None:
+        return None
+    return settings.msd_fit_from_ps, settings.msd_fit_to_ps
+
+
+def _measure(selection: Selection, settings: Observables, fit: tuple[float, float]) -> Result:
     sparse = selection.at_least(settings.structure_interval_fs)
     heaviest = next(iter(selection.atoms_of))
     curves, scalars, note = [], [], ""
     if sparse.spacing_fs is None or len(sparse) < 2:
         note = f"not measured: {len(sparse)} frame(s), at least 2 are needed"
-        scalars = [
-            Scalar(name=name, value=None, error=None, unit=UNIT, note=note) for name in _names(heaviest, settings)
-        ]
+        scalars = [Scalar(name=name, value=None, error=None, unit=UNIT, note=note) for name in _names(heaviest, fit)]
     else:
         spacing_ps = sparse.spacing_fs / PS
-        lags = min(int(settings.msd_fit_to_ps / spacing_ps + 1e-6), len(sparse) - 1)
-        if (lags + 1) * spacing_ps < settings.msd_fit_to_ps - 1e-9:
+        lags = min(int(fit[1] / spacing_ps + 1e-6), len(sparse) - 1)
+        if (lags + 1) * spacing_ps < fit[1] - 1e-9:
             note = f"only up to {lags * spacing_ps:g} ps: the trajectory ends there"
         positions = _without_drift(sparse)
         blocks = sparse.blocks(settings.blocks, shared=1)
@@ -49,7 +61,16 @@ def measure(selection: Selection, context: Context) -> Result:
             parts = [own[sparse.frames.index(b.frames.start) :][: len(b)] for b in blocks]
             curves.append(_curve(symbol, own, parts, spacing_ps, lags))
             if symbol == heaviest:
-                scalars = [_slope(curves[-1], settings), _stacie(symbol, own, sparse.spacing_fs, settings)]
+                scalars = [_slope(curves[-1], settings.blocks, fit), _stacie(symbol, own, sparse.spacing_fs, fit)]
+    caption = (
+        f"Unwrapped positions relative to the centre of mass, all time origins; {sparse}; D from the slope "
+        f"between {fit[0]:g} and {fit[1]:g} ps with the error of {settings.blocks} blocks, and from the velocity "
+        "spectrum by STACIE. Not corrected for the size of the box."
+    )
+    return _result(curves, scalars, caption, note)
+
+
+def _result(curves: list[Curve], scalars: list[Scalar], caption: str, note: str) -> Result:
     return Result(
         observable="msd",
         title="Mean squared displacements",
@@ -57,16 +78,13 @@ def measure(selection: Selection, context: Context) -> Result:
         y_label="MSD / Å²",
         curves=curves,
         scalars=scalars,
-        caption=f"Unwrapped positions relative to the centre of mass, all time origins; {sparse}; D from the slope "
-        f"between {settings.msd_fit_from_ps:g} and {settings.msd_fit_to_ps:g} ps with the error of {settings.blocks} "
-        "blocks, and from the velocity spectrum by STACIE. Not corrected for the size of the box.",
+        caption=caption,
         note=note,
     )
 
 
-def _names(symbol: str, settings: Observables) -> tuple[str, str]:
-    fit = f"{settings.msd_fit_from_ps:g}–{settings.msd_fit_to_ps:g} ps"
-    return f"D of {symbol} (MSD, {fit})", f"D of {symbol} (STACIE)"
+def _names(symbol: str, fit: tuple[float, float]) -> tuple[str, str]:
+    return f"D of {symbol} (MSD, {fit[0]:g}–{fit[1]:g} ps)", f"D of {symbol} (STACIE)"
 
 
 def _without_drift(selection: Selection) -> NDArray[np.float64]:
@@ -104,11 +122,11 @@ def _curve(
     )
 
 
-def _slope(curve: Curve, settings: Observables) -> Scalar:
+def _slope(curve: Curve, blocks: int, fit: tuple[float, float]) -> Scalar:
     """D from the slope of an MSD, with the error of its blocks' slopes."""
-    name, times = _names(curve.name, settings)[0], np.array(curve.x)
-    fitted = (times >= settings.msd_fit_from_ps - 1e-9) & (times <= settings.msd_fit_to_ps + 1e-9)
-    if fitted.sum() < 3 or 2 * times[-1] - times[-2] < settings.msd_fit_to_ps - 1e-9:  # one step short still counts
+    name, times = _names(curve.name, fit)[0], np.array(curve.x)
+    fitted = (times >= fit[0] - 1e-9) & (times <= fit[1] + 1e-9)
+    if fitted.sum() < 3 or 2 * times[-1] - times[-2] < fit[1] - 1e-9:  # one step short still counts
         why = f"the MSD ends at {times[-1]:g} ps and has {fitted.sum()} point(s) in the fit range"
         return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
 
@@ -116,19 +134,19 @@ def _slope(curve: Curve, settings: Observables) -> Scalar:
         return float(np.polyfit(times[fitted], np.array(values)[fitted], 1)[0] / 6 * TO_UNIT)
 
     if not curve.blocks:
-        why = f"no error: {settings.blocks} blocks are shorter than the fit range"
+        why = f"no error: {blocks} blocks are shorter than the fit range"
         return Scalar(name=name, value=diffusion(curve.y), error=None, unit=UNIT, note=why)
     error = float(standard_error(np.array([diffusion(part) for part in curve.blocks])))
     return Scalar(name=name, value=diffusion(curve.y), error=error, unit=UNIT)
 
 
-def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, settings: Observables) -> Scalar:
+def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, fit: tuple[float, float]) -> Scalar:
     """D from the spectrum of the mean velocities between frames, whose zero-frequency limit is ½ ∫⟨v v⟩ dt."""
     from stacie.estimate import estimate_acint
     from stacie.model import PadeModel
     from stacie.spectrum import compute_spectrum
 
-    name = _names(symbol, settings)[1]
+    name = _names(symbol, fit)[1]
     spacing_ps = spacing_fs / PS
     steps = np.diff(positions, axis=0).reshape(len(positions) - 1, -1).T / spacing_ps
     if steps.shape[1] < FEWEST_STEPS:
