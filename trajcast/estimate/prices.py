@@ -21,6 +21,7 @@ PAIR_BYTES = 48
 WEIGHT_BYTES = 8
 START_S = 3.0  # Python, PyTorch
 OBSERVE_S = 3e-5  # of an atom in a frame: all observables of it, about
+QUICK = ("health", "report", "pretrained", "paper", "paper_figure", "paper_table")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +42,8 @@ class Prices:
 
     def of(self, rule: str, wildcards: Mapping[str, str]) -> Price | None:
         """The price of a job; None for a rule that has none."""
-        function: Callable[..., Price] | None = getattr(self, f"_{_FAMILY.get(rule, rule)}", None)
+        name = "quick" if rule in QUICK or rule.endswith("_settings") else rule
+        function: Callable[..., Price] | None = getattr(self, f"_{name}", None)
         return None if function is None else function(dict(wildcards))
 
     def _size(self, system: str) -> Size:
@@ -158,11 +160,3 @@ class Prices:
         larger = Size(kind=size.kind, atoms=copies * size.atoms, edges=copies * size.edges)
         cpu, gpu = (steps * network_seconds(device, "rollout", larger, training) for device in ("cpu", "gpu"))
         return Price(cpu_s=START_S + cpu, gpu_s=START_S + gpu, disk=disk)
-
-
-_QUICK = ["health", "report", "pretrained", "paper", "paper_figure", "paper_table"]
-_SETTINGS = [
-    *("reference", "dataset", "training", "forecast", "observables"),
-    *("thermostat", "same_start", "speed", "ramp", "cooling", "cooling_forecast", "cooling_observables"),
-]
-_FAMILY = dict.fromkeys([*_QUICK, *(f"{name}_settings" for name in _SETTINGS)], "quick")
