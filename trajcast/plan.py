@@ -22,7 +22,7 @@ Study = TypeVar("Study", bound=Settings)
 
 CODE = {
     "settings": 1,
-    "reference": 1,
+    "reference": 2,
     "dataset": 1,
     "train": 2,
     "pretrained": 1,
