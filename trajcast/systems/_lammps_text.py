@@ -67,10 +67,11 @@ def read_input(path: str) -> ForceField:
 
 
 def named_files(path: str) -> list[str]:
-    """The input, and every file that is there and named in it: includes, the data file, tables of potentials."""
+    """The input, the data file, and every other file that is there and named: includes, tables of potentials."""
     names = [path]
     for line in _lines(Path(path)):
-        names += [str(line.file), *(w for w in (word.strip("\"'") for word in line.words[1:]) if Path(w).is_file())]
+        words = [word.strip("\"'") for word in line.words[1:]]
+        names += [str(line.file), *(w for w in words if line.words[0] == "read_data" or Path(w).is_file())]
     return list(dict.fromkeys(names))
 
 

@@ -1,0 +1,167 @@
+"""A user's own systems, as docs/adding-a-system.md tells, from their files to their pages."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from project import ROOT, environment, lay_out, snakemake
+
+from trajcast.plan import Plan
+
+pytestmark = pytest.mark.workflow
+
+TINY: dict[str, Any] = {
+    "argon": {
+        "horizons_fs": [50.0],
+        "reference": {
+            "equilibration": {"duration_ps": 20.0},
+            "nve": {"duration_ps": 2.0},
+            "nvt": {"duration_ps": 20.0},
+        },
+        "forecast": {"duration_ps": 8.0, "equilibration_ps": 1.0},
+        "observables": {"structure_interval_fs": 200.0, "msd_fit_from_ps": 0.5, "msd_fit_to_ps": 1.5},
+    },
+    "copper": {
+        "horizons_fs": [20.0],
+        "reference": {
+            "equilibration": {"duration_ps": 1.2, "damping_fs": 50.0},
+            "nve": {"duration_ps": 0.2, "start_window_K": 60.0, "start_spacing_ps": 0.04},
+            "nvt": {"duration_ps": 0.8, "tau_fs": 50.0},
+            "max_drift_meV_per_atom_per_ps": 1.0,  # a fit through few vibrations: their phases make most of its slope
+        },
+        "forecast": {"duration_ps": 0.8, "equilibration_ps": 0.1},
+        "observables": {
+            "structure_interval_fs": 40.0,
+            "vdos_window_ps": 0.1,
+            "msd_fit_from_ps": 0.04,
+            "msd_fit_to_ps": 0.16,
+        },
+    },
+}
+for sections in TINY.values():
+    sections["dataset"] = {"samples": {"training": 40, "validation": 10, "test": 10}}
+    network = {"channels": 4, "l_max": 1, "layers": 1, "radial_mlp": [8], "speed_mlp": [8]}
+    sections["training"] = {"network": network, "samples": 40, "max_epochs": 3, "budget_minutes": 0.2}
+    sections["forecast"]["guard"] = {"min_temperature_K": 1.0, "max_temperature_K": 1.0e6, "min_distance_A": 0.1}
+    sections["observables"] |= {"rdf_bins": 50, "blocks": 2}
+
+
+def project(folder: Path) -> Path:
+    """The workflow and the examples, and the sizes for tests as a further configuration."""
+    lay_out(folder)
+    shutil.copytree(ROOT / "docs/examples", folder / "docs/examples")
+    for name, sections in TINY.items():
+        (folder / f"tiny-{name}.yaml").write_text(yaml.safe_dump({"systems": {name: sections}}), encoding="utf-8")
+    return folder
+
+
+def run(folder: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    files = [f"docs/examples/{name}/config.yaml", f"tiny-{name}.yaml"]
+    return snakemake(folder, f"results/{name}/report.html", *arguments, "--configfile", *files)
+
+
+def check_results(folder: Path, name: str, atoms: int) -> None:
+    health = json.loads((folder / f"results/{name}/reference/health.json").read_text(encoding="utf-8"))["runs"]
+    assert {row["degrees_of_freedom"] for row in health} == {3 * atoms - 3}
+    assert all(row["passed"] for row in health)
+    horizon = f"{TINY[name]['horizons_fs'][0]:g}fs"
+    summary = folder / f"results/{name}/observables/{horizon}/summary.json"
+    rows = json.loads(summary.read_text(encoding="utf-8"))["rows"]
+    assert {"rdf", "msd", "vdos", "temperature", "energy"} <= {row["observable"] for row in rows}
+    energy = next(row for row in rows if row["quantity"] == "mean potential energy")
+    assert math.isfinite(energy["md"])
+    assert math.isfinite(energy["forecast"])  # by the user's own potential, too
+    page = (folder / f"results/{name}/report.html").read_text(encoding="utf-8")
+    assert all(row["quantity"] in page for row in rows)
+
+
+@pytest.fixture(scope="module")
+def argon(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The workflow's run of the LAMMPS files."""
+    folder = project(tmp_path_factory.mktemp("own") / "project")
+    done = run(folder, "argon")
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def test_from_lammps_files_to_the_page(argon: Path) -> None:
+    check_results(argon, "argon", 108)
+
+
+def test_changed_files_run_the_reference_again(argon: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(argon, tmp_path / "project"))
+    assert "Nothing to be done" in run(folder, "argon", "--dry-run").stdout
+    data = folder / "docs/examples/argon/argon.data"
+    data.write_text(data.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    planned = run(folder, "argon", "--dry-run").stdout
+    assert re.search(r"^equilibration +1$", planned, re.MULTILINE)
+    assert re.search(r"^nve +5$", planned, re.MULTILINE)
+
+
+@pytest.mark.parametrize("missing", ["argon.in", "argon.data"])
+def test_a_missing_file_is_named_before_anything_runs(missing: str, tmp_path: Path) -> None:
+    folder = project(tmp_path / "project")
+    (folder / "docs/examples/argon" / missing).unlink()
+    dry = run(folder, "argon", "--dry-run")
+    assert dry.returncode != 0
+    assert f"docs/examples/argon/{missing}" in dry.stdout
+    assert "Traceback" not in dry.stdout
+
+
+def test_from_a_structure_file_and_a_calculator_to_the_page(tmp_path: Path) -> None:
+    """By the commands alone, in one process."""
+    folder = project(tmp_path / "project")
+    values = yaml.safe_load((folder / "docs/examples/copper/config.yaml").read_text(encoding="utf-8"))["systems"]
+    for key, section in TINY["copper"].items():
+        values["copper"][key] = merged(values["copper"][key], section)
+    plan = Plan({"systems": values})
+    horizon, results = "20", "results/copper"
+    settings = {
+        "reference": plan.settings("copper", "reference"),
+        "dataset": plan.dataset_settings("copper", horizon),
+        "training": plan.settings("copper", "training"),
+        "forecast": plan.settings("copper", "forecast"),
+        "observables": plan.settings("copper", "observables"),
+    }
+    reference, data = f"{results}/reference", f"{results}/{horizon}fs"
+    model, observed = f"{data}/model-n40-s1", f"{results}/observables/{horizon}fs"
+    nve = [f"{reference}/nve_{i}.h5md" for i in range(1, 6)]
+    places = {"reference": reference, "dataset": data, "training": model, "forecast": f"{model}/forecast"}
+    files = {name: f"{places.get(name, observed)}/{name}.yaml" for name in settings}
+    weights, rolled_out = f"{model}/model.safetensors", f"{model}/forecast/forecast.h5md"
+    stages = [
+        f"reference --settings {files['reference']} --output {reference}",
+        f"dataset --settings {files['dataset']} --training {' '.join(nve[:3])} --validation {nve[3]} --test {nve[4]} "
+        f"--output {data}/dataset.h5",
+        f"train --settings {files['training']} --dataset {data}/dataset.h5 --output {model}",
+        f"evaluate --model {weights} --dataset {data}/dataset.h5 --output {model}/test.json",
+        f"forecast --settings {files['forecast']} --model {weights} --start {nve[4]} --output {rolled_out} "
+        f"--outcome {model}/forecast/outcome.json",
+        f"observe --settings {files['observables']} --reference-settings {files['reference']} "
+        f"--md {reference}/nvt.h5md --forecast {rolled_out} --output {observed}",
+        f"report --folder {results} --horizons {horizon} --model model-n40-s1 --output {results}/report.html",
+    ]
+    commands = [["settings", "--section", s, "--json", text, "--output", files[s]] for s, text in settings.items()]
+    commands += [stage.split() for stage in stages]
+    script = f"from trajcast.cli import main\nfor command in {commands!r}:\n    assert main(command) == 0, command\n"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=folder, env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    check_results(folder, "copper", 32)
+
+
+def merged(values: Any, changes: Any) -> Any:
+    """As Snakemake lays one configuration over another."""
+    if not isinstance(values, dict):
+        return changes
+    return values | {key: merged(values.get(key), change) for key, change in changes.items()}
