@@ -9,7 +9,7 @@ from functools import cache
 
 from trajcast.config import validate
 from trajcast.cooling.plan import cooled_horizons, cooling_study, roll_out_settings
-from trajcast.estimate.speeds import Size, md_seconds, network_seconds
+from trajcast.estimate.speeds import Size, frame_seconds, md_seconds, network_seconds
 from trajcast.modules import named_module
 from trajcast.neighbors import find_neighbors
 from trajcast.plan import Plan
@@ -63,7 +63,7 @@ class Prices:
         reference, size = self.plan.system(system).reference, self.size(system)
         frames = duration_ps * PS / interval_fs
         return Price(
-            cpu_s=duration_ps * PS / reference.timestep_fs * md_seconds(size),
+            cpu_s=duration_ps * PS / reference.timestep_fs * md_seconds(size) + frames * frame_seconds(),
             disk=frames * size.atoms * FRAME_BYTES,
         )
 

@@ -60,6 +60,11 @@ def md_seconds(size: Size) -> float:
     return float(row["ms"]) / 1000 * size.atoms / float(row["atoms"])
 
 
+def frame_seconds() -> float:
+    """Seconds that reference MD takes to write one frame."""
+    return next(float(row["ms"]) for row in table() if _is(row, task="frame")) / 1000
+
+
 def _is(row: Mapping[str, str], **values: str) -> bool:
     return all(row[key] == value for key, value in values.items())
 
