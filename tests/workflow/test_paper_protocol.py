@@ -139,7 +139,7 @@ def test_every_job_of_the_protocol_is_planned(plan: Plan, dry_run: tuple[str, fl
     assert count["thermostat"] == sum(len(plan.thermostat_runs(s)) for s in SYSTEMS) == 9 * (8 + 7 + 8)
     assert count["speed"] == 1 + 3 + 3
     assert count["forecast"] == count["observe"] == 3
-    assert count["paper_figure"] == 7
+    assert count["paper_figure"] == 8
     assert count["paper_table"] == 2
 
 
