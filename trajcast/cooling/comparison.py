@@ -82,6 +82,8 @@ def _write_table(path: Path, methods: Sequence[Method]) -> None:
         for method in methods:
             for window in method.windows:
                 where = [method.name, f"{window.from_K:g}", f"{window.to_K:g}", window.runs]
+                if not window.runs:
+                    table.writerow([*where, "", "", "", "", "no run came to the end of this window"])
                 table.writerows(
                     [*where, s.name, s.unit, *("" if x is None else x for x in (s.value, s.error)), s.note]
                     for s in window.scalars
