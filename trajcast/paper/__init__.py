@@ -1,11 +1,11 @@
 """The published figures and tables, one file each, drawn from the workflow's results beside the published numbers.
 
-A module of this folder with the functions
+A module of this folder whose name begins with `fig` or `table` has the functions
 
     sources(plan: Plan) -> dict[str, list[str]]       the result files that it reads, by their role; empty: none
     draw(sources: dict[str, list[str]]) -> Drawing    the same files, drawn
 
-is a figure or table and is made by `trajcast paper`; the other modules are what they share.
+and is made by `trajcast paper`; the other modules are what they share.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ KINDS = ("molecule", "crystal", "liquid")
 
 def figures() -> dict[str, ModuleType]:
     """Every figure and table of this folder, by its module's name."""
-    modules = {m.name: importlib.import_module(f"{__name__}.{m.name}") for m in pkgutil.iter_modules(__path__)}
-    return {name: module for name, module in sorted(modules.items()) if hasattr(module, "draw")}
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in names if name.startswith(("fig", "table"))}
 
 
 def drawable(plan: Plan) -> list[str]:

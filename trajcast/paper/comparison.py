@@ -83,16 +83,20 @@ def read_comparison(sources: dict[str, list[str]]) -> Comparison:
 def curve_panel(ax: Axes, compared: Comparison, observable: str, name: str, sigmas: float = 1.0) -> list[list[Value]]:
     """Draw one curve of MD and roll-out; the rows of data."""
     rows: list[list[Value]] = []
-    for place, (method, (label, line, band)) in enumerate(METHODS.items()):
+    missing = []
+    for method, (label, line, band) in METHODS.items():
         curve = compared.curve(method, observable, name)
         if curve is None:
-            where = (0.5, 0.55 - 0.13 * place)
-            ax.text(*where, f"no {label}", transform=ax.transAxes, ha="center", color=line["color"], bbox=LABEL_BOX)
+            missing.append(label)
             continue
         draw_curve(ax, curve, line, band, sigmas)
         errors: Sequence[float | None] = curve.error or [None] * len(curve.x)
         panel = f"{observable} {name}"
         rows += [[panel, label, x, None, y, error] for x, y, error in zip(curve.x, curve.y, errors, strict=True)]
+    if missing:
+        ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room above what there is
+        text = f"no {' and no '.join(missing)}"
+        ax.text(0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top", color=FORECAST["color"])
     result = compared.results["md"].get(observable)
     if result:
         ax.set_xlabel(result.x_label)
@@ -149,7 +153,7 @@ def method_legend(figure: Figure, compared: Comparison) -> None:
     figure.legend(handles, ["reference MD", f"forecast, {horizon}"], loc="outside upper center", ncols=2)
 
 
-def outcome_notes(compared: Comparison, published_horizon_fs: float) -> list[str]:
+def outcome_notes(compared: Comparison, published_horizon_fs: float, observables: Sequence[str]) -> list[str]:
     """What a reader must know of the roll-out: another horizon than the paper's, an early end, what is missing."""
     outcome, notes = compared.outcome, []
     if abs(outcome["horizon_fs"] - published_horizon_fs) > 1e-6:
@@ -160,6 +164,6 @@ def outcome_notes(compared: Comparison, published_horizon_fs: float) -> list[str
         )
     for method, (label, _, _) in METHODS.items():
         for result in compared.results[method].values():
-            if result.note and result.observable in ("vdos", "energy", "free_energy", "msd", "rdf"):
+            if result.note and result.observable in observables:
                 notes.append(f"{result.title}, {label}: {result.note}.")
     return notes

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
+from matplotlib.gridspec import SubplotSpec
 
 from trajcast.observables.result import Surface
 from trajcast.paper.comparison import (
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
     from trajcast.plan import Plan
 
 HORIZON_FS = 7.0
-WHOLE_ROW = 60  # columns of the grid, for any number of panels in a row up to six
 CUTS = 2  # of the surface: along either angle where the other is 0°
 LEVELS = np.linspace(0.0, 300.0, 13)  # meV
 RIGHT_ANGLES = [-180, -90, 0, 90, 180]
@@ -49,19 +47,21 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     surfaces = {method: result.surface for method, result in free.items() if result and result.surface}
     cuts = [name for name in compared.names("free_energy") if " at " in name][:CUTS]
     figure = Figure(figsize=(PRINT_WIDTH_IN, 6.6 if surfaces else 4.4), layout="constrained")
-    grid = figure.add_gridspec(3 if surfaces else 2, WHOLE_ROW)
-    axes = _row(figure, grid, 0, len(elements))
+    grid = figure.add_gridspec(3 if surfaces else 2, 1)
+    axes = _row(figure, grid[0], len(elements))
     rows = vdos_panels(axes, compared, elements, "fig2")
-    middle = _row(figure, grid, 1, 1 + len(cuts))
+    middle = _row(figure, grid[1], 1 + len(cuts))
     rows += energy_panel(middle[0], compared)
     for ax, name in zip(middle[1:], cuts, strict=True):
         rows += _cut_panel(ax, compared, name)
-    lower = _row(figure, grid, 2, len(surfaces))
+    lower = _row(figure, grid[-1], len(surfaces))
     for ax, (method, surface) in zip(lower, surfaces.items(), strict=True):
         drawn = _surface_panel(ax, surface, METHODS[method][0])
-        figure.colorbar(drawn, ax=ax, label="F / meV", ticks=LEVELS[::4])
         rows += _surface_rows(surface, METHODS[method][0])
+    if surfaces:
+        figure.colorbar(drawn, ax=lower, label="F / meV", ticks=LEVELS[::4])
     axes += middle + lower
+    barriers, unknown = _barriers(compared)
     letter_panels(axes)
     method_legend(figure, compared)
     return Drawing(
@@ -72,16 +72,16 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         "visited). Dark: reference MD; dashed: forecast; bands: one standard error. Published: barriers within about "
         "kT (25.9 meV) of those of MD.",
         columns=FIGURE_COLUMNS,
-        rows=rows,
+        rows=rows + barriers,
         figure=figure,
-        notes=outcome_notes(compared, HORIZON_FS),
+        notes=outcome_notes(compared, HORIZON_FS, ["vdos", "energy", "free_energy"]) + unknown,
     )
 
 
-def _row(figure: Figure, grid: GridSpec, row: int, panels: int) -> list[Axes]:
-    """So many panels of equal width in a row of the grid."""
-    edges = [round(WHOLE_ROW * i / panels) for i in range(panels + 1)] if panels else [0]
-    return [figure.add_subplot(grid[row, start:end]) for start, end in pairwise(edges)]
+def _row(figure: Figure, place: SubplotSpec, panels: int) -> list[Axes]:
+    """So many panels of equal width."""
+    parts = place.subgridspec(1, max(1, panels))
+    return [figure.add_subplot(parts[0, i]) for i in range(panels)]
 
 
 def _cut_panel(ax: Axes, compared: Comparison, name: str) -> list[list[Value]]:
@@ -89,10 +89,7 @@ def _cut_panel(ax: Axes, compared: Comparison, name: str) -> list[list[Value]]:
     lines = ["ΔF / meV"]
     for method, (label, _, _) in METHODS.items():
         barrier = compared.scalar(method, "free_energy", f"barrier of {name}")
-        known = barrier is not None and barrier.value is not None
-        lines.append(f"{label} {measured(barrier.value, barrier.error) if barrier and known else MISSING}")
-        if barrier and known:
-            rows.append([f"barrier {name} / meV", label, None, None, barrier.value, barrier.error])
+        lines.append(f"{label} {measured(barrier.value, barrier.error) if barrier else MISSING}")
     ax.set_ylim(0, 1.45 * ax.get_ylim()[1])
     ax.text(0.98, 0.98, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=7, bbox=LABEL_BOX)
     ax.set_xticks(RIGHT_ANGLES)
@@ -100,6 +97,19 @@ def _cut_panel(ax: Axes, compared: Comparison, name: str) -> list[list[Value]]:
     ax.set_ylabel("F / meV")
     ax.set_title(f"F at {name.split(' at ')[1]}", loc="left")
     return rows
+
+
+def _barriers(compared: Comparison) -> tuple[list[list[Value]], list[str]]:
+    """The rows of all barriers, and why some are missing."""
+    rows: list[list[Value]] = []
+    notes = []
+    for method, (label, _, _) in METHODS.items():
+        result = compared.results[method].get("free_energy")
+        for barrier in result.scalars if result else []:
+            rows.append([f"{barrier.name} / {barrier.unit}", label, None, None, barrier.value, barrier.error])
+            if barrier.value is None:
+                notes.append(f"No {barrier.name}, {label}: {barrier.note}.")
+    return rows, notes
 
 
 def _surface_panel(ax: Axes, surface: Surface, label: str) -> QuadContourSet:

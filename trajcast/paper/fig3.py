@@ -38,5 +38,5 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,
-        notes=outcome_notes(compared, HORIZON_FS),
+        notes=outcome_notes(compared, HORIZON_FS, ["vdos", "energy"]),
     )

@@ -27,12 +27,12 @@ from trajcast.paper.model_errors import (
     read_model_errors,
 )
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, logarithmic, points_with_errors, seed_notes
-from trajcast.paper.parity import Parity, parity
 from trajcast.paper.published import published_errors, published_result
 from trajcast.report.observable_figure import horizon_name
 from trajcast.report.style import ELEMENTS, GUIDE, PUBLISHED, SYSTEMS
 
 if TYPE_CHECKING:
+    from trajcast.paper.parity import Parity
     from trajcast.plan import Plan
 
 PARITY_HORIZONS_FS = (0.5, 15.0)
@@ -57,6 +57,8 @@ def sources(plan: Plan) -> dict[str, list[str]]:
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """Parity plots above; errors and exponents against MTM below."""
+    from trajcast.paper.parity import parity  # needs PyTorch, which asking for the sources does not
+
     shown = [parity(Path(files[0]), Path(files[2])) for role, files in sources.items() if role.startswith("parity")]
     errors = {kind: read_model_errors(sources[kind]) for kind in KINDS if sources.get(kind)}
     steps = {kind: read_settings(Reference, sources[f"{kind} reference"][0]).timestep_fs for kind in errors}

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trajcast.cooling import figure
-from trajcast.paper.drawing import Drawing
-
 if TYPE_CHECKING:
+    from trajcast.paper.drawing import Drawing
     from trajcast.plan import Plan
 
 
@@ -19,5 +17,7 @@ def sources(plan: Plan) -> dict[str, list[str]]:
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """As in the system's folder."""
+    from trajcast.cooling import figure  # needs PyTorch, which asking for the sources does not
+
     [windows] = sources["windows"]
     return figure.draw(windows)

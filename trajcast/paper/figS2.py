@@ -61,8 +61,9 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     return Drawing(
         title="Temperature against the thermostat's relaxation time",
         caption="Mean temperature of NVT roll-outs less its target, and standard deviation of the temperature, against "
-        "the horizon, for relaxation times τ of so many horizons. Points: means over seeds with their standard errors. "
-        "Theory: T √(2/dof) with the degrees of freedom that are left (the paper's formula, T √(2/3N), has 3N).",
+        "the horizon, for relaxation times τ of so many horizons. Points: means over seeds with their standard errors; "
+        "crosses: horizons at which a roll-out ended early, which is left out. Theory: T √(2/dof) with the degrees of "
+        "freedom that are left (the paper's formula, T √(2/3N), has 3N).",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,
@@ -107,6 +108,10 @@ def _column(above: Axes, below: Axes, kind: str, runs: Sequence[Run]) -> list[li
         width = _by_horizon([(run.horizon_fs, run.width_K) for run in own if run.width_K is not None])
         for ax, found, label in ((above, off, "⟨T⟩ − target / K"), (below, width, "σ(T) / K")):
             rows += points_with_errors(ax, f"{kind}, {label}", f"τ = {tau:g} Δt", found, **look)
+        ended = sorted({run.horizon_fs for run in own if run.ended})
+        above.plot(
+            ended, [0.04 + 0.06 * place] * len(ended), "x", color=look["color"], transform=above.get_xaxis_transform()
+        )
     above.set_title(kind, loc="left")
     below.set_title(kind, loc="left")
     below.set_xlabel("Δt / fs")
@@ -120,12 +125,14 @@ def _by_horizon(values: Sequence[tuple[float, float]]) -> dict[float, Estimate]:
 def _notes(runs: dict[str, list[Run]]) -> list[str]:
     notes = []
     for kind, found in runs.items():
-        notes += [
-            f"{kind}: the roll-out at {run.horizon_fs:g} fs with τ = {run.tau_horizons:g} Δt, seed {run.seed}, ended "
-            f"early ({run.ended}) and is left out."
-            for run in found
-            if run.ended
-        ]
+        ended = [run for run in found if run.ended]
+        if ended:
+            which = dict.fromkeys(
+                f"{run.horizon_fs:g} fs with τ = {run.tau_horizons:g} Δt ({run.ended})" for run in ended
+            )
+            notes.append(
+                f"{kind}: {len(ended)} of {len(found)} roll-outs ended early and are left out: {', '.join(which)}."
+            )
     alone = [kind for kind, found in runs.items() if len({run.seed for run in found}) < 2]
     if alone:
         notes.append(f"Without error bars where there is only one seed ({', '.join(alone)}).")

@@ -20,13 +20,14 @@ from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels
 from trajcast.report.observable_figure import LABEL_BOX, horizon_name
 from trajcast.report.style import FORECAST, REFERENCE
-from trajcast.trajectory import Trajectory
 
 if TYPE_CHECKING:
     from trajcast.plan import Plan
+    from trajcast.trajectory import Trajectory
 
 BOND_TOLERANCE = 1.2  # bonds are shorter than this × the sum of covalent radii
 MARKED = 40  # frames of a roll-out at most that get a marker each
+THIN = REFERENCE | {"linewidth": 1.3}  # bonds to hydrogen swing fast
 
 Internal = Mapping[str, list[int]]  # name → its two or three atoms
 
@@ -41,6 +42,8 @@ def sources(plan: Plan) -> dict[str, list[str]]:
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """One row of panels per distance or angle, one column per horizon."""
+    from trajcast.trajectory import Trajectory  # needs PyTorch, which asking for the sources does not
+
     names = ["O–O / Å", "N–H / Å", "C–O–H / °"]
     figure = Figure(figsize=(PRINT_WIDTH_IN, 5.2), layout="constrained")
     axes = figure.subplots(len(names), len(sources), squeeze=False, sharex=True, sharey="row")
@@ -60,7 +63,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     for ax, name in zip(axes[:, 0], names, strict=True):
         ax.set_ylabel(name)
     letter_panels(axes.flat)
-    handles = [Line2D([], [], **REFERENCE), Line2D([], [], **FORECAST, marker="o", markersize=3)]
+    handles = [Line2D([], [], **THIN), Line2D([], [], **FORECAST, marker="o", markersize=3)]
     figure.legend(handles, ["reference MD", "forecast"], loc="outside upper center", ncols=2)
     return Drawing(
         title="Roll-out and MD from the same state",
@@ -114,7 +117,7 @@ def _panel(
 ) -> list[list[Value]]:
     reference, found = values(md, atoms), values(forecast, atoms)
     times, steps = md.times[()], forecast.times[()]
-    ax.plot(times, reference, **REFERENCE)
+    ax.plot(times, reference, **THIN)
     ax.plot(steps, found, **FORECAST, marker="o" if len(steps) <= MARKED else None, markersize=3)
     if len(found):
         error = float(np.sqrt(np.mean((found - np.interp(steps, times, reference)) ** 2)))

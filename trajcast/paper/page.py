@@ -8,7 +8,7 @@ import itertools
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 
@@ -16,13 +16,10 @@ from trajcast import __version__
 from trajcast import report as report_package
 from trajcast.errors import UserError
 from trajcast.files import write_text
-from trajcast.paper import drawable, figures
+from trajcast.paper import figures
 from trajcast.report.numbers import MISSING, measured, plain
 from trajcast.report.page import DrawnFigure
 from trajcast.report.table import Cell, Table, text_cell
-
-if TYPE_CHECKING:
-    from trajcast.plan import Plan
 
 ERROR_OF = "± "  # a column of this name and the one before it belong together
 
@@ -35,11 +32,6 @@ class Shown:
     label: str
     drawn: DrawnFigure | None
     table: Table | None
-
-
-def sources(plan: Plan) -> dict[str, list[str]]:
-    """The JSON file of every figure and table that the configuration asks for, by its name."""
-    return {name: [f"results/paper/{name}.json"] for name in drawable(plan)}
 
 
 def write_page(sources: dict[str, list[str]], output: Path) -> None:

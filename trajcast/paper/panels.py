@@ -32,6 +32,10 @@ def vdos_panels(axes: Iterable[Axes], compared: Comparison, elements: list[str],
 def energy_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
     """The distribution of the potential energy; the rows of data."""
     rows = curve_panel(ax, compared, "energy", "potential energy")
+    md = compared.results["md"].get("energy")
+    if md and md.x_limits:
+        low, high = md.x_limits
+        ax.set_xlim(low + (high - low) / 4, high - (high - low) / 4)  # half of what is drawn on the system's page
     ax.set_xlabel("potential energy /\nmeV per atom")
     ax.set_ylabel("density / atom meV⁻¹")
     ax.set_title("Energy", loc="left")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,8 +12,10 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from trajcast.observables.result import Curve, Result
-from trajcast.report.inputs import HorizonRun
 from trajcast.report.style import GUIDE, REFERENCE, REFERENCE_BAND, THEORY, WIDTH_IN, horizon_style
+
+if TYPE_CHECKING:
+    from trajcast.report.inputs import HorizonRun
 
 HEADROOM = 1.0  # how far beyond the MD's range, in units of that range, a forecast is still drawn
 BAND_POINTS = 400
