@@ -1,6 +1,7 @@
 """Paracetamol against sums by hand over Moltemplate's files, and its runs."""
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -23,7 +24,6 @@ KCAL = constants.calorie * 1000 / constants.N_A / constants.e
 COULOMB = 332.06371  # kcal/mol Å per e², LAMMPS' value in real units
 SETTINGS = {
     "system": "molecule",
-    "parameters": {},
     "equilibration": {"duration_ps": 10.0, "damping_fs": 5.0, "chain_length": 10},
     "nve": {"duration_ps": 1.0, "start_window_K": None, "start_window_percent": 1.0},
     "nvt": {"duration_ps": 100.0, "interval_fs": 2.0},
@@ -34,9 +34,7 @@ TOPOLOGY, POSITIONS = molecule.structure(molecule.Parameters(), 1)
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("molecule")
-    values = tiny_reference.values(**SETTINGS) | {"parameters": {}}
-    (path / "reference.yaml").write_text(json.dumps(values), encoding="utf-8")
-    finished = tiny_reference.run(path / "reference.yaml", path)
+    finished = tiny_reference.run(tiny_reference.settings_file(path, **SETTINGS), path)
     assert finished.returncode == 0, finished.stderr
     return path
 
@@ -109,7 +107,7 @@ def pair_energy(r: NDArray) -> float:
 
 
 def settings():
-    return tiny_reference.settings(**SETTINGS).model_copy(update={"parameters": {}})
+    return tiny_reference.settings(**SETTINGS)
 
 
 def test_energies_are_those_of_the_files():
@@ -136,14 +134,9 @@ def test_the_molecule_is_paracetamol():
 
 
 def test_other_atoms_are_refused():
+    other = replace(TOPOLOGY, numbers=TOPOLOGY.numbers[::-1])
     with pytest.raises(UserError, match="one paracetamol"):
-        molecule.lammps_data(molecule.Parameters(), tiny_water(), np.zeros((3, 3)))
-
-
-def tiny_water():
-    from dataclasses import replace
-
-    return replace(TOPOLOGY, numbers=np.array([8, 1, 1]), masses=np.array([16.0, 1, 1]), molecules=None)
+        molecule.lammps_data(molecule.Parameters(), other, POSITIONS)
 
 
 def test_54_degrees_of_freedom_at_300_K(folder: Path):

@@ -27,8 +27,10 @@ VALUES: dict[str, Any] = {
 
 
 def values(**changes: Any) -> dict[str, Any]:
-    """The settings with changes such as `nvt={"tau_fs": 20.0}`; sections are merged."""
+    """The settings with changes such as `nvt={"tau_fs": 20.0}`; sections are merged, parameters of one system only."""
     result = copy.deepcopy(VALUES)
+    if "system" in changes:
+        result["parameters"] = {}
     for key, value in changes.items():
         if isinstance(value, dict) and key in result:
             result[key] |= value
