@@ -17,7 +17,7 @@ from ase.md.verlet import VelocityVerlet
 from ase.units import fs as ASE_FS
 from scipy import constants
 
-from trajcast.config import Reference, validate
+from trajcast.config import ConstantPressure, Reference, validate
 from trajcast.engines import Run, lammps
 from trajcast.engines._lammps import Instance
 from trajcast.engines._potential import potential_of
@@ -297,3 +297,16 @@ def test_a_parameter_that_a_calculator_does_not_list_is_warned_of(shaken: Path, 
     )
     assert "epsilom is not among the parameters of LennardJones" in caplog.text
     assert "sigma is not" not in caplog.text
+
+
+def test_constant_pressure_finds_the_calculators_lattice(tmp_path: Path):
+    """From a cell 4 % too small to that of EMT copper, a = 3.59 Å and a little thermal expansion."""
+    path = tmp_path / "copper.extxyz"
+    ase.io.write(path, bulk("Cu", "fcc", a=3.46, cubic=True).repeat(2))
+    pressure = ConstantPressure(duration_ps=1.6, pressure_bar=0.0, damping_fs=100.0, bulk_modulus_GPa=130.0)
+    run = Run(name="npt", ensemble="NpT (Berendsen)", steps=400, every=5, relaxation_fs=100.0, pressure=pressure)
+    with record(tmp_path / "npt.h5md", reference(path), run) as trajectory:
+        lengths = np.diagonal(trajectory.cells[len(trajectory) // 2 :], axis1=1, axis2=2)
+        assert np.linalg.norm(trajectory.cells[0][0]) < 7.0
+    assert lengths.mean() / 2 == pytest.approx(3.61, abs=0.02)
+    np.testing.assert_allclose(lengths, lengths[:, :1].repeat(3, axis=1), rtol=1e-9)
