@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -114,13 +114,8 @@ def _curves(runs: Sequence[Sequence[Result]]) -> dict[str, list[Curve]]:
     return curves
 
 
-def window_values(window: Window) -> dict[str, Any]:
-    """A window as plain values, for JSON."""
-    return asdict(window)
-
-
 def window_of(values: dict[str, Any]) -> Window:
-    """What `window_values` gave."""
+    """A window from its values in JSON."""
     scalars = [Scalar(**scalar) for scalar in values["scalars"]]
     curves = {name: [Curve(**curve) for curve in some] for name, some in values["curves"].items()}
     return Window(**(values | {"scalars": scalars, "curves": curves}))
