@@ -68,14 +68,14 @@ class RollOut:
         if self.bursts is None or self.moment is None:
             self.bursts = Bursts(stepper(prepared(self.model), self.settings, self.start))
             self.moment, _ = self.bursts.begin(self.start, torch.tensor([True], device=device))
-        fixed, every = self.bursts.stepper.fixed, self.settings.zero_angular_momentum_every
+        every = self.settings.zero_momenta_every
         numbers = range(self.done + 1, self.done + steps + 1)
         noise = torch.randn((steps, 1, *self.bursts.stepper.noise_shape), generator=self.rng, dtype=torch.float64)
         burst = self.bursts.run(
             self.moment,
             noise.to(device),
             torch.full((steps,), TEMPERATURE_K, dtype=torch.float64, device=device),
-            still=[fixed.turning and number % every == 0 for number in numbers],
+            still=[number % every == 0 for number in numbers],
             kept=[False] * steps,
         )
         self.moment, self.done = burst.moment, self.done + steps

@@ -129,7 +129,7 @@ class Forecast(Settings):
     thermostat: str | None = "csvr"
     tau_horizons: Positive = 10.0  # thermostat relaxation time in horizons
     supercell: Annotated[list[Count], Rule(min_length=3, max_length=3)] = field(default_factory=lambda: [1, 1, 1])
-    zero_angular_momentum_every: Count = 100  # steps; isolated systems only
+    zero_momenta_every: Count = 100  # steps; momentum, too: thermostats scale up what rounding leaves of them
     seed: Seed
     replicas: Count = 1  # copies of the start with velocities and noise of their own, side by side
     guard: Guard

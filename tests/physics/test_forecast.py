@@ -35,7 +35,7 @@ from trajcast.forecast.outcome import (
 from trajcast.forecast.search import search_for
 from trajcast.forecast.step import stepper
 from trajcast.forecast.steps import plan
-from trajcast.mechanics import degrees_of_freedom, temperature, thermal_velocities
+from trajcast.mechanics import angular_momentum, degrees_of_freedom, momentum, temperature, thermal_velocities
 from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
 from trajcast.observables.temperature import canonical_temperature
@@ -233,6 +233,21 @@ def test_overlap_at_the_start_and_after_a_step() -> None:
     assert not moment.going.item()
 
 
+@pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
+def test_totals_are_zeroed_now_and_then(length: float | None) -> None:
+    """A thermostat multiplies P and L like all velocities: in nanoseconds what rounding leaves would grow to motion."""
+    drifting = random_state(3, length=length, momentum=0.5)
+    step = stepper(free_flight(), replace(SETTINGS, thermostat=None), drifting)
+    moment, _ = step.begin(drifting, torch.tensor([True]))
+    before = momentum(drifting)
+    assert before.norm() > 0.1
+    for still in (False, True):
+        later, _ = step(moment, torch.zeros(1, *step.noise_shape, dtype=torch.float64), TARGET, still=still)
+        expected = torch.zeros_like(before) if still else before
+        torch.testing.assert_close(momentum(later.state), expected, atol=1e-12, rtol=1e-9)
+    assert (angular_momentum(later.state).norm() < 1e-10) == (length is None)
+
+
 def test_a_start_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     start = random_state(1)
     positions = start.positions * torch.nan
@@ -265,6 +280,7 @@ def command(folder: Path, name: str) -> list[str]:
 
 def test_kill_9_and_resume_gives_the_same_trajectories(files: Path) -> None:
     settings = yaml.safe_load((files / "forecast.yaml").read_text()) | {"replicas": 2, "duration_ps": 0.4}
+    settings["guard"]["max_temperature_K"] = 1.0e6  # of a network that has learnt nothing
     (files / "forecast.yaml").write_text(yaml.safe_dump(settings))
     assert main(command(files, "whole")) == 0
     script = f"""

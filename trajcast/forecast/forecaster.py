@@ -135,12 +135,12 @@ class _Run:
         numbers = range(self.step + 1, self.step + count + 1)
         noise = torch.stack([replica.noise(count, stepper.noise_shape) for replica in self.replicas], dim=1)
         targets_K = targets(stepper.settings, self.plan, numbers)
-        device, every = self.moment.going.device, stepper.settings.zero_angular_momentum_every
+        device, every = self.moment.going.device, stepper.settings.zero_momenta_every
         burst = self.bursts.run(
             self.moment,
             noise.to(device),
             targets_K.to(device),
-            still=[stepper.fixed.turning and number % every == 0 for number in numbers],
+            still=[number % every == 0 for number in numbers],
             kept=[self.plan.keeps(number) for number in numbers],
         )
         self.moment, self.step = burst.moment, numbers[-1]

@@ -89,12 +89,12 @@ class _Run:
         numbers = range(self.done + 1, self.done + count + 1)
         noise = torch.randn((count, 1, *stepper.noise_shape), generator=self.rng, dtype=torch.float64)
         targets_K = targets(self.settings, self.steps, numbers)
-        every = self.settings.zero_angular_momentum_every
+        every = self.settings.zero_momenta_every
         burst = self.bursts.run(
             self.moment,
             noise.to(device),
             targets_K.to(device),
-            still=[stepper.fixed.turning and number % every == 0 for number in numbers],
+            still=[number % every == 0 for number in numbers],
             kept=[False] * count,
         )
         self.moment, self.done = burst.moment, self.done + count

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from trajcast.forecast.outcome import Readings, distance_allowed, motion_allowed, read_motion
 from trajcast.forecast.search import Search, Sight, search_for
-from trajcast.mechanics import degrees_of_freedom, set_angular_momentum
+from trajcast.mechanics import degrees_of_freedom, set_angular_momentum, set_momentum
 from trajcast.model.network import Fixed, TrajCast
 from trajcast.modules import named_module
 from trajcast.neighbors import Neighbors
@@ -65,14 +65,15 @@ class Stepper:
     ) -> tuple[Moment, Report]:
         """The moment one horizon later.
 
-        `target_K` is the thermostat's temperature; with `still` the angular momentum of isolated systems is zeroed.
+        `target_K` is the temperature of the thermostat; `still`: P is zeroed, and L of isolated systems.
         A system that may not go on keeps the last state that it may have, or one whose atoms are too close.
         """
         state, settings, guard = moment.state, self.settings, self.settings.guard
         predicted = self.model(state, moment.neighbors, self.fixed)
         after = replace(state, positions=state.positions + predicted.displacement, velocities=predicted.velocity)
         if still:
-            after = set_angular_momentum(after)
+            after = set_momentum(after)
+            after = set_angular_momentum(after) if self.fixed.turning else after
         finite, temperature = read_motion(after, self.degrees_of_freedom)
         going = moment.going & motion_allowed(finite, temperature, guard, target_K / settings.temperature_K)
         later, sight = self.begin(_where(going, after, state), going)
