@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,8 +80,10 @@ def read_comparison(sources: dict[str, list[str]]) -> Comparison:
     )
 
 
-def curve_panel(ax: Axes, compared: Comparison, observable: str, name: str, sigmas: float = 1.0) -> list[list[Value]]:
-    """Draw one curve of MD and roll-out; the rows of data."""
+def curve_panel(
+    ax: Axes, compared: Comparison, observable: str, name: str, sigmas: float = 1.0, origin: float = 0.0
+) -> list[list[Value]]:
+    """Draw one curve of MD and roll-out with x counted from `origin`; the rows of data, with x as it is."""
     rows: list[list[Value]] = []
     missing = []
     for method, (label, line, band) in METHODS.items():
@@ -89,7 +91,7 @@ def curve_panel(ax: Axes, compared: Comparison, observable: str, name: str, sigm
         if curve is None:
             missing.append(label)
             continue
-        draw_curve(ax, curve, line, band, sigmas)
+        draw_curve(ax, replace(curve, x=[x - origin for x in curve.x]), line, band, sigmas)
         errors: Sequence[float | None] = curve.error or [None] * len(curve.x)
         panel = f"{observable} {name}"
         rows += [[panel, label, x, None, y, error] for x, y, error in zip(curve.x, curve.y, errors, strict=True)]
@@ -101,7 +103,7 @@ def curve_panel(ax: Axes, compared: Comparison, observable: str, name: str, sigm
     if result:
         ax.set_xlabel(result.x_label)
         if result.x_limits:
-            ax.set_xlim(*result.x_limits)
+            ax.set_xlim(*(x - origin for x in result.x_limits))
         for label, x in result.marks.items():
             if x <= ax.get_xlim()[1]:
                 ax.axvline(x, **GUIDE)

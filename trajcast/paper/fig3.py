@@ -26,7 +26,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     compared = read_comparison(sources)
     elements = compared.names("vdos")
     figure = Figure(figsize=(PRINT_WIDTH_IN, 2.5), layout="constrained")
-    axes = figure.subplots(1, len(elements) + 1)
+    axes = figure.subplots(1, len(elements) + 1, squeeze=False)[0]
     rows = vdos_panels(axes[:-1], compared, elements, "fig3")
     rows += energy_panel(axes[-1], compared)
     letter_panels(axes)

@@ -20,7 +20,7 @@ from trajcast.paper.comparison import (
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, vdos_panels
 from trajcast.paper.published import published_result
-from trajcast.report.numbers import measured
+from trajcast.report.numbers import MISSING, measured
 from trajcast.report.observable_figure import LABEL_BOX
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def _diffusion_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
         found = compared.scalar(method, "msd", f"D of {name} (MSD")
         quantity = "D of MD" if method == "md" else "D of the forecast"
         paper = published_result("fig4", quantity)
+        lines.append(f"{label} {measured(found.value, found.error) if found else MISSING}")
         if found is not None and found.value is not None:
-            lines.append(f"{label} {measured(found.value, found.error)}")
             rows.append([f"D / {found.unit}", label, None, None, found.value, found.error])
         lines.append(f"  paper {paper['value']} ± {paper['error']}")
         rows.append([f"D / {paper['unit']}", f"{label}, published", None, None, paper["value"], paper["error"]])

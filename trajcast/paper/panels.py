@@ -31,12 +31,13 @@ def vdos_panels(axes: Iterable[Axes], compared: Comparison, elements: list[str],
 
 def energy_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
     """The distribution of the potential energy; the rows of data."""
-    rows = curve_panel(ax, compared, "energy", "potential energy")
-    md = compared.results["md"].get("energy")
-    if md and md.x_limits:
-        low, high = md.x_limits
-        ax.set_xlim(low + (high - low) / 4, high - (high - low) / 4)  # half of what is drawn on the system's page
-    ax.set_xlabel("potential energy /\nmeV per atom")
+    mean = compared.scalar("md", "energy", "mean potential energy")
+    known = mean is not None and mean.value is not None
+    rows = curve_panel(ax, compared, "energy", "potential energy", origin=mean.value if mean and mean.value else 0.0)
+    if known:
+        low, high = ax.get_xlim()
+        ax.set_xlim(low / 2, high / 2)  # half of what is drawn on the system's page
+    ax.set_xlabel("E − ⟨E⟩ of MD /\nmeV per atom" if known else "E / meV per atom")
     ax.set_ylabel("density / atom meV⁻¹")
     ax.set_title("Energy", loc="left")
     ax.set_ylim(bottom=0)
@@ -56,8 +57,10 @@ def points_with_errors(
 def logarithmic(ax: Axes, *, x: bool = False, y: bool = False) -> None:
     """Logarithmic axes with their numbers written out: 1, 2, 5, 10 …"""
     ax.set(xscale="log" if x else ax.get_xscale(), yscale="log" if y else ax.get_yscale())
+    low, high = ax.get_xlim()
+    dense, sparse = (1, 2, 5), (1, 3)
     for axis in [ax.xaxis] * x + [ax.yaxis] * y:
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_locator(LogLocator(subs=sparse if axis is ax.xaxis and high > 20 * low else dense))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.set_minor_locator(NullLocator())
 
