@@ -17,7 +17,7 @@ from trajcast import report as report_package
 from trajcast.errors import UserError
 from trajcast.files import write_text
 from trajcast.paper import figures
-from trajcast.report.numbers import MISSING, measured, plain
+from trajcast.report.numbers import MISSING, measured, number_of, plain
 from trajcast.report.page import DrawnFigure
 from trajcast.report.table import Cell, Table, text_cell
 
@@ -98,6 +98,8 @@ def _cell(columns: list[str], row: list[str], place: int) -> Cell:
     value = row[place]
     if not value:
         return Cell(text=MISSING)
+    if value.isdigit():
+        return Cell(text=number_of(int(value)))
     try:
         number = float(value)
     except ValueError:
