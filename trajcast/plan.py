@@ -34,7 +34,7 @@ CODE = {
     "cooling_md": 1,
     "cooling": 1,
     "observe": 2,
-    "report": 2,
+    "report": 3,
     "paper": 1,
 }
 """Version of each stage's code: raise a stage's number when its results change, and it is run again."""

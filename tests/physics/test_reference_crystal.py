@@ -1,5 +1,6 @@
 """α-quartz against sums by hand, and its runs at constant pressure."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -133,6 +134,19 @@ def test_the_mean_cell_of_the_second_half_is_that_of_the_other_runs(folder: Path
             fractional = npt.positions[-1] @ np.linalg.inv(npt.cells[-1])
             moved = equilibration.positions[0] - fractional @ starts.topology.cell
             assert np.abs(moved - moved.mean(axis=0)).max() < 0.2  # 10 fs of motion later
+
+
+def test_cell_and_bonds_are_put_beside_the_experiments(folder: Path):
+    for part in ("nvt", "literature"):
+        finished = tiny_reference.run(folder / "reference.yaml", folder, "--part", part)
+        assert finished.returncode == 0, finished.stderr
+    a, c, bond = json.loads((folder / "literature.json").read_text(encoding="utf-8"))["comparisons"]
+    with Trajectory(folder / "starts.h5") as starts:
+        lengths = np.linalg.norm(starts.topology.cell, axis=1) / 2
+    np.testing.assert_allclose([a["value"], c["value"]], lengths[[0, 2]], rtol=1e-4)  # mean length, length of the mean
+    assert [row["published"] for row in (a, c, bond)] == [4.9137, 5.4047, 1.6095]
+    assert 1.58 < bond["value"] < 1.63
+    assert all(row["error"] < 0.01 for row in (a, c, bond))
 
 
 def test_cells_come_to_the_same_size_from_above_and_below(tmp_path: Path, folder: Path):

@@ -112,6 +112,15 @@ def test_health_holds_the_measured_numbers(folder: Path, nve: Trajectory):
     assert table[1].startswith("nve_1,NVE,2.0,4000,")
 
 
+def test_structure_and_diffusion_are_put_beside_published_ones(folder: Path):
+    first, height, diffusion = json.loads((folder / "literature.json").read_text(encoding="utf-8"))["comparisons"]
+    assert first["value"] == pytest.approx(2.75, abs=0.06)
+    assert 2.3 < height["value"] < 3.8
+    assert diffusion["published"] == 1.84
+    assert 0 < diffusion["value"] < 6
+    assert all(row["error"] > 0 for row in (first, height, diffusion))
+
+
 def test_starts_lie_in_the_window_and_apart(folder: Path):
     with Trajectory(folder / "starts.h5") as starts:
         assert len(starts) == 6  # five NVE, one NVT

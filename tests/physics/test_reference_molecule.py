@@ -11,7 +11,7 @@ import tiny_reference
 from numpy.typing import NDArray
 from scipy import constants
 
-from trajcast.engines.lammps import potential_energies
+from trajcast.engines.lammps import potential_energies, relaxed
 from trajcast.errors import UserError
 from trajcast.mechanics import angular_momentum, degrees_of_freedom, momentum
 from trajcast.observables.selection import select
@@ -152,6 +152,23 @@ def test_54_degrees_of_freedom_at_300_K(folder: Path):
     rows = json.loads((folder / "health.json").read_text(encoding="utf-8"))["runs"]
     assert [row["degrees_of_freedom"] for row in rows] == [54] * 6
     assert all(row["passed"] for row in rows)
+
+
+def test_a_dihedral_is_held_and_its_energy_not_counted():
+    positions, lowest = relaxed(settings(), TOPOLOGY, POSITIONS)
+    assert lowest == pytest.approx(opls_energy(positions), abs=2e-6)
+    for angle in (165.0, 120.0, -90.0):
+        bent, energy = relaxed(settings(), TOPOLOGY, positions, (molecule.AMIDE, angle))
+        assert np.degrees(dihedral(bent, *molecule.AMIDE)) == pytest.approx(angle, abs=1.5)
+        assert energy == pytest.approx(opls_energy(bent), abs=2e-6)
+        assert energy > lowest
+
+
+def test_the_molecule_is_planar_with_an_amides_barrier(folder: Path):
+    plane, barrier = json.loads((folder / "literature.json").read_text(encoding="utf-8"))["comparisons"]
+    assert plane["value"] < 0.01
+    assert barrier["unit"] == "kcal/mol"
+    assert abs(barrier["value"] - barrier["published"]) < barrier["published_error"]
 
 
 def test_neither_momentum_nor_angular_momentum(folder: Path):

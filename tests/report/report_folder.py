@@ -139,6 +139,9 @@ def write_reference(folder: Path) -> None:
             }
         )
     write_json(folder / "health.json", {"runs": rows})
+    compared = {"quantity": "D of O", "unit": "1e-9 m²/s", "value": 2.01, "error": 0.22}
+    compared |= {"published": 1.84, "published_error": 0.03, "source": "arXiv:2503.23794"}
+    write_json(folder / "literature.json", {"comparisons": [compared]})
 
 
 def write_horizon(

@@ -186,6 +186,7 @@ def test_text_from_results_is_escaped(folder: Path) -> None:
     ("path", "command"),
     [
         ("reference/health.json", "reference"),
+        ("reference/literature.json", "reference"),
         ("reference/nvt.h5md", "reference"),
         (f"2fs/{MODEL}/model.json", "train"),
         (f"2fs/{MODEL}/metrics.csv", "train"),

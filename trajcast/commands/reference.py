@@ -1,33 +1,38 @@
-"""Run reference MD: equilibration, NVE runs, one NVT run, and a table of their health.
+"""Run reference MD: equilibration, NVE runs, one NVT run, a table of their health, and published numbers beside theirs.
 
-Writes starts.h5, nve_1.h5md …, nvt.h5md, health.json and health.csv, and the engine's input and log of each run.
-Finished parts are skipped; a part that was broken off goes on where it stopped.
+Writes starts.h5, nve_1.h5md …, nvt.h5md, health.json, health.csv and literature.json, and the engine's input and log of
+each run. Finished parts are skipped; a part that was broken off goes on where it stopped.
 """
 
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, help="YAML file with the reference section")
     parser.add_argument("--output", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--part", help="equilibration, nve_1 … nve_N, nvt or health; all in this order without it")
+    parser.add_argument("--part", help="equilibration, nve_1 … nve_N, nvt, health or literature; all in turn without")
 
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config import Reference, read_settings
     from trajcast.errors import UserError
     from trajcast.reference.health import check_health
+    from trajcast.reference.literature import write_literature
     from trajcast.reference.protocol import EQUILIBRATION, perform, run_names
 
     settings = read_settings(Reference, arguments.settings)
-    parts = [EQUILIBRATION, *run_names(settings), "health"]
+    parts = [EQUILIBRATION, *run_names(settings), "health", "literature"]
     if arguments.part is not None and arguments.part not in parts:
         raise UserError(f"--part {arguments.part}: no such part; choose one of: {', '.join(parts)}")
     for part in parts if arguments.part is None else [arguments.part]:
         if part == "health":
             check_health(settings, arguments.output)
+        elif part == "literature":
+            logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
+            write_literature(settings, arguments.output)
         else:
             perform(settings, part, arguments.output)

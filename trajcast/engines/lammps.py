@@ -23,6 +23,7 @@ from trajcast.state import State
 from trajcast.trajectory import Topology
 
 SEGMENT_FRAMES = 1000  # frames between two restart points
+RESTRAINT_eV = 40.0  # holds a dihedral angle within a degree against barriers of 1 eV
 
 
 def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) -> None:
@@ -88,6 +89,31 @@ def potential_energies(settings: Reference, topology: Topology, positions: NDArr
                 energies[frame] = lammps.thermo("pe") * lammps.units.energy_eV
                 advance(1)
     return energies
+
+
+def relaxed(
+    settings: Reference, topology: Topology, positions: NDArray, dihedral: tuple[list[int], float] | None = None
+) -> tuple[NDArray[np.float64], float]:
+    """Positions (Å) and potential energy (eV) after minimisation from `positions`.
+
+    `dihedral`: four atoms (counted from 0) and the angle between them in degrees that is held by a restraint, whose
+    own energy is not counted.
+    """
+    potential = potential_of(settings, topology)
+    with tempfile.TemporaryDirectory() as folder, Instance(None, potential.styles, potential.external) as lammps:
+        data = Path(folder) / "atoms.data"
+        data.write_text(potential.data(topology, _wrapped(positions, topology)), encoding="utf-8")
+        lammps.read_data(data, potential.interactions)
+        if dihedral is not None:
+            atoms, angle = dihedral
+            strength = RESTRAINT_eV / lammps.units.energy_eV
+            names = " ".join(str(atom + 1) for atom in atoms)
+            # its energy is K (1 + cos(φ − d)), least at φ = d + 180°
+            lammps.commands(f"fix hold all restrain dihedral {names} {strength!r} {strength!r} {angle - 180.0!r}")
+            lammps.commands("fix_modify hold energy yes")
+        lammps.commands("minimize 0.0 1.0e-6 10000 100000")
+        lammps.commands("unfix hold\nrun 0 post no" if dihedral is not None else "run 0 post no")
+        return lammps.gather("x", 1).copy(), lammps.thermo("pe") * lammps.units.energy_eV
 
 
 def _frames(lammps: Instance, settings: Reference, run: Run, step: int, end: int, recorder: Recorder) -> Iterator[int]:

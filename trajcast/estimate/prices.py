@@ -21,7 +21,7 @@ PAIR_BYTES = 48
 WEIGHT_BYTES = 8
 START_S = 3.0  # Python, PyTorch
 OBSERVE_S = 3e-5  # of an atom in a frame: all observables of it, about
-QUICK = ("health", "report", "pretrained", "paper", "paper_figure", "paper_table")
+QUICK = ("health", "literature", "report", "pretrained", "paper", "paper_figure", "paper_table")
 
 
 @dataclass(frozen=True, kw_only=True)

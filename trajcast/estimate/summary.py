@@ -10,7 +10,7 @@ from trajcast.estimate.prices import Prices
 from trajcast.plan import Plan
 
 STAGES = {
-    "reference MD": ("equilibration", "nve", "nvt", "health"),
+    "reference MD": ("equilibration", "nve", "nvt", "health", "literature"),
     "data sets": ("dataset",),
     "training": ("train", "pretrained"),
     "test errors": ("evaluate",),

@@ -70,6 +70,8 @@ ROW_KEYS = [
     "within_error",
 ]
 HEALTH_KEYS = ["runs"]
+LITERATURE_KEYS = ["comparisons"]
+PUBLISHED_KEYS = ["quantity", "unit", "value", "error", "published", "published_error", "source"]
 RUN_KEYS = [
     "run",
     "ensemble",
@@ -124,6 +126,7 @@ class Study:
     topology: Topology
     reference_ps: float
     health: list[dict[str, Any]]
+    literature: list[dict[str, Any]]  # quantities of the reference beside published ones
     energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
     runs: list[HorizonRun]
 
@@ -145,6 +148,8 @@ def read_study(folder: Path, models: Mapping[float, str]) -> Study:
     made_by = f"trajcast reference --settings {reference}/reference.yaml --output {reference}"
     health = _read_json(reference / "health.json", HEALTH_KEYS, made_by)
     _check_rows(reference / "health.json", health["runs"], RUN_KEYS, made_by)
+    literature = _read_json(reference / "literature.json", LITERATURE_KEYS, made_by)["comparisons"]
+    _check_rows(reference / "literature.json", literature, PUBLISHED_KEYS, made_by)
     nvt = _existing(reference / "nvt.h5md", made_by)
     with Trajectory(nvt) as trajectory:
         missing = [key for key in SPEED_KEYS if key not in trajectory.provenance.get("speed", {})]
@@ -159,6 +164,7 @@ def read_study(folder: Path, models: Mapping[float, str]) -> Study:
         topology=topology,
         reference_ps=length_ps,
         health=health["runs"],
+        literature=literature,
         energies=_total_energies(reference),
         runs=[_read_horizon(folder, horizon, models[horizon]) for horizon in sorted(models)],
     )

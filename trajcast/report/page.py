@@ -21,7 +21,14 @@ from trajcast.report.numbers import number, number_of, plain
 from trajcast.report.observable_figure import horizon_name, observable_figure
 from trajcast.report.result_tables import scalar_table, verdict_table
 from trajcast.report.run_figures import health_figure, temperature_figure, training_figure
-from trajcast.report.run_tables import health_table, speed_table, stability_table, test_error_table, timing_table
+from trajcast.report.run_tables import (
+    health_table,
+    literature_table,
+    speed_table,
+    stability_table,
+    test_error_table,
+    timing_table,
+)
 from trajcast.report.style import figure_style, svg
 from trajcast.report.table import Table, joined
 from trajcast.report.timings import read_jobs
@@ -68,6 +75,7 @@ def write_report(folder: Path, models: Mapping[float, str], output: Path, timing
         errors=test_error_table(study),
         speed=speed_table(study),
         health=health_table(study),
+        literature=literature_table(study) if study.literature else None,
         timings=timing_table(read_jobs(timings) if timings else []),
         seeds=seeds_table(study),
         versions=versions_table(study),

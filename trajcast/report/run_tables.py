@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from trajcast.paper.published import published_errors
 from trajcast.report.inputs import Study
-from trajcast.report.numbers import MISSING, duration, fixed, measured, number, number_of, plain
+from trajcast.report.numbers import MISSING, duration, fixed, measured, number, number_of, plain, unit_text
 from trajcast.report.observable_figure import horizon_name
 from trajcast.report.table import Cell, Table, cells, text_cell
 from trajcast.report.timings import Job
@@ -154,6 +154,29 @@ def speed_table(study: Study) -> Table:
         ],
         groups=[("", rows)],
         notes=notes,
+    )
+
+
+def literature_table(study: Study) -> Table:
+    """Quantities of the reference MD beside published ones."""
+    rows = [
+        cells(
+            [
+                text_cell(row["quantity"]),
+                text_cell(unit_text(row["unit"])),
+                measured(row["value"], row["error"]),
+                measured(row["published"], row["published_error"]),
+                text_cell(row["source"]),
+            ]
+        )
+        for row in study.literature
+    ]
+    return Table(
+        title="Reference MD and the literature",
+        caption="What the force field gives here beside published values; experiments and other models differ from it "
+        "by more than the errors.",
+        columns=["Quantity", "Unit", "Here", "Published", "Source"],
+        groups=[("", rows)],
     )
 
 

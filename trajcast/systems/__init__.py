@@ -4,4 +4,6 @@ Each file has `Parameters` (the settings under `reference.parameters`), `structu
 positions. For LAMMPS it has `lammps_styles(parameters)`, `lammps_data(parameters, topology, positions)` and
 `lammps_interactions(parameters)`, or `calculator(parameters)` → a new ASE calculator, whose forces LAMMPS then uses.
 Files that the results depend on are parameters whose names end in `_file`.
+
+A file may have `literature(settings, folder)` → quantities of its reference MD beside published ones.
 """

@@ -6,6 +6,7 @@ at a cutoff, as by Carré, Berthier, Horbach, Ises & Kob 2007, doi:10.1063/1.277
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -13,11 +14,15 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from trajcast.config import Section
+from trajcast.config import Reference, Section, validate
 from trajcast.errors import UserError
 from trajcast.geometry import replicate
+from trajcast.neighbors import find_neighbors
+from trajcast.reference.health import mean_error
+from trajcast.reference.literature import Published
 from trajcast.settings import Count, Positive
-from trajcast.trajectory import Topology
+from trajcast.state import State
+from trajcast.trajectory import Topology, Trajectory
 
 NUMBERS = (14, 8)  # of LAMMPS' atom types 1 and 2
 MASSES = {14: 28.0855, 8: 15.9994}  # u
@@ -26,6 +31,9 @@ BUCKINGHAM = {(1, 2): (18003.7572, 4.87318, 133.5381), (2, 2): (1388.7730, 2.76,
 # P3₂21, at 298 K: Kihara 1990, doi:10.1127/ejm/2/1/0063
 SILICON = (0.4697, 0.0, 2 / 3)  # on 3a
 OXYGEN = (0.4133, 0.2672, 0.1188 + 2 / 3)  # on 6c
+KIHARA_A, KIHARA_C, KIHARA_BOND = 4.9137, 5.4047, 1.6095  # Å; of the cell, and the mean Si–O distance in it
+LONGEST_BOND_A = 2.2  # between Si–O neighbours and all others
+FRAMES = 200  # at most, for mean distances
 
 
 class Parameters(Section):
@@ -114,3 +122,35 @@ pair_coeff 1 1 buck 0.0 1.0 0.0
 neighbor 1.0 bin
 neigh_modify every 1 delay 0 check yes
 """
+
+
+def literature(settings: Reference, folder: Path) -> list[Published]:
+    """The mean cell at constant pressure, where there was such a run, and the Si–O distance of the NVT run."""
+    rows = []
+    if settings.equilibration.npt is not None:
+        copies = validate(Parameters, settings.parameters, "reference.parameters").supercell
+        with Trajectory(folder / "npt.h5md") as npt:
+            lengths = np.linalg.norm(npt.cells[len(npt) // 2 :], axis=2) / copies
+        for name, values, published in (("a", lengths[:, 0], KIHARA_A), ("c", lengths[:, 2], KIHARA_C)):
+            rows.append(_beside_experiment(f"Cell length {name} at constant pressure", values, published))
+    with Trajectory(folder / "nvt.h5md") as nvt:
+        frames = range(0, len(nvt), max(1, len(nvt) // FRAMES))
+        bonds = np.array([_mean_bond(nvt.state(frame)) for frame in frames])
+    return [*rows, _beside_experiment("Mean Si–O distance of neighbours", bonds, KIHARA_BOND)]
+
+
+def _beside_experiment(quantity: str, values: NDArray[np.float64], published: float) -> Published:
+    return Published(
+        quantity=quantity,
+        unit="Å",
+        value=float(values.mean()),
+        error=mean_error(values),
+        published=published,
+        published_error=None,
+        source="experiment at 298 K: Kihara 1990, doi:10.1127/ejm/2/1/0063",
+    )
+
+
+def _mean_bond(state: State) -> float:
+    vectors = find_neighbors(state, LONGEST_BOND_A).vectors
+    return float(vectors.norm(dim=1).mean())

@@ -5,17 +5,21 @@ Wu, Tepper & Voth 2006, doi:10.1063/1.2136877.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
+from scipy import constants
 from scipy.spatial.transform import Rotation
 
-from trajcast.config import Section
+from trajcast.config import Observables, Reference, Section
 from trajcast.errors import UserError
+from trajcast.reference.literature import Published
 from trajcast.settings import Count, Positive
-from trajcast.trajectory import Topology
+from trajcast.trajectory import Topology, Trajectory
+from trajcast.units import PS
 
 BOND_A = 1.012
 BOND_STRENGTH = 1059.162  # kcal/mol/Å², of ½ k (r − r₀)²
@@ -26,6 +30,8 @@ LJ_SIGMA_A = 3.165492
 CHARGES = (-0.82, 0.41, 0.41)  # e
 NUMBERS = (8, 1, 1)
 MASSES = (15.9994, 1.008, 1.008)  # u
+G_PER_CM3 = constants.atomic_mass * 1e27  # one u/Å³
+EXPERIMENT_G_PER_CM3 = 0.9978  # water at 295 K
 
 
 class Parameters(Section):
@@ -108,3 +114,50 @@ kspace_style ewald {parameters.ewald_accuracy!r}
 neighbor 2.0 bin
 neigh_modify every 1 delay 0 check yes
 """
+
+
+def literature(settings: Reference, folder: Path) -> list[Published]:
+    """First maximum of g(r) of O–O, and diffusion, of the NVT run."""
+    from trajcast.observables import Context, msd, rdf
+    from trajcast.observables.blocks import standard_error
+    from trajcast.observables.selection import select
+
+    with Trajectory(folder / "nvt.h5md") as nvt:
+        frames, box = select(nvt), nvt.topology
+        end_ps = min(10.0, len(nvt) * nvt.interval_fs / PS / 5)  # quarters of the run, which give the error, are longer
+        fit = Observables(msd_fit_from_ps=end_ps / 10, msd_fit_to_ps=end_ps)
+        context = Context(settings=fit, reference=settings)
+        pairs = next(curve for curve in rdf.measure(frames, context).curves if curve.name == "O–O")
+        diffusion = msd.measure(frames, context).scalars[0]
+    density = box.masses.sum() / np.linalg.det(box.cell) * G_PER_CM3
+    maxima = np.array([_first_maximum(np.array(pairs.x), np.array(g)) for g in (pairs.y, *pairs.blocks)])
+    maxima[:, 0] *= (density / EXPERIMENT_G_PER_CM3) ** (1 / 3)
+    errors = standard_error(maxima[1:]) if len(maxima) > 2 else [None, None]
+    experiment = "experiment, 295 K: Skinner et al. 2013, doi:10.1063/1.4790861"
+    rows = [
+        ("First maximum of g(r) of O–O at its density", "Å", maxima[0, 0], errors[0], 2.80, 0.01, experiment),
+        ("Its height", "", maxima[0, 1], errors[1], 2.57, 0.05, experiment),
+    ]
+    if diffusion.value is not None:
+        same = "MD of the same model, box and temperature: arXiv:2503.23794"
+        rows.append((diffusion.name, diffusion.unit, diffusion.value, diffusion.error, 1.84, 0.03, same))
+    return [
+        Published(
+            quantity=quantity,
+            unit=unit,
+            value=float(value),
+            error=None if error is None else float(error),
+            published=published,
+            published_error=published_error,
+            source=source,
+        )
+        for quantity, unit, value, error, published, published_error, source in rows
+    ]
+
+
+def _first_maximum(r: NDArray[np.float64], g: NDArray[np.float64]) -> tuple[float, float]:
+    """Vertex of the parabola through the highest bin and its neighbours."""
+    top = int(np.clip(np.argmax(g), 1, len(g) - 2))
+    curvature, slope, height = np.polyfit(r[top - 1 : top + 2] - r[top], g[top - 1 : top + 2], 2)
+    shift = -slope / (2 * curvature) if curvature < 0 else 0.0
+    return float(r[top] + shift), float(height + slope * shift / 2)

@@ -11,12 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config import Section
+from trajcast.config import Reference, Section
 from trajcast.errors import UserError
+from trajcast.reference.literature import Published
 from trajcast.trajectory import Topology
+from trajcast.units import KCAL_PER_MOL
 
 FILES = Path(__file__).parent / "paracetamol"
 NUMBER = {12.011: 6, 14.007: 7, 15.999: 8, 1.008: 1}  # atomic number by mass
+AMIDE = [4, 3, 1, 0]  # C(ring)–N–C(=O)–C(methyl), counted from 0
 CUTOFF_A = 50.0  # beyond the molecule's ends: all pairs interact
 
 
@@ -78,6 +81,40 @@ improper_style cvff
 neighbor 2.0 nsq
 neigh_modify every 1 delay 10 check yes
 """
+
+
+def literature(settings: Reference, folder: Path) -> list[Published]:
+    """Planarity of the relaxed molecule, and the barrier of the rotation about its amide bond."""
+    from trajcast.engines.lammps import relaxed
+
+    topology, start = structure(Parameters(), settings.seed)
+    positions, lowest = relaxed(settings, topology, start)
+    heavy = positions[topology.numbers > 1]
+    singular = np.linalg.svd(heavy - heavy.mean(axis=0), compute_uv=False)
+    energies = []
+    for angle in np.arange(180.0, -1.0, -5.0).tolist():  # from trans to cis, each from the one before
+        positions, energy = relaxed(settings, topology, positions, (AMIDE, angle))
+        energies.append(energy)
+    return [
+        Published(
+            quantity="Distance of C, N and O from their plane (RMS, relaxed)",
+            unit="Å",
+            value=float(singular[-1] / np.sqrt(len(heavy))),
+            error=None,
+            published=0.0,
+            published_error=None,
+            source="formanilide, rotational spectrum: planar; Aviles Moreno, Huet & Petitprez 2006, J. Mol. Struct.",
+        ),
+        Published(
+            quantity="Barrier of the rotation about the amide C–N bond (relaxed scan)",
+            unit="kcal/mol",
+            value=(max(energies) - lowest) / KCAL_PER_MOL,
+            error=None,
+            published=16.5,
+            published_error=4.5,
+            source="N-arylamides, B3LYP: 12 to 21; doi:10.1002/qua.23151",
+        ),
+    ]
 
 
 def _data_file() -> str:

@@ -1,4 +1,4 @@
-# Reference MD: equilibration, then the NVE and NVT runs side by side, then the health of all of them.
+# Reference MD: equilibration, then the NVE and NVT runs side by side, then their health and published numbers beside theirs.
 
 
 rule equilibration:
@@ -97,4 +97,29 @@ rule health:
         code=CODE["reference"],
     shell:
         "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part health"
+        " 2>&1 | tee -i {log:q}"
+
+
+rule literature:
+    input:
+        settings="results/{system}/reference/reference.yaml",
+        starts="results/{system}/reference/starts.h5",
+        nvt="results/{system}/reference/nvt.h5md",
+    output:
+        "results/{system}/reference/literature.json",
+    log:
+        "logs/{system}/reference/literature.log",
+    benchmark:
+        "logs/{system}/reference/literature.tsv"
+    conda:
+        "../../envs/analysis.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        folder=subpath(output[0], parent=True),
+        code=CODE["reference"],
+    shell:
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part literature"
         " 2>&1 | tee -i {log:q}"

@@ -4,6 +4,7 @@
 rule report:
     input:
         health="results/{system}/reference/health.json",
+        literature="results/{system}/reference/literature.json",
         nve=lambda wildcards: plan.nve(wildcards.system),
         nvt="results/{system}/reference/nvt.h5md",
         horizons=lambda wildcards: plan.reported(wildcards.system),
