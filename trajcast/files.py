@@ -69,9 +69,11 @@ def fingerprint(*values: Any) -> str:
 def sole_writer(path: Path | str) -> Iterator[None]:
     """Hold the lock that keeps a second process from writing `path`; the system frees it when the holder dies.
 
-    Raises UserError at once when another process holds it.
+    What is going on shows in `trajcast status`. Raises UserError at once when another process holds the lock.
     """
     from filelock import FileLock, Timeout
+
+    from trajcast.running import seen
 
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,6 +83,7 @@ def sole_writer(path: Path | str) -> Iterator[None]:
     except Timeout:
         raise UserError(f"{path} is being written by another process; wait for it or stop it, then try again") from None
     try:
-        yield
+        with seen(path):
+            yield
     finally:
         lock.release()

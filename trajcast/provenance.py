@@ -24,7 +24,7 @@ def provenance(stage: str, settings: Mapping[str, Any], **extra: Any) -> dict[st
         "stage": stage,
         "settings": dict(settings),
         "versions": {"trajcast": __version__, "python": platform.python_version(), **versions},
-        "machine": {"system": platform.platform(), "processor": _processor()},
+        "machine": {"system": platform.platform(), "processor": _processor(), "node": platform.node()},
         **extra,
     }
 

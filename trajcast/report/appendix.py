@@ -72,7 +72,8 @@ def versions_table(study: Study) -> Table:
     records: dict[str, dict[str, str]] = {}
     for origin in origins(study):
         machine = origin.provenance["machine"]
-        record = origin.provenance["versions"] | {"processor": machine["processor"], "system": machine["system"]}
+        names = [name for name in ("node", "processor", "system") if name in machine]
+        record = origin.provenance["versions"] | {name: machine[name] for name in names}
         records[f"{origin.stage} {origin.where}".strip()] = record
     names = list(dict.fromkeys(name for record in records.values() for name in record))
     if len({tuple(sorted(record.items())) for record in records.values()}) == 1:
