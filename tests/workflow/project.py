@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +53,9 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
-    """How many jobs of each rule a dry run of the report plans."""
-    dry = snakemake(folder, "--dry-run", *arguments, "--", PAGE)
+def planned(folder: Path, *arguments: str, targets: Sequence[str] = (PAGE,)) -> dict[str, int]:
+    """How many jobs of each rule a dry run of the targets plans."""
+    dry = snakemake(folder, "--dry-run", *arguments, "--", *targets)
     assert dry.returncode == 0, dry.stdout
     if "Nothing to be done" in dry.stdout:
         return {}
