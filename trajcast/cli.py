@@ -7,15 +7,20 @@ import importlib
 import logging
 import os
 import pkgutil
+import signal
 import sys
 from collections.abc import Sequence
 
 from trajcast import __version__, commands
 from trajcast.errors import UserError
+from trajcast.stopping import Stopped
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; a user's mistake ends in one line on stderr and exit code 2, never in a traceback."""
+    """Run one command; a user's mistake ends in one line on stderr and exit code 2, never in a traceback.
+
+    Exit code 75: saved and left in time, to go on later.
+    """
     names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
     parser = argparse.ArgumentParser(prog="trajcast", description="Force-free molecular dynamics.")
     parser.add_argument("--version", action="version", version=f"trajcast {__version__}")
@@ -46,6 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
     except OSError as error:
         return fail(error, 1)
+    except Stopped as stop:
+        print(f"trajcast {arguments.command}: {stop}; run the same command again to go on", file=sys.stderr)
+        return os.EX_TEMPFAIL
     except KeyboardInterrupt:
         print(f"trajcast {arguments.command}: interrupted; run the same command again to go on", file=sys.stderr)
         return 130
@@ -54,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """Entry point of the `trajcast` script; quiet when the reader of its output (`| head`) has gone."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # rules run in shells that ignore it, which programs inherit
     try:
         try:
             code: str | int | None = main()

@@ -7,11 +7,10 @@ import errno
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-from trajcast.errors import UserError
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -69,7 +68,7 @@ def fingerprint(*values: Any) -> str:
 def sole_writer(path: Path | str) -> Iterator[None]:
     """Hold the lock that keeps a second process from writing `path`; the system frees it when the holder dies.
 
-    What is going on shows in `trajcast status`. Raises UserError at once when another process holds the lock.
+    Waits while another process holds it, and says so: a job may begin before the one that it replaces has ended.
     """
     from filelock import FileLock, Timeout
 
@@ -81,9 +80,10 @@ def sole_writer(path: Path | str) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise UserError(f"{path} is being written by another process; wait for it or stop it, then try again") from None
+        print(f"{path} is being written by another process; waiting until it ends", file=sys.stderr, flush=True)
+        lock.acquire(poll_interval=0.5)
     try:
-        with seen(path):
+        with seen(path):  # in `trajcast status`
             yield
     finally:
         lock.release()

@@ -40,7 +40,8 @@ class Recorder:
         self.topology = topology
         self.provenance = dict(provenance)
         self.energies = energies
-        self.folder = self.path.with_name(f".{self.path.name}.{fingerprint(dict(identity))}")
+        self.identity = fingerprint(dict(identity))
+        self.folder = self.path.with_name(f".{self.path.name}.{self.identity}")
         self.folder.mkdir(parents=True, exist_ok=True)
         self._clear()
 

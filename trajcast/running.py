@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from trajcast.files import write_json
+from trajcast.stopping import Stopped
 
 SIGN_EVERY_S = 10.0
 _record: ContextVar[dict[str, Any] | None] = ContextVar("record", default=None)
@@ -36,7 +37,7 @@ def note(**facts: Any) -> None:
 def seen(output: Path) -> Iterator[None]:
     """Tell of the making of `output`: node, process, Slurm's job, and all that is noted, every ten seconds anew.
 
-    The file goes when all is done; after an error it stays and has its message.
+    The file goes when all is done; after an `error`, or when the work was `stopped`, it stays and says why.
     """
     path = record_path(output)
     record: dict[str, Any] = {
@@ -55,21 +56,22 @@ def seen(output: Path) -> Iterator[None]:
     thread = threading.Thread(target=sign, name="signs of life", daemon=True)
     thread.start()
     token = _record.set(record)
-    error: str | None = None
+    ending: dict[str, str] = {}
     try:
         yield
     except BaseException as raised:
-        error = " ".join(str(raised).split()) or type(raised).__name__
+        kind = "stopped" if isinstance(raised, Stopped | KeyboardInterrupt) else "error"
+        ending[kind] = " ".join(str(raised).split()) or type(raised).__name__
         raise
     finally:
         _record.reset(token)
         over.set()
         thread.join()
-        if error is None:
+        if ending:
+            _write(path, record | ending)
+        else:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
-        else:
-            _write(path, record | {"error": error})
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:

@@ -316,6 +316,41 @@ raise SystemExit(main({command(files, "killed")!r}))"""
     assert not list(files.glob(".killed*.h5md.*/"))
 
 
+def test_sigterm_saves_and_the_same_command_gives_the_same_trajectory(files: Path) -> None:
+    assert main(command(files, "whole")) == 0
+    script = f"""
+import trajcast.forecast.forecaster as forecaster
+forecaster.BURST_S = 0.02
+from trajcast.cli import main
+raise SystemExit(main({command(files, "stopped")!r}))"""
+    process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    while "forecast at" not in (line := process.stderr.readline()) and line:
+        pass
+    process.terminate()
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == os.EX_TEMPFAIL, stderr
+    assert "trajcast forecast: SIGTERM came; saved after step " in stderr.splitlines()[-1]
+    assert len(list(files.glob(".stopped.h5md.*/segment-*.h5"))) == 1
+    assert main(command(files, "stopped")) == 0
+    with Trajectory(files / "whole.h5md") as whole, Trajectory(files / "stopped.h5md") as resumed:
+        assert np.array_equal(whole.positions[()], resumed.positions[()])
+        assert np.array_equal(whole.velocities[()], resumed.velocities[()])
+
+
+def test_a_finished_roll_out_is_left_alone_unless_something_changed(files: Path) -> None:
+    """The process that a job had to wait for may have made it."""
+    assert main(command(files, "f")) == 0
+    first = (files / "f.h5md").stat().st_mtime_ns
+    assert main(command(files, "f")) == 0
+    assert (files / "f.h5md").stat().st_mtime_ns == first
+    assert not list(files.glob(".f.h5md.*/"))
+    settings = yaml.safe_load((files / "forecast.yaml").read_text()) | {"seed": 2}
+    (files / "forecast.yaml").write_text(yaml.safe_dump(settings))
+    assert main(command(files, "f")) == 0
+    assert (files / "f.h5md").stat().st_mtime_ns > first
+
+
 def test_a_full_disk_is_one_line_and_the_same_command_goes_on(files: Path) -> None:
     for limit, code in ((20_000, 1), (-1, 0)):
         script = f"""

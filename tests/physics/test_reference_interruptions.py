@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -96,13 +97,50 @@ def test_a_file_system_without_room_stops_the_run_in_one_line(settings_path: Pat
 
 
 def test_two_processes_do_not_write_one_part(settings_path: Path, uninterrupted: Path, tmp_path: Path):
+    """The second waits for the first and leaves alone what that one has written."""
     from trajcast.files import sole_writer
 
     shutil.copy(uninterrupted / "starts.h5", tmp_path)
     with sole_writer(tmp_path / "nvt.h5md"):
-        second = tiny_reference.run(settings_path, tmp_path, "--part", "nvt")
-    assert second.returncode == 2
-    assert "is being written by another process" in second.stderr
+        second = subprocess.Popen(
+            tiny_reference.command(settings_path, tmp_path, "--part", "nvt"), stderr=subprocess.PIPE, text=True
+        )
+        assert "is being written by another process; waiting" in second.stderr.readline()
+        shutil.copy(uninterrupted / "nvt.h5md", tmp_path)
+    _, stderr = second.communicate(timeout=60)
+    assert second.returncode == 0
+    assert stderr == ""  # it did not run anew
+
+
+def test_sigterm_leaves_in_time_and_the_same_command_goes_on(settings_path: Path, uninterrupted: Path, tmp_path: Path):
+    shutil.copy(uninterrupted / "starts.h5", tmp_path)
+    command = tiny_reference.command(settings_path, tmp_path, "--part", "nvt")
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(tmp_path.glob(".nvt.h5md.*/segment-*.h5")):
+        time.sleep(0.005)
+    process.terminate()
+    _, stderr = process.communicate(timeout=30)
+    assert process.returncode == os.EX_TEMPFAIL, stderr
+    last = stderr.splitlines()[-1]
+    assert last.startswith("trajcast reference: SIGTERM came; nvt is saved up to step ")
+    assert last.endswith("; run the same command again to go on")
+    assert tiny_reference.run(settings_path, tmp_path, "--part", "nvt").returncode == 0
+    with h5py.File(tmp_path / "nvt.h5md") as ours, h5py.File(uninterrupted / "nvt.h5md") as whole:
+        for name in DATASETS:
+            np.testing.assert_array_equal(ours[name], whole[name])
+
+
+def test_what_cannot_save_itself_ends_at_sigterm_under_a_shell_that_ignores_it(settings_path: Path, tmp_path: Path):
+    """Rules run under `trap '' TERM`, which programs inherit."""
+    from trajcast.files import sole_writer
+
+    command = " ".join(tiny_reference.command(settings_path, tmp_path, "--part", "equilibration"))
+    with sole_writer(tmp_path / "starts.h5"):
+        waiting = subprocess.Popen(["sh", "-c", f"trap '' TERM; exec {command}"], stderr=subprocess.PIPE, text=True)
+        assert "waiting until it ends" in waiting.stderr.readline()
+        waiting.terminate()
+        waiting.communicate(timeout=10)
+    assert waiting.returncode == -signal.SIGTERM
 
 
 def test_a_time_step_of_4_fs_fails(tmp_path: Path):

@@ -147,6 +147,48 @@ def test_kill_9_and_resume_gives_the_same_weights(tmp_path: Path) -> None:
     assert not list((tmp_path / "killed").glob(".*.checkpoint"))
 
 
+def test_sigterm_saves_and_the_same_command_gives_the_same_weights(tmp_path: Path) -> None:
+    small_dataset(tmp_path / "d.h5")
+    settings = replace(SETTINGS, max_epochs=60)
+    (tmp_path / "training.yaml").write_text(yaml.safe_dump(asdict(settings)))
+
+    def start(name: str) -> subprocess.Popen[str]:
+        arguments = ["--settings", "training.yaml", "--dataset", "d.h5", "--output", f"{name}/model"]
+        program = str(Path(sys.executable).with_name("trajcast"))
+        (tmp_path / name).mkdir(exist_ok=True)
+        return subprocess.Popen([program, "train", *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+
+    stopped = start("stopped")
+    assert stopped.stderr is not None
+    while "epoch 3" not in (line := stopped.stderr.readline()) and line:
+        pass
+    stopped.terminate()
+    _, stderr = stopped.communicate(timeout=60)
+    assert stopped.returncode == os.EX_TEMPFAIL, stderr
+    assert "trajcast train: SIGTERM came; training at 2 fs, epoch " in stderr.splitlines()[-1]
+    (checkpoint,) = (tmp_path / "stopped").glob(".*.checkpoint")
+    assert 2 <= read_checkpoint(checkpoint).epoch < 60
+    for name in ("stopped", "whole"):
+        process = start(name)
+        _, stderr = process.communicate(timeout=120)
+        assert process.returncode == 0, stderr
+    whole, resumed = (load_file(tmp_path / name / "model/model.safetensors") for name in ("whole", "stopped"))
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not checkpoint.exists()
+
+
+def test_a_finished_model_is_left_alone_unless_something_changed(tmp_path: Path) -> None:
+    """The process that a job had to wait for may have trained it."""
+    dataset, settings = small_dataset(tmp_path / "d.h5"), replace(SETTINGS, max_epochs=1)
+    weights = tmp_path / "model/model.safetensors"
+    train(settings, dataset, tmp_path / "model")
+    first = weights.stat().st_mtime_ns
+    train(settings, dataset, tmp_path / "model")
+    assert weights.stat().st_mtime_ns == first
+    train(replace(settings, seed=4), dataset, tmp_path / "model")
+    assert weights.stat().st_mtime_ns > first
+
+
 def test_instalments_add_up(tmp_path: Path) -> None:
     dataset, checkpoint = small_dataset(tmp_path / "d.h5"), tmp_path / "checkpoint"
     for epochs in (1, 3):

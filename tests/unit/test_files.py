@@ -5,16 +5,16 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import pytest
 
-from trajcast.errors import UserError
 from trajcast.files import fingerprint, sole_writer, write_json, write_text, written_aside
 
 
 def run_python(code: str, *arguments: object) -> subprocess.Popen:
     command = [sys.executable, "-c", textwrap.dedent(code), *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def test_a_file_appears_with_its_folder(tmp_path):
@@ -78,26 +78,27 @@ def test_fingerprint_sees_values_not_the_order_of_keys():
     assert fingerprint({"a": 1}, {"b": 1}) != fingerprint({"a": 1, "b": 1})
 
 
-def test_a_second_writer_is_refused_until_the_first_is_killed(tmp_path):
-    holder = run_python(
-        """
+def test_a_second_writer_waits_until_the_first_is_killed(tmp_path):
+    script = """
         import sys, time
         from trajcast.files import sole_writer
         with sole_writer(sys.argv[1]):
             print("held", flush=True)
-            time.sleep(60)
-        """,
-        tmp_path / "file",
-    )
+            time.sleep(float(sys.argv[2]))
+        """
+    first = run_python(script, tmp_path / "file", "60")
+    assert first.stdout.readline() == "held\n"
+    second = run_python(script, tmp_path / "file", "0")
     try:
-        assert holder.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match="being written by another process"), sole_writer(tmp_path / "file"):
-            pass
+        assert "being written by another process; waiting" in second.stderr.readline()
+        time.sleep(1.0)
+        assert second.poll() is None
     finally:
-        holder.kill()
-        holder.communicate()
-    with sole_writer(tmp_path / "file"):
-        pass
+        first.kill()
+        first.communicate()
+        output, _ = second.communicate(timeout=30)
+    assert output == "held\n"
+    assert second.returncode == 0
 
 
 def test_the_lock_is_freed_after_an_error(tmp_path):

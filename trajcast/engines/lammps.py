@@ -20,6 +20,7 @@ from trajcast.files import write_text
 from trajcast.progress import progress
 from trajcast.recorder import Recorder
 from trajcast.state import State
+from trajcast.stopping import Stopped, watched
 from trajcast.trajectory import Topology
 
 SEGMENT_FRAMES = 1000  # frames between two restart points
@@ -53,12 +54,14 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
         else:
             lammps.read_restart(saved["lammps"], setup)
             step, wall_s = int(saved["step"]), float(saved["wall_s"])
-        with progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance:
+        with progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance, watched() as time_is_up:
             while step < run.steps:
                 begin = time.perf_counter()
                 end = min(step + SEGMENT_FRAMES * run.every, run.steps)
                 for _ in _frames(lammps, settings, run, step, end, recorder):
                     advance(run.every)
+                    if reason := time_is_up():  # a segment cut short would end in other frames
+                        raise Stopped(f"{reason}; {run.name} is saved up to step {step} of {run.steps}")
                 step = end
                 restart = lammps.write_restart()
                 lammps.read_restart(restart, setup)  # where the next segment starts; proves that the restart is whole

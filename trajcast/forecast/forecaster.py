@@ -20,7 +20,7 @@ from trajcast.files import numbered, write_json
 from trajcast.forecast.burst import Bursts
 from trajcast.forecast.outcome import Ending, distance_alarm, first_alarm
 from trajcast.forecast.ramp import targets
-from trajcast.forecast.replicas import Replica, common_restart, replica_generator
+from trajcast.forecast.replicas import Replica, common_restart, finished, replica_generator
 from trajcast.forecast.step import Moment, stepper
 from trajcast.forecast.steps import Plan, plan
 from trajcast.forecast.writer import Writer
@@ -32,6 +32,7 @@ from trajcast.provenance import provenance
 from trajcast.recorder import Recorder, remove_segments
 from trajcast.settings import Forecast
 from trajcast.state import State, join
+from trajcast.stopping import Stopped, watched
 from trajcast.trajectory import Topology
 from trajcast.units import PS
 
@@ -81,6 +82,9 @@ def roll_out(
         )
         rng = replica_generator(settings.seed, number)
         replicas.append(Replica(recorder, numbered(outcome, number), rng))
+    if results := finished(replicas):
+        logging.info("%s: finished already; remove it to roll out again", output)
+        return results
     run = _begin(bursts, steps, replicas, start, topology, thermal=velocities is None)
     run.advance()
     results = [_outcome(model, settings, steps, replica) for replica in replicas]
@@ -113,6 +117,7 @@ class _Run:
         with (
             Writer([replica.recorder for replica in self.replicas]) as writer,
             progress(f"forecast at {horizon_fs:g} fs", self.plan.total, done=self.step) as tick,
+            watched() as time_is_up,
         ):
             while self.step < self.plan.total and self.going:
                 count, going = min(length, self.plan.total - self.step), self.going
@@ -124,9 +129,13 @@ class _Run:
                 last = now
                 tick(count)
                 writer.check()
-                if now - committed > COMMIT_EVERY_S:
+                reason = time_is_up()
+                if reason or now - committed > COMMIT_EVERY_S:
                     writer.commit(self.restarts())
                     committed = now
+                if reason and self.step < self.plan.total:
+                    writer.wait()
+                    raise Stopped(f"{reason}; saved after step {self.step} of {self.plan.total}")
             writer.commit(self.restarts())
 
     def run_burst(self, count: int) -> None:
@@ -220,6 +229,7 @@ def _outcome(model: TrajCast, settings: Forecast, steps: Plan, replica: Replica)
         "replicas": settings.replicas,
         "atoms": replica.recorder.topology.n_atoms,
         "ensemble": _ensemble(settings),
+        "identity": replica.recorder.identity,
     }
 
 

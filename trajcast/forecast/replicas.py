@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from trajcast.forecast.outcome import Alarm, Ending
-from trajcast.recorder import Recorder
+from trajcast.recorder import Recorder, remove_segments
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -72,3 +73,21 @@ def common_restart(recorders: Sequence[Recorder]) -> list[dict[str, Any]] | None
         recorder.keep_segments(segments)
         saved.append(recorder.restart())
     return [one for one in saved if one is not None] or None
+
+
+def finished(replicas: Sequence[Replica]) -> list[dict[str, Any]]:
+    """The outcomes of a roll-out that has come to its end; empty where it has not.
+
+    The process that this one had to wait for may have written them.
+    """
+    outcomes = []
+    for replica in replicas:
+        recorder = replica.recorder
+        if recorder.segments or not (recorder.path.exists() and replica.outcome.exists()):
+            return []
+        outcomes.append(json.loads(replica.outcome.read_text(encoding="utf-8")))
+        if outcomes[-1].get("identity") != recorder.identity:
+            return []
+    for replica in replicas:
+        remove_segments(replica.recorder.path)
+    return outcomes

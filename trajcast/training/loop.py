@@ -19,12 +19,13 @@ from trajcast.device import tensor_float_32
 from trajcast.errors import UserError
 from trajcast.files import fingerprint
 from trajcast.model.network import TrajCast
-from trajcast.model.store import save_model
+from trajcast.model.store import read_record, save_model
 from trajcast.neighbors import find_neighbors
 from trajcast.parallel import ALONE, Processes
 from trajcast.progress import progress
 from trajcast.provenance import provenance
 from trajcast.settings import Training
+from trajcast.stopping import Stopped, TimeIsUp, watched
 from trajcast.training.batches import Batches
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from trajcast.training.evaluation import errors
@@ -32,7 +33,7 @@ from trajcast.training.initialization import scale_weights
 from trajcast.training.loss import loss_of
 from trajcast.training.metrics import tensorboard, write_csv
 from trajcast.training.scales import scales_of
-from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
+from trajcast.training.schedule import after_epoch, begin, rate, stop_reason, time_left_s
 from trajcast.training.updates import Updates
 
 CHECKPOINT_EVERY_S = 60.0
@@ -66,6 +67,9 @@ def train(
     identity = fingerprint(
         __version__, asdict(settings), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance)
     )
+    if _is_finished(folder, identity):
+        log.info("%s: finished already; remove model.json to train again", folder)
+        return
     path = checkpoint or folder.parent / f".{folder.name}.{identity}.checkpoint"
     with tensor_float_32(settings.tf32):
         run = _Run(settings, dataset, device, backend, processes)
@@ -75,9 +79,11 @@ def train(
             run.restore(saved)
             log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
         shown = tensorboard(folder, run.rows) if processes.leads else nullcontext(lambda row: None)
-        with shown as show:
+        with shown as show, watched() as time_is_up:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
-                run.train_epoch(path)
+                if cause := run.agreed(time_is_up()):
+                    raise Stopped(f"{cause}; {run.label} was not begun, all before is saved")
+                run.train_epoch(path, time_is_up)
                 run.end_epoch()
                 if processes.leads:
                     write_checkpoint(path, run.checkpoint())
@@ -89,13 +95,21 @@ def train(
             folder / "model.safetensors",
             run.best_model(),
             provenance=provenance("train", asdict(settings), dataset=dict(dataset.provenance)),
-            training=run.record(reason),
+            training=run.record(reason) | {"identity": identity},
         )
         if checkpoint is None:
             path.unlink(missing_ok=True)
     log.info(
         "training at %g fs: %s after %d epochs, %.1f minutes", dataset.horizon_fs, reason, run.epoch, run.elapsed_s / 60
     )
+
+
+def _is_finished(folder: Path, identity: str) -> bool:
+    """Whether `folder` has what this run would write: the process that it had to wait for may have written it."""
+    path = folder / "model.json"
+    if not all(file.exists() for file in (path, path.with_suffix(".safetensors"), folder / "metrics.csv")):
+        return False
+    return bool(read_record(path).get("training", {}).get("identity") == identity)
 
 
 class _Run:
@@ -177,8 +191,8 @@ class _Run:
         self.updates.loss_sum.fill_(saved.loss_sum)
         self.elapsed_s, self.rows = saved.elapsed_s, saved.rows
 
-    def train_epoch(self, path: Path) -> None:
-        """Updates over the rest of the current epoch, or until the budget is used."""
+    def train_epoch(self, path: Path, time_is_up: TimeIsUp) -> None:
+        """Updates over the rest of the current epoch, or until the budget is used; Stopped when time is up."""
         settings = self.settings
         order = np.random.default_rng((settings.seed, self.epoch)).permutation(settings.samples)
         batches = math.ceil(settings.samples / settings.batch_size)
@@ -193,16 +207,25 @@ class _Run:
                 self._count_time()
                 advance(1)
                 # not once the budget is used: a run that goes on from there would stop before validation
-                save = self.elapsed_s - saved >= CHECKPOINT_EVERY_S and self._budget_used() < 1
+                may_save, cause = self._budget_used() < 1, None
+                save = may_save and self.elapsed_s - saved >= CHECKPOINT_EVERY_S
                 if save or self.elapsed_s - looked >= LOOK_EVERY_S:
                     self._check_training_loss()
                     looked = self.elapsed_s
-                if save:
+                    cause = self.agreed(time_is_up()) if may_save else None
+                if save or cause:
                     saved = self.elapsed_s
                     if self.processes.leads:
                         write_checkpoint(path, self.checkpoint())
+                if cause:
+                    raise Stopped(f"{cause}; {self.label} saved after batch {self.batch}")
         self._check_training_loss()
         self._count_time()
+
+    def agreed(self, cause: str | None) -> str | None:
+        """Why to leave now: all processes do what the first one does."""
+        leave = self.processes.agreed(cause is not None)
+        return (cause or "the first process leaves") if leave else None
 
     def _count_time(self) -> None:
         now = time.monotonic()
@@ -255,11 +278,5 @@ class _Run:
             row["displacement_mae_percent"],
             row["velocity_mae_percent"],
             row["learning_rate"],
-            self._time_left(),
+            f"{time_left_s(self.settings, self.epoch, self.elapsed_s) / 60:.1f} min",
         )
-
-    def _time_left(self) -> str:
-        left = self.elapsed_s * (self.settings.max_epochs / self.epoch - 1)
-        if self.settings.budget_minutes is not None:
-            left = min(left, 60 * self.settings.budget_minutes - self.elapsed_s)
-        return f"{max(0.0, left) / 60:.1f} min"

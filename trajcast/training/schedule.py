@@ -57,3 +57,11 @@ def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: Trai
     if settings.budget_minutes is not None and elapsed_s >= 60 * settings.budget_minutes:
         return f"used budget_minutes {settings.budget_minutes:g}"
     return None
+
+
+def time_left_s(settings: Training, epoch: int, elapsed_s: float) -> float:
+    """Seconds until the last epoch or the end of the budget, after `epoch` (one or more) epochs; it may end earlier."""
+    left = elapsed_s * (settings.max_epochs / epoch - 1)
+    if settings.budget_minutes is not None:
+        left = min(left, 60 * settings.budget_minutes - elapsed_s)
+    return max(0.0, left)
