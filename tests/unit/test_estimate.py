@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
-from trajcast.estimate.jobs import Job, read_jobs
 from trajcast.estimate.prices import FRAME_BYTES, START_S, Prices
 from trajcast.estimate.report import show
 from trajcast.estimate.speeds import Size, md_seconds, network_seconds
 from trajcast.estimate.summary import costs, total
+from trajcast.jobs import Job, read_jobs
 from trajcast.plan import Plan
 from trajcast.settings import Network, Training
 

@@ -15,7 +15,7 @@ from project import ROOT, environment, lay_out
 from snakemake.utils import update_config
 
 from trajcast import cli
-from trajcast.estimate.jobs import read_jobs
+from trajcast.jobs import read_jobs
 from trajcast.plan import Plan
 from trajcast.settings import Training
 

@@ -12,26 +12,19 @@ from __future__ import annotations
 
 import argparse
 
+from trajcast.jobs import add_arguments
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("targets", nargs="*", metavar="TARGET", help="results (default: the report of every system)")
-    parser.add_argument(
-        "--configfile", nargs="+", default=[], metavar="YAML", help="laid over config.yaml, as in Snakemake"
-    )
+__all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from importlib.util import find_spec
-
     from trajcast.config import read_yaml
-    from trajcast.errors import UserError
-    from trajcast.estimate.jobs import planned_jobs
     from trajcast.estimate.report import show
     from trajcast.estimate.summary import costs
+    from trajcast.jobs import need_snakemake, planned_jobs
     from trajcast.plan import Plan
 
-    if not find_spec("snakemake"):
-        raise UserError('Snakemake is needed; install it with: pip install "trajcast[workflow]"')
+    need_snakemake()
     from snakemake.utils import update_config
 
     values = read_yaml("config.yaml")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from trajcast.estimate.jobs import Job
 from trajcast.estimate.prices import Prices
+from trajcast.jobs import Job
 from trajcast.plan import Plan
 
 STAGES = {
@@ -43,7 +43,7 @@ def costs(plan: Plan, jobs: Iterable[Job]) -> tuple[list[Cost], list[str]]:
         price = prices.of(rule, job.wildcards)
         if price is None:
             unknown.append(job.rule)
-        key = job.wildcards.get("system", "all"), _stage(rule)
+        key = job.wildcards.get("system", "all"), stage_of(rule)
         before = sums.get(key, Cost(system=key[0], stage=key[1]))
         cpu, gpu, disk = (price.cpu_s, price.gpu_s, price.disk) if price else (0.0, None, 0.0)
         sums[key] = Cost(
@@ -67,5 +67,6 @@ def total(rows: Iterable[Cost]) -> Cost:
     return Cost(system="total", stage="", **{name: sum(getattr(row, name) for row in rows) for name in names})
 
 
-def _stage(rule: str) -> str:
+def stage_of(rule: str) -> str:
+    """The name of a rule's stage in tables."""
     return next((stage for stage, rules in STAGES.items() if rule in rules), OTHER)
