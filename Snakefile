@@ -18,6 +18,9 @@ except UserError as error:
     raise WorkflowError(str(error)) from None
 
 
+include: "workflow/rules/common.smk"
+
+
 wildcard_constraints:
     system="|".join(plan.systems),
     horizon=r"\d+(\.\d*[1-9])?",

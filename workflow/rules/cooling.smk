@@ -66,8 +66,8 @@ rule cooling_md:
         "../../envs/lammps.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=240,
+        mem_mb=growing(1000),
+        runtime=growing(240),
     params:
         frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
         code=CODE["cooling_md"],
@@ -93,8 +93,8 @@ rule cooling_forecast:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
         gpu=1,
     params:
         frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
@@ -123,8 +123,8 @@ rule cooling:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         folder=lambda wildcards: f"results/{wildcards.system}/cooling",
         code=CODE["cooling"],

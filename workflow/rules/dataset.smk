@@ -18,8 +18,8 @@ rule dataset:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         code=CODE["dataset"],
     shell:

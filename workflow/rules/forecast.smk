@@ -28,8 +28,8 @@ for replicas, systems in plan.replicas().items():
             "../../envs/trajcast.yaml"
         threads: 1
         resources:
-            mem_mb=2000,
-            runtime=240,
+            mem_mb=growing(2000),
+            runtime=growing(240),
             gpu=1,
         params:
             code=CODE["forecast"],

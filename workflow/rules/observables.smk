@@ -19,8 +19,8 @@ rule observe:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         folder=subpath(output.summary, parent=True),
         code=CODE["observe"],

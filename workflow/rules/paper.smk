@@ -19,8 +19,8 @@ rule paper_figure:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         path=lambda wildcards: f"results/paper/{wildcards.figure}",
         sources=lambda wildcards: json.dumps(figures()[wildcards.figure].sources(plan)),
@@ -47,8 +47,8 @@ rule paper:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         sources=lambda wildcards: json.dumps({name: [f"results/paper/{name}.json"] for name in drawable(plan)}),
         code=CODE["paper"],

@@ -15,8 +15,8 @@ rule equilibration:
         "../../envs/lammps.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -41,8 +41,8 @@ rule nve:
         "../../envs/lammps.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=60,
+        mem_mb=growing(1000),
+        runtime=growing(60),
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -66,8 +66,8 @@ rule nvt:
         "../../envs/lammps.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=240,
+        mem_mb=growing(1000),
+        runtime=growing(240),
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -90,8 +90,8 @@ rule health:
         "../../envs/lammps.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=30,
+        mem_mb=growing(1000),
+        runtime=growing(30),
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -115,8 +115,8 @@ rule literature:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],

@@ -18,8 +18,8 @@ rule report:
         "../../envs/analysis.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=15,
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         folder=subpath(output[0], parent=True),
         horizons=lambda wildcards: plan.forecast_horizons(wildcards.system),

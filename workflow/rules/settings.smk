@@ -10,8 +10,8 @@ rule reference_settings:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=500,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         section="reference",
         json=lambda wildcards: plan.settings(wildcards.system, "reference"),

@@ -18,8 +18,8 @@ rule thermostat:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=240,
+        mem_mb=growing(2000),
+        runtime=growing(240),
         gpu=1,
     params:
         code=CODE["thermostat"],
@@ -47,8 +47,8 @@ rule same_start:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=growing(2000),
+        runtime=growing(60),
         gpu=1,
     params:
         code=CODE["same_start"],
@@ -74,8 +74,8 @@ rule speed:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=240,
+        mem_mb=growing(6000),
+        runtime=growing(240),
         gpu=1,
     params:
         code=CODE["speed"],

@@ -17,8 +17,8 @@ rule train:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=growing(3000),
+        runtime=growing(240),
         gpu=1,
     params:
         folder=subpath(output.model, parent=True),
@@ -40,8 +40,8 @@ rule pretrained:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=1000,
-        runtime=5,
+        mem_mb=growing(1000),
+        runtime=growing(5),
     params:
         folder=subpath(output.model, parent=True),
         code=CODE["pretrained"],
@@ -65,8 +65,8 @@ rule evaluate:
         "../../envs/trajcast.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
         gpu=1,
     params:
         code=CODE["evaluate"],

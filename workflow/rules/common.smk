@@ -1,0 +1,21 @@
+# What all stages share: how a run begins, how shells treat signals, how resources grow.
+
+from pathlib import Path
+
+from trajcast.driver import take_over
+from trajcast.errors import UserError
+
+# Slurm sends SIGTERM to all processes of a job: shells and tee have to wait until the stage has saved its work.
+shell.prefix("set -euo pipefail; trap '' TERM; ")
+
+
+def growing(amount):
+    """A resource of which every further attempt gets as much again."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+onstart:
+    try:
+        take_over(Path.cwd())
+    except (UserError, OSError) as error:
+        raise WorkflowError(str(error)) from None
