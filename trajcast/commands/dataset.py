@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config import read_settings
+    from trajcast.running import seen
     from trajcast.settings import Dataset
 
     settings = read_settings(Dataset, arguments.settings)
@@ -57,4 +58,5 @@ def run(arguments: argparse.Namespace) -> None:
         interval_fs=arguments.interval_fs, lammps_units=arguments.lammps_units, topology=arguments.topology
     )
     files = {split: getattr(arguments, split) for split in SPLITS}
-    write_dataset(arguments.output, build_dataset(settings, files, reading))
+    with seen(arguments.output):
+        write_dataset(arguments.output, build_dataset(settings, files, reading))

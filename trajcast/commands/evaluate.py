@@ -10,6 +10,7 @@ update_velocities (Å/fs) of the step that follows, as the data sets of IBM's tr
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 from pathlib import Path
 
 
@@ -30,15 +31,17 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.device import use_device
     from trajcast.files import write_json
     from trajcast.model.store import load_model
+    from trajcast.running import seen
     from trajcast.training.evaluation import evaluate, evaluate_pairs
 
     device = use_device(arguments.device, arguments.threads)
     model = load_model(arguments.model, device)
     model.backend = arguments.backend
-    if arguments.data is None:
-        errors = evaluate(model, read_dataset(arguments.dataset))
-    else:
-        errors = evaluate_pairs(model, read_pairs(arguments.data, model.scales.horizon_fs))
+    with seen(arguments.json) if arguments.json else nullcontext():
+        if arguments.data is None:
+            errors = evaluate(model, read_dataset(arguments.dataset))
+        else:
+            errors = evaluate_pairs(model, read_pairs(arguments.data, model.scales.horizon_fs))
     if arguments.json is not None:
         write_json(arguments.json, errors)
     for name, unit in (("displacement", "A"), ("velocity", "A_per_fs")):

@@ -38,11 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.config import Observables, Reference, read_settings
     from trajcast.observables import Context
     from trajcast.observables.compare import compare
+    from trajcast.running import seen
     from trajcast.trajectory import Trajectory
 
     context = Context(
         settings=read_settings(Observables, arguments.settings),
         reference=read_settings(Reference, arguments.reference_settings),
     )
-    with Trajectory(arguments.md) as md, Trajectory(arguments.forecast) as forecast:
-        compare(md, forecast, context, arguments.output)
+    with seen(arguments.output / "summary.json"), Trajectory(arguments.md) as md:
+        with Trajectory(arguments.forecast) as forecast:
+            compare(md, forecast, context, arguments.output)

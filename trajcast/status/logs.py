@@ -20,7 +20,9 @@ def find_logs(rule: str, wildcards: Sequence[str], configfiles: Sequence[str]) -
     jobs = matching(planned_jobs(TARGETS, configfiles, finished=True), rule, wildcards)
     found = {path for job in jobs for path in _logs(job) if path.is_file()}
     if not found:
-        raise UserError(f"none of these {len(jobs)} job(s) has begun: there is no {jobs[0].log}")
+        raise UserError(
+            f"none of these {len(jobs)} job(s) has begun: there is no {min(job.log or 'log' for job in jobs)}"
+        )
     return sorted(found, key=lambda path: path.stat().st_mtime)
 
 

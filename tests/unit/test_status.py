@@ -1,0 +1,205 @@
+"""The state of jobs, from the files that commands leave while they run, when they end, and when they are killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from trajcast.config import section_values
+from trajcast.errors import UserError
+from trajcast.files import write_json
+from trajcast.jobs import Job, read_jobs
+from trajcast.running import note, record_path, seen
+from trajcast.settings import Forecast, Guard, Training
+from trajcast.status.logs import last_lines, matching
+from trajcast.status.models import roll_out, validation
+from trajcast.status.states import SILENT_AFTER_S, Seen, State, states
+from trajcast.status.tables import page, status
+from trajcast.training.metrics import write_csv
+
+FOLDER = "results/liquid/5fs/model-n40-s1"
+WILDCARDS = {"system": "liquid", "horizon": "5"}
+TRAIN = Job(
+    rule="train",
+    wildcards=WILDCARDS | {"samples": "40", "seed": "1"},
+    outputs=(f"{FOLDER}/model.safetensors", f"{FOLDER}/model.json", f"{FOLDER}/metrics.csv"),
+    log="logs/train.log",
+)
+FORECAST = Job(
+    rule="forecast",
+    wildcards=WILDCARDS | {"model": "model-n40-s1"},
+    outputs=(f"{FOLDER}/forecast/forecast.h5md", f"{FOLDER}/forecast/outcome.json"),
+    log="logs/forecast.log",
+)
+EVALUATE = Job(rule="evaluate", wildcards=WILDCARDS, outputs=(f"{FOLDER}/test.json",), log="logs/evaluate.log")
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("logs").mkdir()
+    return tmp_path
+
+
+def state(job: Job) -> Seen:
+    [one] = states([job], [job])
+    return one
+
+
+def text(*jobs: Seen) -> str:
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(status(jobs))
+    return capture.get()
+
+
+def test_jobs_that_are_not_to_do_are_done() -> None:
+    assert [one.state for one in states([TRAIN, FORECAST], [FORECAST])] == [State.DONE, State.WAITING]
+
+
+def test_training_runs_while_its_folder_is_written_and_its_test_waits() -> None:
+    with seen(Path(FOLDER)):
+        assert (state(TRAIN).state, state(EVALUATE).state) == (State.RUNNING, State.WAITING)
+    assert state(TRAIN).state is State.WAITING
+
+
+def test_time_left_follows_from_the_speed_so_far() -> None:
+    with seen(Path(FORECAST.outputs[0])):
+        note(label="forecast at 5 fs", unit="steps", first=100, done=300, total=1100, since=time.time() - 20)
+        record = json.loads(record_path(Path(FORECAST.outputs[0])).read_text(encoding="utf-8"))
+        assert state(FORECAST).left_s is None  # nothing told yet
+    now = time.time()
+    record |= {"first": 100, "done": 300, "total": 1100, "since": now - 20, "updated": now}
+    assert Seen(job=FORECAST, state=State.RUNNING, record=record).left_s == pytest.approx(80.0)
+    assert Seen(job=FORECAST, state=State.RUNNING, record=record | {"done": 100}).left_s is None
+
+
+def test_silence_means_that_a_process_is_gone() -> None:
+    path = record_path(Path(FORECAST.outputs[0]))
+    write_json(path, {"node": "c1", "slurm_job": "7", "started": 0.0, "updated": 0.0})
+    assert state(FORECAST).state is State.RUNNING
+    long_ago = time.time() - SILENT_AFTER_S - 1
+    os.utime(path, (long_ago, long_ago))
+    assert state(FORECAST).state is State.STOPPED
+    assert "gone without a word: killed?" in text(state(FORECAST))
+
+
+def test_errors_are_told_by_the_process_or_stand_in_the_log() -> None:
+    def fail() -> None:
+        with seen(Path(FORECAST.outputs[0])):
+            raise UserError("atoms overlap at the start")
+
+    with pytest.raises(UserError):
+        fail()
+    Path("logs/evaluate.log").write_text("begin\ntrajcast evaluate: error: no such file\n", encoding="utf-8")
+    assert [state(job).state for job in (FORECAST, EVALUATE)] == [State.FAILED, State.FAILED]
+    shown = text(state(FORECAST), state(EVALUATE))
+    assert "atoms overlap at the start" in shown
+    assert "no such file" in shown
+    assert "logs/evaluate.log" in shown
+
+
+def test_the_last_validation_and_the_time_left_of_training() -> None:
+    settings = Training(samples=40, seed=1, max_epochs=10, budget_minutes=60.0)
+    write_json(f"{FOLDER}/training.yaml", section_values(settings))  # JSON is YAML
+    assert validation(state(TRAIN)) is None
+    row = {"learning_rate": 0.01, "training_loss": 1.0, "validation_loss": 1.0}
+    rows = [
+        {"epoch": 1, "time_s": 50.0, "displacement_mae_percent": 9.0, "velocity_mae_percent": 8.0} | row,
+        {"epoch": 2, "time_s": 100.0, "displacement_mae_percent": 3.5, "velocity_mae_percent": 7.25} | row,
+    ]
+    write_csv(Path(f"{FOLDER}/metrics.csv"), rows)
+    last = validation(state(TRAIN))
+    assert last is not None
+    assert (last.epoch, last.displacement_percent, last.velocity_percent) == (2, 3.5, 7.25)
+    assert last.left_s == pytest.approx(400.0)
+    assert validation(Seen(job=TRAIN, state=State.DONE)).left_s == 0.0
+    assert "7.25" in text(state(TRAIN))
+
+
+def test_roll_outs_tell_their_nanoseconds_after_equilibration() -> None:
+    guard = Guard(min_temperature_K=0.0, max_temperature_K=1e3, min_distance_A=0.5)
+    settings = Forecast(duration_ps=2000.0, equilibration_ps=100.0, temperature_K=300.0, seed=1, guard=guard)
+    write_json(f"{FOLDER}/forecast/forecast.yaml", section_values(settings))
+    assert roll_out(state(FORECAST)) is None
+    running = Seen(job=FORECAST, state=State.RUNNING, record={"done": 120_000})  # of 5 fs
+    found = roll_out(running)
+    assert found is not None
+    assert (found.ns, found.planned_ns) == (pytest.approx(0.5), 2.0)
+    write_json(FORECAST.outputs[1], {"time_ps": 2000.0, "planned_ps": 2000.0, "outcome": "completed"})
+    finished = roll_out(Seen(job=FORECAST, state=State.DONE))
+    assert finished is not None
+    assert (finished.ns, finished.ending) == (2.0, "completed")
+
+
+def test_the_page_stands_alone() -> None:
+    Path("logs/evaluate.log").write_text("trajcast evaluate: error: <b>no such file</b>\n", encoding="utf-8")
+    html = page(status([state(EVALUATE)]), "here, today")
+    assert html.startswith("<!DOCTYPE html>")
+    assert "&lt;b&gt;no such file" in html
+    assert "http" not in html
+
+
+DRY_RUN = """
+[Sun Nov 22 23:08:00 2026]
+localrule training_settings:
+    output: results/liquid/5fs/model-n40-s1/training.yaml
+    log: logs/settings.log
+    wildcards: system=liquid, horizon=5, samples=40, seed=1
+
+[Sun Nov 22 23:08:00 2026]
+rule train:
+    input: a.yaml, b.h5
+    output: a/model.safetensors, a/model.json
+    log: logs/train.log
+    jobid: 3
+    wildcards: system=liquid, horizon=5, samples=40, seed=1
+
+rule all:
+    input: a
+    jobid: 0
+"""
+
+
+def test_jobs_are_read_from_a_dry_run() -> None:
+    settings, train = read_jobs(DRY_RUN)
+    assert settings.rule == "training_settings"
+    assert train.wildcards == WILDCARDS | {"samples": "40", "seed": "1"}
+    assert train.outputs == ("a/model.safetensors", "a/model.json")
+    assert train.log == "logs/train.log"
+
+
+def test_logs_are_found_by_rule_and_wildcards() -> None:
+    other = Job(rule="train", wildcards=TRAIN.wildcards | {"horizon": "2"}, outputs=("x",), log="y")
+    jobs = [TRAIN, other, FORECAST]
+    assert matching(jobs, "train", []) == [TRAIN, other]
+    assert matching(jobs, "train", ["horizon=2", "seed=1"]) == [other]
+
+
+@pytest.mark.parametrize(
+    ("rule", "wildcards", "message"),
+    [
+        ("trai", [], "no jobs of rule trai in this configuration; choose one of: forecast, train"),
+        ("train", ["horizon=3"], "no job of train has horizon=3; horizon may be: 5"),
+        (
+            "train",
+            ["horizont=5"],
+            "horizont=5: write KEY=VALUE with a wildcard of train: horizon, samples, seed, system",
+        ),
+        ("train", ["5"], "5: write KEY=VALUE with a wildcard of train"),
+    ],
+)
+def test_what_cannot_be_found_is_explained(rule: str, wildcards: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        matching([TRAIN, FORECAST], rule, wildcards)
+
+
+def test_the_end_of_a_log_is_shown() -> None:
+    Path("a.log").write_text("1\n2\n3\n", encoding="utf-8")
+    assert last_lines(Path("a.log"), 2) == ["2", "3"]
+    assert last_lines(Path("a.log"), 0) == []
