@@ -27,8 +27,8 @@ CODE = {
     "train": 2,
     "pretrained": 1,
     "evaluate": 1,
-    "forecast": 3,
-    "thermostat": 2,
+    "forecast": 4,
+    "thermostat": 3,
     "same_start": 1,
     "speed": 1,
     "cooling_md": 1,
@@ -77,7 +77,7 @@ class Plan:
 
     def reference_files(self, system: str) -> list[str]:
         """The user's files that the reference system is made from."""
-        return input_files(self.system(system).reference.parameters)
+        return input_files(self.system(system).reference)
 
     def nve(self, system: str) -> list[str]:
         """The NVE trajectories; the last is for testing, the one before it for validation, the others for training."""
@@ -196,7 +196,7 @@ class Plan:
 
     def _roll_out(self, system: str, **changes: Any) -> str:
         """The system's roll-out with changes, as one run of which every step is a frame."""
-        settings = replace(self.system(system).forecast, frame_every=1, replicas=1, final_temperature_K=None)
+        settings = replace(self.system(system).forecast, frame_every=1, replicas=1)
         return section_json(replace(settings, **changes))
 
     def speed(self, system: str) -> list[str]:

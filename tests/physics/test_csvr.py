@@ -14,7 +14,14 @@ from small_systems import random_state
 
 from trajcast import thermostats
 from trajcast.geometry import replicate
-from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum, set_momentum, thermal_velocities
+from trajcast.mechanics import (
+    angular_momentum,
+    degrees_of_freedom,
+    kinetic_energy,
+    momentum,
+    set_momentum,
+    thermal_velocities,
+)
 from trajcast.modules import named_module
 from trajcast.state import State, join
 from trajcast.thermostats import csvr, csvr_elements
@@ -122,7 +129,20 @@ def test_by_elements_each_has_its_own_canonical_temperature() -> None:
     assert momentum(state).abs().max() < 1e-12
 
 
-@pytest.mark.parametrize("name", sorted(module.name for module in pkgutil.iter_modules(thermostats.__path__)))
+THERMOSTATS = sorted(module.name for module in pkgutil.iter_modules(thermostats.__path__))
+
+
+@pytest.mark.parametrize("name", THERMOSTATS)
+def test_molecule_in_vacuum_is_not_set_turning_or_drifting(name: str) -> None:
+    state = thermal_velocities(random_state(5, length=None), T, torch.Generator().manual_seed(5))
+    rng = torch.Generator().manual_seed(6)
+    for _ in range(50):
+        state = apply(named_module("thermostats", name), state, rng, tau_fs=10.0, interval_fs=2.0)
+    assert momentum(state).abs().max() < 1e-12
+    assert angular_momentum(state).abs().max() < 1e-11  # Å times that of the momentum
+
+
+@pytest.mark.parametrize("name", THERMOSTATS)
 def test_every_thermostat_takes_its_noise_and_treats_systems_apart(name: str) -> None:
     """What every file of the folder promises: a system's velocities depend on its own state and noise alone."""
     thermostat = named_module("thermostats", name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trajcast.mechanics import set_momentum
+from trajcast.mechanics import set_angular_momentum, set_momentum
 from trajcast.state import State, system_sum
 from trajcast.thermostats import csvr
 
@@ -38,7 +38,9 @@ def apply(
     degrees_of_freedom: Float[Tensor, " systems"],
     normal: Float[Tensor, "systems kinds width"],
 ) -> State:
-    """Rescale the velocities of each element of each system once; total momentum is set to zero again.
+    """Rescale the velocities of each element of each system once.
+
+    Total momentum, and the angular momentum of isolated systems, are set to zero again.
 
     What the system's conserved totals take from its degrees of freedom is shared among the elements by mass. As the
     elements exchange momentum, the distribution is canonical only up to terms of the order of 1 / atoms.
@@ -53,7 +55,7 @@ def apply(
         degrees_of_freedom=_group_degrees_of_freedom(state, groups, kinds, degrees_of_freedom),
         normal=normal.flatten(0, 1),
     )
-    return set_momentum(replace(state, velocities=rescaled.velocities))
+    return set_angular_momentum(set_momentum(replace(state, velocities=rescaled.velocities)))
 
 
 def _groups(state: State, kinds: int) -> State:
