@@ -45,6 +45,6 @@ def run(arguments: argparse.Namespace) -> None:
         settings=read_settings(Observables, arguments.settings),
         reference=read_settings(Reference, arguments.reference_settings),
     )
-    with seen(arguments.output / "summary.json"), Trajectory(arguments.md) as md:
-        with Trajectory(arguments.forecast) as forecast:
-            compare(md, forecast, context, arguments.output)
+    trajectories = Trajectory(arguments.md), Trajectory(arguments.forecast)
+    with seen(arguments.output / "summary.json"), trajectories[0] as md, trajectories[1] as forecast:
+        compare(md, forecast, context, arguments.output)
