@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_reference
+import yaml
 from numpy.typing import NDArray
 from scipy import constants
 
@@ -162,6 +163,16 @@ def test_a_dihedral_is_held_and_its_energy_not_counted():
         assert np.degrees(dihedral(bent, *molecule.AMIDE)) == pytest.approx(angle, abs=1.5)
         assert energy == pytest.approx(opls_energy(bent), abs=2e-6)
         assert energy > lowest
+
+
+def test_the_shipped_dihedrals_turn_about_other_bonds_than_the_amides():
+    values = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
+    dihedrals = values["systems"]["molecule"]["observables"]["dihedrals"]
+    assert [TOPOLOGY.numbers[atoms].tolist() for atoms in dihedrals.values()] == [[6, 6, 8, 1], [6, 6, 7, 6]]
+    bonds = [set(row[1:]) for row in section("Bonds")]
+    for name, (i, j, k, l) in dihedrals.items():
+        assert all(bond in bonds for bond in ({i, j}, {j, k}, {k, l})), name
+        assert {j, k} != set(molecule.AMIDE[1:3]), name
 
 
 def test_the_molecule_is_planar_with_an_amides_barrier(folder: Path):
