@@ -15,9 +15,11 @@ from typing import Annotated, Any, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from trajcast import agreement
 from trajcast.errors import UserError
-from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, distinct, whole_multiple
-from trajcast.studies import PS, Studies
+from trajcast.machine import Machine
+from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, whole_multiple
+from trajcast.studies import Studies
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
 
@@ -138,7 +140,8 @@ class System(Section):
     """Everything about one system, stage by stage."""
 
     horizons_fs: Annotated[list[Positive], Field(min_length=1)]
-    forecast_horizons_fs: list[Positive] | None = None  # those that are rolled out and reported; all without it
+    # those that are rolled out and reported; all without it
+    forecast_horizons_fs: Annotated[list[Positive], Field(min_length=1)] | None = None
     pretrained: dict[Positive, str] = {}  # model files that take the place of training, by horizon in fs
     reference: Reference
     dataset: dict[str, Any]
@@ -149,67 +152,13 @@ class System(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> System:
-        distinct("horizons_fs", self.horizons_fs)
-        distinct("forecast_horizons_fs", self.rolled_out_fs)
-        if "horizon_fs" in self.dataset:
-            raise ValueError("dataset.horizon_fs does not belong here: every horizon of horizons_fs gets a data set")
-        for horizon in self.horizons_fs:
-            data = self.dataset_at(horizon)
-            whole_multiple(horizon, self.reference.nve.interval_fs, "horizons_fs", "reference.nve.interval_fs")
-            for name, samples in self._samples():
-                if samples > data.samples.training:
-                    raise ValueError(
-                        f"{name} {samples} is more than dataset.samples.training {data.samples.training}; "
-                        "lower the one or raise the other"
-                    )
-        for horizon in self.rolled_out_fs:
-            frame = horizon * self.forecast.frame_every
-            whole_multiple(frame, self.reference.nvt.interval_fs, "roll-out frames", "reference.nvt.interval_fs")
-        for name, horizons in self._asked_for().items():
-            for horizon in set(horizons) - set(self.horizons_fs):
-                raise ValueError(
-                    f"{name} has {horizon:g}, horizons_fs {self.horizons_fs} does not; add it there or remove it here"
-                )
-        if same_start := self.studies.same_start:
-            for horizon in same_start.horizons_fs:
-                whole_multiple(same_start.duration_fs, horizon, "studies.same_start.duration_fs", "its horizon")
-        self._cooling_consistent()
+        agreement.check(self)
         return self
-
-    def _cooling_consistent(self) -> None:
-        if (cooling := self.studies.cooling) is None:
-            return
-        name = "studies.cooling.interval_fs"
-        whole_multiple(cooling.interval_fs, self.reference.timestep_fs, name, "reference.timestep_fs")
-        for horizon in cooling.horizons_fs or self.rolled_out_fs:
-            whole_multiple(cooling.interval_fs, horizon, name, "its horizon")
-        fit_fs = (self.observables.msd_fit_to_ps or 0.0) * PS
-        if cooling.window_fs < fit_fs:
-            raise ValueError(
-                f"a window of studies.cooling is {cooling.window_fs:g} fs long, observables.msd_fit_to_ps in fs is "
-                f"{fit_fs:g}; choose fewer windows, a longer duration_ps or a shorter fit"
-            )
 
     @property
     def rolled_out_fs(self) -> list[float]:
         """The horizons that are rolled out, fs."""
         return self.horizons_fs if self.forecast_horizons_fs is None else self.forecast_horizons_fs
-
-    def _samples(self) -> list[tuple[str, int]]:
-        learning = self.studies.learning
-        named = [("studies.learning.samples", samples) for samples in (learning.samples if learning else [])]
-        return [("training.samples", self.training.samples), *named]
-
-    def _asked_for(self) -> dict[str, list[float]]:
-        """The horizons of every key that picks some, by the key's name."""
-        studies = self.studies
-        chosen = {
-            f"studies.{name}.horizons_fs": getattr(studies, name).horizons_fs
-            for name in ("learning", "thermostat", "same_start", "cooling")
-            if getattr(studies, name) is not None
-        }
-        chosen |= {"forecast_horizons_fs": self.rolled_out_fs, "pretrained": list(self.pretrained)}
-        return {name: horizons for name, horizons in chosen.items() if horizons is not None}
 
     def dataset_at(self, horizon_fs: float) -> Dataset:
         """The data-set section for one horizon."""
@@ -220,6 +169,13 @@ class Config(Section):
     """The whole of `config.yaml`."""
 
     systems: Annotated[dict[Name, System], Field(min_length=1)]
+    machine: Machine = Machine()
+
+    @model_validator(mode="after")
+    def _own_folders(self) -> Config:
+        if "paper" in self.systems:
+            raise ValueError("no system can be called paper: results/paper has the published figures; rename it")
+        return self
 
 
 SectionType = TypeVar("SectionType")
@@ -259,6 +215,14 @@ def read_yaml(path: Path | str) -> Any:
         raise UserError(f"{path}: no such file") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid YAML: {error}".replace("\n", " ")) from None
+
+
+def read_mapping(path: Path | str) -> dict[str, Any]:
+    """The keys of a YAML file; UserError when it holds none."""
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: holds no mapping of keys to values; begin it with `systems:`, or leave it out")
+    return values
 
 
 def read_settings(section: type[SectionType], path: Path | str) -> SectionType:

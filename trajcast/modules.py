@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+from pathlib import Path
 from types import ModuleType
 
 from trajcast.errors import UserError
 
 
+def check_name(package: str, name: str, key: str) -> None:
+    """UserError that lists the alternatives where `trajcast.<package>` has no module `name`; nothing is imported."""
+    folder = Path(__file__).parent.joinpath(*package.split("."))
+    names = sorted(path.stem for path in folder.glob("*.py") if not path.name.startswith("_"))
+    if name not in names:
+        raise UserError(f"{key}: no {name!r} there; choose one of: {', '.join(names)}")
+
+
 def named_module(package: str, name: str) -> ModuleType:
     """The module `name` of `trajcast.<package>`; UserError that lists the alternatives where there is none."""
-    folder = importlib.import_module(f"trajcast.{package}")
-    names = sorted(m.name for m in pkgutil.iter_modules(folder.__path__) if not m.name.startswith("_"))
-    if name not in names:
-        raise UserError(f"{package}: no {name!r} there; choose one of: {', '.join(names)}")
+    check_name(package, name, package)
     return importlib.import_module(f"trajcast.{package}.{name}")

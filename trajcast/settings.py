@@ -151,7 +151,8 @@ def whole_multiple(value: float, unit: float, value_name: str, unit_name: str) -
 
 
 def distinct(name: str, values: Sequence[Any]) -> None:
-    """ValueError where a list names something twice."""
-    for value in values:
-        if values.count(value) > 1:
+    """ValueError where a list names something twice; real numbers count in six digits, as they stand in paths."""
+    in_paths = [f"{value:g}" if isinstance(value, float) else value for value in values]
+    for value in in_paths:
+        if in_paths.count(value) > 1:
             raise ValueError(f"{name} {list(values)} names {value} twice; remove the repetition")

@@ -9,6 +9,7 @@ import yaml
 from trajcast import config
 from trajcast.errors import UserError
 from trajcast.settings import Dataset, Training
+from trajcast.studies import Learning
 
 LEARNING = {"samples": [100], "seeds": [1], "horizons_fs": [1.0]}
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
@@ -65,7 +66,7 @@ def test_the_shipped_configuration_is_valid(values):
         ("horizons_fs", [1.0, 2.5], "horizons_fs 2.5 is not a multiple of reference.nve.interval_fs 1"),
         ("horizons_fs", [0.5], "horizons_fs 0.5 is not a multiple of reference.nve.interval_fs 1"),
         ("horizons_fs", [], "horizons_fs: [] is wrong"),
-        ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] names 1.0 twice; remove the repetition"),
+        ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] names 1 twice; remove the repetition"),
         ("training.samples", 10**6, "training.samples 1000000 is more than dataset.samples.training"),
         ("dataset.cutoff_A", ..., "systems.liquid: dataset: cutoff_A: missing; add it"),
         ("dataset.cutoff", 4.0, "systems.liquid: dataset: cutoff: unknown key"),
@@ -77,7 +78,20 @@ def test_the_shipped_configuration_is_valid(values):
             [5.0, 7.0],
             "forecast_horizons_fs has 7, horizons_fs [1.0, 2.0, 5.0] does not; add it",
         ),
-        ("forecast_horizons_fs", [5.0, 5.0], "forecast_horizons_fs [5.0, 5.0] names 5.0 twice"),
+        ("forecast_horizons_fs", [5.0, 5.0], "forecast_horizons_fs [5.0, 5.0] names 5 twice"),
+        ("forecast_horizons_fs", [], "forecast_horizons_fs: [] is wrong"),
+        (
+            "studies.thermostat.tau_horizons",
+            [10.0, 10.0000001],
+            "tau_horizons [10.0, 10.0000001] names 10 twice",
+        ),
+        ("reference.system", "liquids", "reference.system: no 'liquids' there; choose one of: crystal, lammps_input"),
+        ("reference.engine", "gromacs", "reference.engine: no 'gromacs' there; choose one of: lammps"),
+        ("forecast.thermostat", "nose", "forecast.thermostat: no 'nose' there; choose one of: csvr, csvr_elements"),
+        ("forecast.thermostat", "__init__", "forecast.thermostat: no '__init__' there"),
+        ("forecast.thermostat", None, "studies.thermostat needs a thermostat, but forecast.thermostat is null; name"),
+        ("forecast.final_temperature_K", 180.0, "final_temperature_K 180 does not belong here"),
+        ("studies.cooling.final_temperature_K", 300.0, "300 is reference.temperature_K, where the ramp begins; change"),
         ("pretrained", {3.0: "m.safetensors"}, "pretrained has 3, horizons_fs [1.0, 2.0, 5.0] does not"),
         ("pretrained", {5.0: 1}, "pretrained.5.0: 1 is wrong: input should be a valid string"),
         ("pretrained", {"5.0": "m.safetensors"}, "pretrained.5.0"),
@@ -87,6 +101,11 @@ def test_the_shipped_configuration_is_valid(values):
             "studies",
             {"same_start": {"horizons_fs": [5.0], "duration_fs": 7.0}},
             "same_start.duration_fs 7 is not a mult",
+        ),
+        (
+            "studies",
+            {"same_start": {"horizons_fs": [5.0], "duration_fs": 8005.0}},
+            "same_start.duration_fs 8005 is longer than the NVE runs it starts in, reference.nve.duration_ps 8; change",
         ),
         ("studies", {"learning": LEARNING | {"seeds": [1, 1]}}, "studies.learning: seeds [1, 1] names 1 twice"),
         ("studies", {"learning": LEARNING | {"seeds": []}}, "studies.learning.seeds: [] is wrong"),
@@ -102,6 +121,23 @@ def test_mistakes_are_named(values, path, value, message):
         config.read_config(changed(values, path, value))
     assert str(caught.value).startswith("config.yaml: systems.liquid")
     assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_cooling_needs_a_thermostat(values):
+    cooling = changed(values, "studies", {"cooling": values["systems"]["liquid"]["studies"]["cooling"]})
+    with pytest.raises(UserError, match=r"studies.cooling needs a thermostat, but forecast.thermostat is null; name"):
+        config.read_config(changed(cooling, "forecast.thermostat", None))
+
+
+def test_seeds_that_differ_in_the_last_of_many_digits_are_two():
+    seeds = [2_000_000_000, 2_000_000_001]
+    assert Learning(samples=[1], seeds=seeds, horizons_fs=[1.0]).seeds == seeds
+
+
+def test_the_published_figures_keep_their_folder(values):
+    with pytest.raises(UserError, match=r"no system can be called paper: results/paper has .*; rename it") as caught:
+        config.read_config({"systems": {"paper": values["systems"]["liquid"]}})
     assert "\n" not in str(caught.value)
 
 
@@ -162,6 +198,13 @@ def test_yaml_that_is_not_there_or_not_text(tmp_path):
     (tmp_path / "binary.yaml").write_bytes(b"\x89HDF\xff\xfe")
     with pytest.raises(UserError, match="not valid YAML"):
         config.read_yaml(tmp_path / "binary.yaml")
+
+
+@pytest.mark.parametrize("text", ["", "- systems", "systems"])
+def test_yaml_without_keys(tmp_path, text):
+    (tmp_path / "list.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"list.yaml: holds no mapping of keys to values; begin it with `systems:`"):
+        config.read_mapping(tmp_path / "list.yaml")
 
 
 def test_the_order_of_keys_does_not_matter(values):

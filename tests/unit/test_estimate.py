@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from trajcast.errors import UserError
 from trajcast.estimate.prices import FRAME_BYTES, START_S, Prices
 from trajcast.estimate.report import show
 from trajcast.estimate.speeds import Size, md_seconds, network_seconds
@@ -145,4 +146,29 @@ rule all:
     jobid: 0
 """
     wildcards = {"system": "liquid", "horizon": "1", "samples": "8000", "seed": "1"}
-    assert read_jobs(text) == [Job(rule="train", wildcards=wildcards)]
+    outputs = ("results/liquid/1fs/model-n8000-s1/model.safetensors",)
+    assert read_jobs(text) == [Job(rule="train", wildcards=wildcards, outputs=outputs)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("observables", {"dihedrals": {"one": [0, 1, 2, 3], "two": [0, 1, 2, 192]}}, "two: [0, 1, 2, 192] has atoms"),
+        (
+            "forecast",
+            {"supercell": [1, 1, 2]},
+            "forecast.supercell: [1, 1, 2] repeats a direction that is not periodic",
+        ),
+        ("studies", {"speed": {"supercells": [[1, 1, 1], [1, 2, 1]], "steps": 9}}, "supercells: [1, 2, 1] repeats a"),
+    ],
+)
+def test_what_the_structure_does_not_have_is_refused(key: str, value: Any, said: str) -> None:
+    """Dihedrals of atoms that are not there, and supercells of a molecule in vacuum."""
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]
+    name = "liquid" if key == "observables" else "molecule"
+    values[name][key] = value if key == "studies" else values[name][key] | value
+    wildcards = WILDCARDS | {"system": name, "horizon": "2"}
+    with pytest.raises(UserError) as caught:
+        Prices(Plan({"systems": {name: values[name]}})).of("forecast", wildcards)
+    assert str(caught.value).startswith(f"config.yaml: systems.{name}.{key}.")
+    assert said in str(caught.value)

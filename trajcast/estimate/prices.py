@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from trajcast.agreement import check_structure
 from trajcast.config import validate
 from trajcast.cooling.plan import cooled_horizons, cooling_study, roll_out_settings
 from trajcast.estimate.speeds import Size, frame_seconds, md_seconds, network_seconds
@@ -52,6 +53,7 @@ class Prices:
         module = named_module("systems", reference.system)
         parameters = validate(module.Parameters, reference.parameters, "reference.parameters")
         topology, positions = module.structure(parameters, reference.seed)
+        check_structure(self.plan.system(system), topology, f"config.yaml: systems.{system}")
         cutoff = float(self.plan.system(system).dataset["cutoff_A"])
         found = find_neighbors(topology.state(positions, 0 * positions), cutoff)
         return Size(kind=reference.system, atoms=topology.n_atoms, edges=len(found.index))

@@ -1,0 +1,137 @@
+"""What the sections of one system must agree on, beyond the rules of each alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trajcast.errors import UserError
+from trajcast.modules import check_name
+from trajcast.settings import distinct, whole_multiple
+from trajcast.studies import PS
+
+if TYPE_CHECKING:
+    from trajcast.config import System
+    from trajcast.trajectory import Topology
+
+
+def check(system: System) -> None:
+    """ValueError that names the keys that do not go together, with the remedy."""
+    _names(system)
+    _horizons(system)
+    _roll_out(system)
+    _same_start(system)
+    _cooling(system)
+
+
+def check_structure(system: System, topology: Topology, where: str) -> None:
+    """UserError where settings name atoms or copies that the structure does not have; `where` begins the message."""
+    last = topology.n_atoms - 1
+    for name, atoms in system.observables.dihedrals.items():
+        if max(atoms) > last:
+            raise UserError(
+                f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; mend it"
+            )
+    cells = {"forecast.supercell": [system.forecast.supercell]}
+    if speed := system.studies.speed:
+        cells["studies.speed.supercells"] = speed.supercells
+    for key, supercells in cells.items():
+        for cell in supercells:
+            if any(n > 1 and not periodic for n, periodic in zip(cell, topology.periodic, strict=True)):
+                raise UserError(f"{where}.{key}: {cell} repeats a direction that is not periodic; put 1 there")
+
+
+def _names(system: System) -> None:
+    check_name("systems", system.reference.system, "reference.system")
+    check_name("engines", system.reference.engine, "reference.engine")
+    if system.forecast.thermostat is not None:
+        check_name("thermostats", system.forecast.thermostat, "forecast.thermostat")
+
+
+def _horizons(system: System) -> None:
+    distinct("horizons_fs", system.horizons_fs)
+    distinct("forecast_horizons_fs", system.rolled_out_fs)
+    if "horizon_fs" in system.dataset:
+        raise ValueError("dataset.horizon_fs does not belong here: every horizon of horizons_fs gets a data set")
+    for horizon in system.horizons_fs:
+        data = system.dataset_at(horizon)
+        whole_multiple(horizon, system.reference.nve.interval_fs, "horizons_fs", "reference.nve.interval_fs")
+        for name, samples in _samples(system):
+            if samples > data.samples.training:
+                raise ValueError(
+                    f"{name} {samples} is more than dataset.samples.training {data.samples.training}; "
+                    "lower the one or raise the other"
+                )
+    for name, horizons in _asked_for(system).items():
+        for horizon in set(horizons) - set(system.horizons_fs):
+            raise ValueError(
+                f"{name} has {horizon:g}, horizons_fs {system.horizons_fs} does not; add it there or remove it here"
+            )
+
+
+def _samples(system: System) -> list[tuple[str, int]]:
+    learning = system.studies.learning
+    named = [("studies.learning.samples", samples) for samples in (learning.samples if learning else [])]
+    return [("training.samples", system.training.samples), *named]
+
+
+def _asked_for(system: System) -> dict[str, list[float]]:
+    """The horizons of every key that picks some, by the key's name."""
+    studies = system.studies
+    chosen = {
+        f"studies.{name}.horizons_fs": getattr(studies, name).horizons_fs
+        for name in ("learning", "thermostat", "same_start", "cooling")
+        if getattr(studies, name) is not None
+    }
+    chosen |= {"forecast_horizons_fs": system.rolled_out_fs, "pretrained": list(system.pretrained)}
+    return {name: horizons for name, horizons in chosen.items() if horizons is not None}
+
+
+def _roll_out(system: System) -> None:
+    forecast = system.forecast
+    for horizon in system.rolled_out_fs:
+        frame = horizon * forecast.frame_every
+        whole_multiple(frame, system.reference.nvt.interval_fs, "roll-out frames", "reference.nvt.interval_fs")
+    if forecast.final_temperature_K is not None:
+        raise ValueError(
+            f"forecast.final_temperature_K {forecast.final_temperature_K:g} does not belong here: the roll-out is "
+            "compared with MD at constant temperature; ask for studies.cooling in its place"
+        )
+    for name in ("thermostat", "cooling"):
+        if forecast.thermostat is None and getattr(system.studies, name) is not None:
+            raise ValueError(
+                f"studies.{name} needs a thermostat, but forecast.thermostat is null; "
+                f"name one there or leave studies.{name} out"
+            )
+
+
+def _same_start(system: System) -> None:
+    if (study := system.studies.same_start) is None:
+        return
+    for horizon in study.horizons_fs:
+        whole_multiple(study.duration_fs, horizon, "studies.same_start.duration_fs", "its horizon")
+    recorded_fs = system.reference.nve.duration_ps * PS
+    if study.duration_fs > recorded_fs:
+        raise ValueError(
+            f"studies.same_start.duration_fs {study.duration_fs:g} is longer than the NVE runs it starts in, "
+            f"reference.nve.duration_ps {system.reference.nve.duration_ps:g}; change one of the two"
+        )
+
+
+def _cooling(system: System) -> None:
+    if (study := system.studies.cooling) is None:
+        return
+    name, first_K = "studies.cooling.interval_fs", system.reference.temperature_K
+    whole_multiple(study.interval_fs, system.reference.timestep_fs, name, "reference.timestep_fs")
+    for horizon in study.horizons_fs or system.rolled_out_fs:
+        whole_multiple(study.interval_fs, horizon, name, "its horizon")
+    if study.final_temperature_K == first_K:
+        raise ValueError(
+            f"studies.cooling.final_temperature_K {first_K:g} is reference.temperature_K, where the ramp begins; "
+            "change one of the two"
+        )
+    fit_fs = (system.observables.msd_fit_to_ps or 0.0) * PS
+    if study.window_fs < fit_fs:
+        raise ValueError(
+            f"a window of studies.cooling is {study.window_fs:g} fs long, observables.msd_fit_to_ps in fs is "
+            f"{fit_fs:g}; choose fewer windows, a longer duration_ps or a shorter fit"
+        )
