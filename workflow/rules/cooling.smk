@@ -90,7 +90,7 @@ rule cooling_forecast:
     benchmark:
         "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.tsv"
     conda:
-        "../../envs/trajcast.yaml"
+        networks
     threads: 1
     resources:
         mem_mb=growing(2000),

@@ -25,7 +25,7 @@ for replicas, systems in plan.replicas().items():
         wildcard_constraints:
             system="|".join(systems),
         conda:
-            "../../envs/trajcast.yaml"
+            networks
         threads: 1
         resources:
             mem_mb=growing(2000),

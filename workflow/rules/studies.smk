@@ -15,7 +15,7 @@ rule thermostat:
     benchmark:
         "logs/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}.tsv"
     conda:
-        "../../envs/trajcast.yaml"
+        networks
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -44,7 +44,7 @@ rule same_start:
     benchmark:
         "logs/{system}/{horizon}fs/{model}/same_start.tsv"
     conda:
-        "../../envs/trajcast.yaml"
+        networks
     threads: 1
     resources:
         mem_mb=growing(2000),
@@ -71,7 +71,7 @@ rule speed:
     benchmark:
         "logs/{system}/{horizon}fs/{model}/speed/{cell}.tsv"
     conda:
-        "../../envs/trajcast.yaml"
+        networks
     threads: 1
     resources:
         mem_mb=growing(6000),

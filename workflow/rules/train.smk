@@ -14,7 +14,7 @@ rule train:
     benchmark:
         "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/train.tsv"
     conda:
-        "../../envs/trajcast.yaml"
+        networks
     threads: 1
     resources:
         mem_mb=growing(3000),
@@ -62,7 +62,7 @@ rule evaluate:
     benchmark:
         "logs/{system}/{horizon}fs/{model}/evaluate.tsv"
     conda:
-        "../../envs/trajcast.yaml"
+        networks
     threads: 1
     resources:
         mem_mb=growing(2000),
