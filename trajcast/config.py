@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from trajcast import agreement
 from trajcast.errors import UserError
 from trajcast.machine import Machine
+from trajcast.potentials import named
 from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, whole_multiple
 from trajcast.studies import Studies
 
@@ -91,6 +92,8 @@ class Reference(Section):
     system: str
     engine: str
     parameters: dict[str, Any] = {}
+    potential: str | None = None  # a name of trajcast/potentials/, in place of the system's own force field
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # of that potential
     temperature_K: Positive
     timestep_fs: Positive
     seed: Seed
@@ -98,6 +101,12 @@ class Reference(Section):
     nve: NveRuns
     nvt: NvtRun
     max_drift_meV_per_atom_per_ps: Positive = 0.05
+
+    @model_validator(mode="after")
+    def _known_potential(self) -> Reference:
+        if self.potential is not None:
+            named(self.potential)
+        return self
 
     @model_validator(mode="after")
     def _intervals(self) -> Reference:

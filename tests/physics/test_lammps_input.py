@@ -187,7 +187,7 @@ def test_included_files_and_coefficients_after_the_atoms(folder: Path):
     settings = reference()
     topology, positions = structure(settings)
     assert potential_energies(settings, topology, positions[None])[0] == pytest.approx(by_lammps(split), rel=1e-9)
-    assert input_files(settings.parameters) == ["water.in", "styles.in", "water.data", "coeffs.in"]
+    assert input_files(settings) == ["water.in", "styles.in", "water.data", "coeffs.in"]
 
 
 def test_segments_keep_coefficients_of_the_data_file(folder: Path, monkeypatch: pytest.MonkeyPatch):
@@ -210,11 +210,11 @@ def test_segments_keep_coefficients_of_the_data_file(folder: Path, monkeypatch: 
 
 
 def test_changed_files_change_the_identity_of_a_run(folder: Path):
-    before = file_hashes(reference().parameters)
+    before = file_hashes(reference())
     assert list(before) == ["water.in", "water.data"]
     with open("water.data", "a", encoding="utf-8") as file:
         file.write("\n")
-    after = file_hashes(reference().parameters)
+    after = file_hashes(reference())
     assert after["water.in"] == before["water.in"]
     assert after["water.data"] != before["water.data"]
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import ase
 import numpy as np
-from ase.calculators.calculator import Calculator
+from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from trajcast.errors import UserError
 from trajcast.trajectory import Topology
 
 FIX = "calculator"
+log = logging.getLogger(__name__)
 COMMANDS = f"""\
 # forces of an ASE calculator, with which TrajCast answers this fix
 comm_modify cutoff 2.0
@@ -50,13 +54,15 @@ class ExternalForces:
     """What LAMMPS asks at every step. `make` gives a new calculator; with `stress` it must have that, too.
 
     Python's errors do not pass through LAMMPS: the first one is kept, and raised by `check` once LAMMPS is back.
+    `warnings` has every different warning of the calculator.
     """
 
-    def __init__(self, make: Callable[[], Calculator], topology: Topology, stress: bool):
+    def __init__(self, make: Callable[[], BaseCalculator], topology: Topology, stress: bool):
         self._make, self._stress = make, stress
         self._atoms = ase.Atoms(numbers=topology.numbers, masses=topology.masses, pbc=topology.periodic)
         self._error: BaseException | None = None
         self._lammps: Any = None
+        self.warnings: list[str] = []
 
     def attach(self, lammps: Any) -> None:
         """Serve a LAMMPS that has just been set up.
@@ -65,7 +71,8 @@ class ExternalForces:
         not make a run that goes on after a kill differ from one that never stopped.
         """
         self._lammps = lammps
-        self._atoms.calc = self._make()
+        with self._listening():
+            self._atoms.calc = self._make()
         given = self._atoms.calc.implemented_properties
         for name in ("forces", "stress") if self._stress else ("forces",):
             if name not in given:
@@ -90,11 +97,26 @@ class ExternalForces:
     ) -> None:
         if self._error is None:
             try:
-                self._compute(step, ids.ravel() - 1, positions, forces)
+                with self._listening():
+                    self._compute(step, ids.ravel() - 1, positions, forces)
                 return
             except BaseException as error:  # an interrupt from the keyboard, too
                 self._error = error
         forces[:] = 0
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Keep and log what the calculator warns of, once each; not what it tells its developers."""
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            warnings.simplefilter("always", RuntimeWarning)
+            yield
+        for warning in heard:
+            text = " ".join(str(warning.message).split())
+            if text not in self.warnings:
+                self.warnings.append(text)
+                log.warning("%s warns: %s", type(self._atoms.calc).__name__, text)
 
     def _compute(self, step: int, order: NDArray, positions: NDArray[np.float64], forces: NDArray) -> None:
         atoms = self._atoms

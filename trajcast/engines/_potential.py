@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from trajcast.config import Reference, validate
 from trajcast.engines import _external
 from trajcast.engines._external import ExternalForces
+from trajcast.errors import UserError
 from trajcast.modules import named_module
+from trajcast.potentials import calculator, device_name
 from trajcast.trajectory import Topology
 
 
@@ -24,18 +27,27 @@ class Potential:
     interactions: str
     data: Callable[[Topology, NDArray[np.float64]], str]
     external: ExternalForces | None = None
+    device: str = "cpu"  # a GPU by its name
 
 
 def potential_of(settings: Reference, topology: Topology, stress: bool = False) -> Potential:
-    """The potential of the system in `settings`; calculators are asked for the stress, too, where it is needed."""
+    """The potential in `settings`, or else that of their system; calculators are asked for the stress where needed."""
     system = named_module("systems", settings.system)
     parameters = validate(system.Parameters, settings.parameters, "reference.parameters")
-    if hasattr(system, "calculator"):
+    make: Callable[[], BaseCalculator] | None = None
+    if settings.potential is not None:
+        if getattr(parameters, "calculator", None) is not None:
+            raise UserError("reference.parameters.calculator and reference.potential: both give forces; remove one")
+        make = partial(calculator, settings.potential, settings.device)
+    elif hasattr(system, "calculator"):
+        make = partial(system.calculator, parameters)
+    if make is not None:
         return Potential(
             styles=_external.styles(topology),
             interactions=_external.COMMANDS,
             data=_external.data,
-            external=ExternalForces(partial(system.calculator, parameters), topology, stress),
+            external=ExternalForces(make, topology, stress),
+            device="cpu" if settings.potential is None else device_name(settings.potential, settings.device),
         )
     return Potential(
         styles=system.lammps_styles(parameters),

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from trajcast.config import Reference
 from trajcast.engines import Run
 from trajcast.engines._lammps import Instance
 from trajcast.engines._lammps_input import input_file, integration, minimisation, rescaling, velocities
-from trajcast.engines._potential import potential_of
+from trajcast.engines._potential import Potential, potential_of
 from trajcast.errors import UserError
 from trajcast.files import write_text
 from trajcast.progress import progress
@@ -38,9 +41,10 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
     stem = recorder.path.with_suffix("")
     data, log = Path(f"{stem}.data"), Path(f"{stem}.log")
     saved = recorder.restart()
+    external = potential.external
     if saved is None:
         log.unlink(missing_ok=True)
-    with Instance(log, potential.styles, potential.external) as lammps:
+    with Instance(log, potential.styles, external) as lammps:
         units = lammps.units
         setup = potential.interactions + integration(settings, run, start, units)
         rescale = rescaling(run, recorder.topology.cell)
@@ -54,6 +58,9 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
         else:
             lammps.read_restart(saved["lammps"], setup)
             step, wall_s = int(saved["step"]), float(saved["wall_s"])
+            if external is not None:
+                heard = json.loads(bytes(saved["warnings"]))
+                external.warnings += [text for text in heard if text not in external.warnings]
         with progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance, watched() as time_is_up:
             while step < run.steps:
                 begin = time.perf_counter()
@@ -64,12 +71,22 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
                         raise Stopped(f"{reason}; {run.name} is saved up to step {step} of {run.steps}")
                 step = end
                 restart = lammps.write_restart()
+                wall_s += time.perf_counter() - begin  # without loading a potential again
                 lammps.read_restart(restart, setup)  # where the next segment starts; proves that the restart is whole
-                wall_s += time.perf_counter() - begin
-                recorder.commit({"lammps": restart, "step": step, "wall_s": wall_s})
-    steps_per_s = run.steps / wall_s
-    ns_per_day = steps_per_s * settings.timestep_fs * 1e-6 * 86400
-    recorder.finish(speed={"steps_per_s": steps_per_s, "ns_per_day": ns_per_day, "threads": 1})
+                state = {"lammps": restart, "step": step, "wall_s": wall_s}
+                recorder.commit(state if external is None else state | {"warnings": json.dumps(external.warnings)})
+    recorder.finish(
+        speed=_speed(run.steps / wall_s, settings, potential), warnings=[] if external is None else external.warnings
+    )
+
+
+def _speed(steps_per_s: float, settings: Reference, potential: Potential) -> dict[str, Any]:
+    return {
+        "steps_per_s": steps_per_s,
+        "ns_per_day": steps_per_s * settings.timestep_fs * 1e-6 * 86400,
+        "threads": 1 if potential.external is None else torch.get_num_threads(),
+        "device": potential.device,
+    }
 
 
 def potential_energies(settings: Reference, topology: Topology, positions: NDArray) -> NDArray[np.float64]:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
+from trajcast.config import Reference
+from trajcast.potentials import named
 from trajcast.systems._lammps_text import named_files
 
 
-def input_files(parameters: Mapping[str, Any]) -> list[str]:
-    """Files that the parameters of a system name: `…_file` keys, and what the LAMMPS input `input_file` reads."""
-    files = []
-    for key, value in parameters.items():
+def input_files(settings: Reference) -> list[str]:
+    """Files of the potential and those that the system's parameters name: `…_file`, what `input_file` reads."""
+    own = None if settings.potential is None else named(settings.potential).file
+    files = [] if own is None else [own]
+    for key, value in settings.parameters.items():
         if key.endswith("_file"):
             files += named_files(str(value)) if key == "input_file" and Path(str(value)).is_file() else [str(value)]
     return files
 
 
-def file_hashes(parameters: Mapping[str, Any]) -> dict[str, str]:
+def file_hashes(settings: Reference) -> dict[str, str]:
     """SHA-256 of each of these files that is there."""
-    found = [path for path in map(Path, input_files(parameters)) if path.is_file()]
+    found = [path for path in map(Path, input_files(settings)) if path.is_file()]
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}

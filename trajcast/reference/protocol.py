@@ -185,7 +185,7 @@ def _provenance(settings: Reference, identity: Mapping[str, Any]) -> dict[str, A
 
 def _identity(settings: Reference, part: str) -> dict[str, Any]:
     """The settings that a part's frames depend on."""
-    values = settings.model_dump(exclude={"max_drift_meV_per_atom_per_ps"})
+    values = settings.model_dump(exclude={"max_drift_meV_per_atom_per_ps", "device"})
     used: Mapping[str, tuple[str, ...]] = {  # keys of each section
         CONSTANT_PRESSURE: {"equilibration": ("npt",)},
         EQUILIBRATION: {"equilibration": tuple(values["equilibration"]), "nve": START_KEYS},
@@ -193,7 +193,7 @@ def _identity(settings: Reference, part: str) -> dict[str, Any]:
     }.get(part, {"nve": ("duration_ps", "interval_fs")})
     for section in ("equilibration", "nve", "nvt"):
         values[section] = {key: values[section][key] for key in used.get(section, ())}
-    files = file_hashes(settings.parameters)
+    files = file_hashes(settings)
     return {"part": part, "settings": values} | ({"files": files} if files else {})
 
 

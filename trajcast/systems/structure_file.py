@@ -30,12 +30,12 @@ class Parameters(Section):
     """`reference.parameters` of this system.
 
     `calculator` is a name that ASE knows, or `module:function` (or class) of any module that can be imported, also
-    from the folder one starts in; `arguments` are its keyword arguments.
+    from the folder one starts in; `arguments` are its keyword arguments. With `reference.potential` there is none.
     """
 
     structure_file: str
     supercell: Annotated[list[Count], Field(min_length=3, max_length=3, default_factory=lambda: [1, 1, 1])]
-    calculator: str
+    calculator: str | None = None
     arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
@@ -76,6 +76,10 @@ def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.f
 
 def calculator(parameters: Parameters) -> BaseCalculator:
     """A new calculator; UserError where there is none of that name or it does not take the arguments."""
+    if parameters.calculator is None:
+        raise UserError(
+            f"{KEYS}.calculator: missing; name an ASE calculator there, or a potential in reference.potential"
+        )
     make = _maker(parameters.calculator)
     try:
         made = make(**parameters.arguments)

@@ -1,0 +1,86 @@
+"""Potentials learned from quantum chemistry, or quantum chemistry itself: one file for each family.
+
+Each file has `MODELS` (names in a configuration → what the library calls them), `PACKAGE` (what to install), `DEVICES`
+(where it computes), `ENVIRONMENT` (the file of envs/ that has it), `OWN_FILES` (whether it takes `family:path`, a file
+of one's own), and `calculator(model, device)` → a new ASE calculator, which remembers nothing of others.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from trajcast.errors import UserError
+
+if TYPE_CHECKING:
+    from ase.calculators.calculator import BaseCalculator
+
+KEY = "reference.potential"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Named:
+    """What a potential's name stands for."""
+
+    family: ModuleType
+    model: str  # as the library calls it, or the path of a file
+    file: str | None = None
+
+
+def named(potential: str) -> Named:
+    """The family and model of a name such as `sevennet-0` or `file:my.pt2`; UserError that lists all of them."""
+    modules = (m.name for m in pkgutil.iter_modules(__path__))
+    families = {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(modules)}
+    name, colon, path = potential.partition(":")
+    if colon and name in families and families[name].OWN_FILES and path:
+        return Named(family=families[name], model=path, file=path)
+    for family in families.values():
+        if potential in family.MODELS:
+            return Named(family=family, model=family.MODELS[potential])
+    names = [model for family in families.values() for model in family.MODELS]
+    files = [f"{name}:PATH" for name, family in families.items() if family.OWN_FILES]
+    raise UserError(f"{KEY}: no {potential!r} there; choose one of: {', '.join(names)}, or a file: {', '.join(files)}")
+
+
+def calculator(potential: str, device: str) -> BaseCalculator:
+    """A new calculator on `device` (auto, cpu or cuda); UserError where it cannot be made, with the reason."""
+    found = named(potential)
+    if found.file is not None and not Path(found.file).is_file():
+        raise UserError(f"{KEY}: {found.file}: no such file; give its path from the folder you start from")
+    where = _usable(found.family, potential, device)
+    try:
+        made: BaseCalculator = found.family.calculator(found.model, where)
+    except ImportError as error:
+        raise UserError(
+            f"{KEY}: {potential} cannot be loaded ({error}); install it with: {found.family.PACKAGE}"
+        ) from None
+    except Exception as error:  # whatever the library finds wrong with its weights, or with the way to them
+        message = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UserError(f"{KEY}: {potential} cannot be loaded: {message}") from None
+    return made
+
+
+def device_name(potential: str, device: str) -> str:
+    """`cpu`, or the name of the GPU that a potential computes on."""
+    import torch
+
+    where = _usable(named(potential).family, potential, device)
+    return where if where == "cpu" else torch.cuda.get_device_name()
+
+
+def _usable(family: ModuleType, potential: str, device: str) -> str:
+    """The device by its name for PyTorch; UserError where it is not there or of no use to the potential."""
+    from trajcast.device import named_device
+
+    if family.DEVICES == ("cpu",) and device == "auto":
+        return "cpu"
+    where = named_device(device)
+    if where not in family.DEVICES:
+        raise UserError(f"reference.device: {potential} runs on {', '.join(family.DEVICES)} only; change {device}")
+    if where == "cuda" and named_device("auto") != "cuda":
+        raise UserError("reference.device: PyTorch finds no GPU here; write auto or cpu in place of cuda")
+    return where

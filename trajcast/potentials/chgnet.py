@@ -1,0 +1,31 @@
+"""CHGNet. Deng et al. 2023, doi:10.1038/s42256-023-00716-3. The weights come with the package; crystals only."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from functools import cache
+from typing import Any
+
+from ase.calculators.calculator import Calculator
+
+MODELS = {"chgnet": "0.3.0", "chgnet-r2scan": "r2scan"}
+PACKAGE = 'pip install "trajcast[chgnet]"'
+DEVICES = ("cpu", "cuda")
+ENVIRONMENT = "mlip"
+OWN_FILES = False
+
+
+def calculator(model: str, device: str) -> Calculator:
+    """A new calculator; one process loads the weights once."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints its device each time
+        from chgnet.model.dynamics import CHGNetCalculator
+
+        return CHGNetCalculator(model=_network(model, device), use_device=device)
+
+
+@cache
+def _network(model: str, device: str) -> Any:
+    from chgnet.model.model import CHGNet
+
+    return CHGNet.load(model_name=model, use_device=device, verbose=False)
