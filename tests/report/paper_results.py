@@ -47,7 +47,7 @@ def write_test(folder: Path, horizon_fs: float, samples: int, seed: int, displac
 def outcome(folder: Path, tau: float, seed: int, ended: str) -> Path:
     """How a roll-out of the thermostat study ended."""
     path = folder / f"tau{tau:g}-s{seed}-outcome.json"
-    write_json(path, {"outcome": ended, "horizon_fs": 5.0})
+    write_json(path, {"outcome": ended, "horizon_fs": 5.0, "atoms": 162, "ensemble": "NVT (CSVR ELEMENTS)"})
     return path
 
 

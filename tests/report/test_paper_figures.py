@@ -82,7 +82,11 @@ def drawn(folder: Path, name: str, sources: Mapping[str, list[str]]) -> Path:
 
 
 def observed(results: Path, horizon: str) -> dict[str, list[str]]:
+    settings = results / f"{horizon}/{MODEL}/forecast/forecast.yaml"
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["molecule"]["forecast"]
+    settings.write_text(yaml.safe_dump(values), encoding="utf-8")
     return {
+        "settings": [str(settings)],
         "summary": [str(results / f"observables/{horizon}/summary.json")],
         "outcome": [str(results / f"{horizon}/{MODEL}/forecast/outcome.json")],
     }

@@ -7,16 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from paper_results import accuracy, two_temperatures, write_frames, write_test
+from report_folder import outcome as ended
 
 from trajcast.errors import UserError
 from trajcast.files import write_json
-from trajcast.paper import drawing, figS1, figS2, figS3, tableS1, tableS2
+from trajcast.observables.result import Result, Scalar
+from trajcast.paper import drawing, fig2, figS1, figS2, figS3, tableS1, tableS2
 from trajcast.paper.model_errors import ModelErrors, best_trained, exponent, over_seeds, read_model_errors
 from trajcast.paper.published import published, published_errors, published_result
+from trajcast.report.style import PUBLISHED
 from trajcast.systems import molecule
 from trajcast.trajectory import Trajectory
 
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
 SIZES = (500, 1000, 2000, 5000)
 
 
@@ -118,7 +123,53 @@ def test_thermostat_study_averages_seeds_and_leaves_out_what_ended(tmp_path: Pat
     assert off[0][5] == pytest.approx(1.0)  # 302 and 304 K
     theory = [row for row in figure.rows if row[1] == "theory"]
     assert theory[0][4] == pytest.approx(19.3)
-    assert "1 of 3 roll-outs ended early and are left out: 5 fs with τ = 50 Δt (too hot)" in figure.notes[0]
+    assert figure.notes[0] == "crystal, roll-outs: NVT (CSVR ELEMENTS); the paper's: NVT (CSVR)."
+    assert "1 of 3 roll-outs ended early and are left out: 5 fs with τ = 50 Δt (too hot)" in figure.notes[1]
+
+
+@pytest.mark.parametrize(("kind", "largest_K"), [("molecule", [15.0]), ("crystal", [40.0]), ("liquid", [])])
+def test_thermostat_study_stands_beside_the_published_numbers(
+    tmp_path: Path, kind: str, largest_K: list[float]
+) -> None:
+    figure = figS2.draw({kind: two_temperatures(tmp_path)})
+    assert figure.figure is not None
+    above, below = figure.figure.axes
+    levels = {line.get_ydata()[0] for line in above.lines if line.get_color() == PUBLISHED["color"]}
+    assert levels == {sign * value for value in largest_K for sign in (-1, 1)}
+    found = [row[4] for row in figure.rows if row[0] == f"{kind}, |⟨T⟩ − target| / K"]
+    assert found == largest_K
+    (width,) = [row[4] for row in figure.rows if row[1] == "theory, published"]
+    assert width == pytest.approx(300 * np.sqrt(2 / 486))  # 162 atoms
+    assert [line.get_ydata()[0] for line in below.lines if line.get_color() == PUBLISHED["color"]] == [width]
+
+
+def free_energy(barriers: list[Scalar]) -> Result:
+    return Result(observable="free_energy", title="F", x_label="°", y_label="meV", curves=[], scalars=barriers)
+
+
+@pytest.mark.parametrize("kelvin", [300.0, 600.0])
+def test_barriers_differ_by_so_many_kT_at_the_temperature_of_the_run(tmp_path: Path, kelvin: float) -> None:
+    barriers = {"md": (100.0, 3.0), "forecast": (140.0, 4.0)}
+    for method, (value, error) in barriers.items():
+        (tmp_path / method).mkdir()
+        found = [
+            Scalar(name="barrier of ψ1", value=value, error=error, unit="meV"),
+            Scalar(name="barrier of ψ2", value=None, error=None, unit="meV", note="never came there"),
+        ]
+        free_energy(found).save(tmp_path / method / "free_energy.json")
+    write_json(tmp_path / "summary.json", {"rows": []})
+    write_json(tmp_path / "outcome.json", ended(7.0, ensemble="NVE"))
+    forecast = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["systems"]["molecule"]["forecast"]
+    (tmp_path / "forecast.yaml").write_text(yaml.safe_dump(forecast | {"temperature_K": kelvin}), encoding="utf-8")
+    sources = {"summary": "summary.json", "outcome": "outcome.json", "settings": "forecast.yaml"}
+    figure = fig2.draw({role: [str(tmp_path / name)] for role, name in sources.items()})
+    thermal = 25.852 * kelvin / 300  # meV
+    (row,) = [row for row in figure.rows if row[1] == "forecast − MD"]
+    assert row[0] == "barrier of ψ1 / kT"
+    assert row[4:] == pytest.approx([40 / thermal, 5 / thermal], rel=1e-4)
+    assert ["|difference of barriers| / kT", "published", None, None, 1.0, None] in [list(row) for row in figure.rows]
+    assert f"kT is {thermal:.1f} meV" in figure.caption
+    assert figure.notes[0] == "Roll-out: NVE; the paper's: NVT (CSVR)."
 
 
 def test_internal_coordinates_of_paracetamol_follow_its_bonds(tmp_path: Path) -> None:
@@ -171,12 +222,13 @@ def test_speeds_stand_before_the_published_ones(tmp_path: Path) -> None:
         "threads": 1,
         "weights": 1234,
         "dtype": "float32",
-        "provenance": {"machine": {"processor": "a processor"}},
+        "provenance": {"machine": {"processor": "a processor"}, "settings": {"thermostat": "csvr_elements"}},
     }
     write_json(tmp_path / "1x1x1.json", speed)
     table = tableS2.draw({"molecule": [str(tmp_path / "1x1x1.json")]})
     molecules = [row for row in table.rows if row[0] == "molecule"]
     assert molecules[0][:7] == ["molecule", "1×1×1", 20, 7.0, 12.5, 48.4, "CPU, 1 thread(s), a processor"]
+    assert [row[table.columns.index("thermostat")] for row in molecules] == ["csvr_elements", "csvr"]
     assert molecules[1][4:6] == [57.65, 10.49]
     assert len(table.rows) == 1 + 7
     assert "standing still: molecule 1×1×1 at 7 fs (too hot)" in table.notes[0]

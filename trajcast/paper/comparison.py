@@ -23,6 +23,7 @@ from trajcast.report.style import FORECAST, FORECAST_BAND, GUIDE, REFERENCE, REF
 if TYPE_CHECKING:
     from trajcast.plan import Plan
 
+PUBLISHED_ENSEMBLE = "NVT (CSVR)"
 METHODS = {"md": ("reference MD", REFERENCE, REFERENCE_BAND), "forecast": ("forecast", FORECAST, FORECAST_BAND)}
 
 
@@ -156,8 +157,9 @@ def method_legend(figure: Figure, compared: Comparison) -> None:
 
 
 def outcome_notes(compared: Comparison, published_horizon_fs: float, observables: Sequence[str]) -> list[str]:
-    """What a reader must know of the roll-out: another horizon than the paper's, an early end, what is missing."""
-    outcome, notes = compared.outcome, []
+    """What a reader must know of the roll-out: its thermostat, another horizon than the paper's, an early end, gaps."""
+    outcome = compared.outcome
+    notes = [f"Roll-out: {outcome['ensemble']}; the paper's: {PUBLISHED_ENSEMBLE}."]
     if abs(outcome["horizon_fs"] - published_horizon_fs) > 1e-6:
         notes.append(f"Horizon {outcome['horizon_fs']:g} fs; the paper shows {published_horizon_fs:g} fs.")
     if outcome["outcome"] != "completed":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +12,7 @@ from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
+from trajcast.config import read_settings
 from trajcast.observables.result import Surface
 from trajcast.paper.comparison import (
     METHODS,
@@ -22,8 +25,11 @@ from trajcast.paper.comparison import (
 )
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.panels import PRINT_WIDTH_IN, energy_panel, letter_panels, vdos_panels
+from trajcast.paper.published import published_result
 from trajcast.report.numbers import MISSING, measured
 from trajcast.report.observable_figure import LABEL_BOX
+from trajcast.settings import Forecast
+from trajcast.units import BOLTZMANN
 
 if TYPE_CHECKING:
     from trajcast.plan import Plan
@@ -35,13 +41,16 @@ RIGHT_ANGLES = [-180, -90, 0, 90, 180]
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The molecule's observables."""
-    return comparison_sources(plan, "molecule", HORIZON_FS)
+    """The molecule's observables, and the roll-out's settings for its temperature."""
+    found = comparison_sources(plan, "molecule", HORIZON_FS)
+    settings = [str(Path(outcome).with_name("forecast.yaml")) for outcome in found.get("outcome", [])]
+    return found | {"settings": settings} if settings else {}
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """Spectra per element, distribution of the energy, free-energy surface with its cuts."""
     compared = read_comparison(sources)
+    thermal_meV = 1000 * BOLTZMANN * read_settings(Forecast, sources["settings"][0]).temperature_K
     elements = compared.names("vdos")
     free = {method: compared.results[method].get("free_energy") for method in METHODS}
     surfaces = {method: result.surface for method, result in free.items() if result and result.surface}
@@ -53,7 +62,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     middle = _row(figure, grid[1], 1 + len(cuts))
     rows += energy_panel(middle[0], compared)
     for ax, name in zip(middle[1:], cuts, strict=True):
-        rows += _cut_panel(ax, compared, name)
+        rows += _cut_panel(ax, compared, name, thermal_meV)
     lower = _row(figure, grid[-1], len(surfaces))
     for ax, (method, surface) in zip(lower, surfaces.items(), strict=True):
         drawn = _surface_panel(ax, surface, METHODS[method][0])
@@ -62,6 +71,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         figure.colorbar(drawn, ax=lower, label="F / meV", ticks=LEVELS[::4])
     axes += middle + lower
     barriers, unknown = _barriers(compared)
+    paper = published_result("fig2", "difference of barriers")
     letter_panels(axes)
     method_legend(figure, compared)
     return Drawing(
@@ -69,10 +79,10 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         caption="Vibrational density of states of each element; distribution of the potential energy, recomputed with "
         "the reference force field; cuts of the free-energy surface F = −kT ln P along either dihedral angle where the "
         "other is 0°, with the height of the barrier ΔF; the surface of reference MD and of the forecast (white: never "
-        "visited). Dark: reference MD; dashed: forecast; bands: one standard error. Published: barriers within about "
-        "kT (25.9 meV) of those of MD.",
+        "visited). Dark: reference MD; dashed: forecast; bands: one standard error. Published: barriers within "
+        f"{paper['relation']} {paper['value']} {paper['unit']} of those of MD; kT is {thermal_meV:.1f} meV here.",
         columns=FIGURE_COLUMNS,
-        rows=rows + barriers,
+        rows=rows + barriers + _differences(compared, thermal_meV),
         figure=figure,
         notes=outcome_notes(compared, HORIZON_FS, ["vdos", "energy", "free_energy"]) + unknown,
     )
@@ -84,12 +94,14 @@ def _row(figure: Figure, place: SubplotSpec, panels: int) -> list[Axes]:
     return [figure.add_subplot(parts[0, i]) for i in range(panels)]
 
 
-def _cut_panel(ax: Axes, compared: Comparison, name: str) -> list[list[Value]]:
+def _cut_panel(ax: Axes, compared: Comparison, name: str, thermal_meV: float) -> list[list[Value]]:
     rows = curve_panel(ax, compared, "free_energy", name)
     lines = ["ΔF / meV"]
     for method, (label, _, _) in METHODS.items():
         barrier = compared.scalar(method, "free_energy", f"barrier of {name}")
         lines.append(f"{label} {measured(barrier.value, barrier.error) if barrier else MISSING}")
+    paper = published_result("fig2", "difference of barriers")
+    lines.append(f"paper: equal within {paper['relation']} {float(paper['value']) * thermal_meV:.0f}")
     ax.set_ylim(0, 1.45 * ax.get_ylim()[1])
     ax.text(0.98, 0.98, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=7, bbox=LABEL_BOX)
     ax.set_xticks(RIGHT_ANGLES)
@@ -110,6 +122,24 @@ def _barriers(compared: Comparison) -> tuple[list[list[Value]], list[str]]:
             if barrier.value is None:
                 notes.append(f"No {barrier.name}, {label}: {barrier.note}.")
     return rows, notes
+
+
+def _differences(compared: Comparison, thermal_meV: float) -> list[list[Value]]:
+    """Barriers of the forecast less those of MD in kT, where both are known, with the published largest difference."""
+    paper = published_result("fig2", "difference of barriers")
+    md, forecast = (
+        {s.name: s for s in result.scalars} if (result := compared.results[method].get("free_energy")) else {}
+        for method in ("md", "forecast")
+    )
+    rows: list[list[Value]] = []
+    for name in (name for name in md if name in forecast):
+        ours, theirs = forecast[name], md[name]
+        if ours.value is not None and theirs.value is not None:
+            both = [s.error for s in (ours, theirs) if s.error is not None]
+            error = math.hypot(*both) / thermal_meV if len(both) == 2 else None
+            rows.append([f"{name} / kT", "forecast − MD", None, None, (ours.value - theirs.value) / thermal_meV, error])
+    published = ["|difference of barriers| / kT", "published", None, None, float(paper["value"]), None]
+    return [*rows, published]
 
 
 def _surface_panel(ax: Axes, surface: Surface, label: str) -> QuadContourSet:

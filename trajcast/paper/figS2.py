@@ -6,19 +6,25 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trajcast.paper import KINDS, system_of_kind
+from trajcast.paper.comparison import PUBLISHED_ENSEMBLE
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.model_errors import Estimate, over_seeds
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, points_with_errors
-from trajcast.report.style import GUIDE, THEORY, horizon_style
+from trajcast.paper.published import published_results
+from trajcast.report.style import GUIDE, PUBLISHED, THEORY, horizon_style
 
 if TYPE_CHECKING:
     from trajcast.plan import Plan
+
+PUBLISHED_TAU = 100
+PAPER: dict[str, Any] = {"color": PUBLISHED["color"], "linestyle": ":", "linewidth": 1.1}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +38,8 @@ class Run:
     mean_K: float | None
     width_K: float | None
     theory_K: float | None  # canonical width
+    atoms: int
+    ensemble: str
     ended: str  # how, if early
 
 
@@ -63,7 +71,8 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         caption="Mean temperature of NVT roll-outs less its target, and standard deviation of the temperature, against "
         "the horizon, for relaxation times τ of so many horizons. Points: means over seeds with their standard errors; "
         "crosses: horizons at which a roll-out ended early, which is left out. Theory: T √(2/dof) with the degrees of "
-        "freedom that are left (the paper's formula, T √(2/3N), has 3N).",
+        "freedom that are left. Violet: the paper's theory, T √(2/3N), and its largest error of the mean with "
+        f"τ = {PUBLISHED_TAU:g} Δt, whose sign and horizon its text leaves open, on either side of zero.",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,
@@ -88,6 +97,8 @@ def _read(paths: Sequence[str]) -> list[Run]:
                 mean_K=None if early else summary["mean_K"],
                 width_K=None if early else summary["width_K"],
                 theory_K=summary["theory_width_K"],
+                atoms=outcome["atoms"],
+                ensemble=outcome["ensemble"],
                 ended=outcome["outcome"] if early else "",
             )
         )
@@ -101,6 +112,7 @@ def _column(above: Axes, below: Axes, kind: str, runs: Sequence[Run]) -> list[li
     if theory is not None:
         below.axhline(theory, **THEORY, label="theory")
         rows.append([f"{kind}, σ(T) / K", "theory", None, None, theory, None])
+    rows += _published(above, below, kind, runs[0])
     for place, tau in enumerate(sorted({run.tau_horizons for run in runs})):
         own = [run for run in runs if run.tau_horizons == tau]
         look = {"label": f"τ = {tau:g} Δt", "marker": "os^Dv"[place % 5], "markersize": 4, **horizon_style(place)}
@@ -118,6 +130,20 @@ def _column(above: Axes, below: Axes, kind: str, runs: Sequence[Run]) -> list[li
     return rows
 
 
+def _published(above: Axes, below: Axes, kind: str, run: Run) -> list[list[Value]]:
+    """The paper's formula for the width, and its largest error of the mean where it states one."""
+    formula = run.target_K * float(np.sqrt(2 / (3 * run.atoms)))
+    below.axhline(formula, **PAPER, label="paper")
+    rows: list[list[Value]] = [[f"{kind}, σ(T) / K", "theory, published", None, None, formula, None]]
+    if paper := published_results("figS2", f"temperature error at τ = {PUBLISHED_TAU} Δt").get(kind):
+        largest = float(paper["value"])
+        for sign in (-1, 1):
+            above.axhline(sign * largest, **PAPER)
+        series = f"τ = {PUBLISHED_TAU} Δt, published largest"
+        rows.append([f"{kind}, |⟨T⟩ − target| / K", series, None, None, largest, None])
+    return rows
+
+
 def _by_horizon(values: Sequence[tuple[float, float]]) -> dict[float, Estimate]:
     return {h: over_seeds([value for at, value in values if at == h]) for h in sorted({at for at, _ in values})}
 
@@ -125,6 +151,8 @@ def _by_horizon(values: Sequence[tuple[float, float]]) -> dict[float, Estimate]:
 def _notes(runs: dict[str, list[Run]]) -> list[str]:
     notes = []
     for kind, found in runs.items():
+        own = ", ".join(dict.fromkeys(run.ensemble for run in found))
+        notes.append(f"{kind}, roll-outs: {own}; the paper's: {PUBLISHED_ENSEMBLE}.")
         ended = [run for run in found if run.ended]
         if ended:
             which = dict.fromkeys(

@@ -13,7 +13,18 @@ from trajcast.paper.published import published
 if TYPE_CHECKING:
     from trajcast.plan import Plan
 
-COLUMNS = ["system", "supercell", "atoms", "Δt / fs", "s / 1000 steps", "ns / day", "device", "weights", "precision"]
+COLUMNS = [
+    "system",
+    "supercell",
+    "atoms",
+    "Δt / fs",
+    "s / 1000 steps",
+    "ns / day",
+    "device",
+    "weights",
+    "precision",
+    "thermostat",
+]
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
@@ -34,7 +45,8 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
             if device == "cpu":
                 device = f"CPU, {speed['threads']} thread(s), {speed['provenance']['machine']['processor']}"
             measured = [speed[key] for key in ("atoms", "horizon_fs", "ms_per_step", "ns_per_day")]
-            rows.append([kind, cell, *measured, device, speed["weights"], speed["dtype"]])
+            thermostat = speed["provenance"]["settings"]["thermostat"]
+            rows.append([kind, cell, *measured, device, speed["weights"], speed["dtype"], thermostat or "none"])
             if speed["outcome"] != "completed":
                 stopped.append(f"{kind} {cell} at {speed['horizon_fs']:g} fs ({speed['outcome']})")
         for row in published("table_s2"):
@@ -42,7 +54,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
                 cell, device = row["supercell"].replace("x", "×"), f"{row['device']} (published)"
                 horizon, time = float(row["horizon_fs"]), float(row["s_per_1000_steps"])
                 numbers = [horizon, time, float(row["ns_per_day"])]
-                rows.append([kind, cell, int(row["atoms"]), *numbers, device, 2_200_000, "float64"])
+                rows.append([kind, cell, int(row["atoms"]), *numbers, device, 2_200_000, "float64", "csvr"])
     return Drawing(
         title="Speed",
         caption="Time of 1000 steps of an NVT roll-out without output, and simulated time per day. Published: Table S2 "

@@ -17,7 +17,13 @@ def published_errors(system: str) -> dict[float, dict[str, str]]:
     return {float(row["horizon_fs"]): row for row in published("table_s1") if row["system"] == system}
 
 
+def published_results(figure: str, quantity: str) -> dict[str, dict[str, str]]:
+    """The rows of one quantity of a figure, kind by kind of system: relation, value, error, unit."""
+    rows = [row for row in published("results") if (row["figure"], row["quantity"]) == (figure, quantity)]
+    return {row["system"]: row for row in rows}
+
+
 def published_result(figure: str, quantity: str) -> dict[str, str]:
-    """The row of one quantity of a figure: relation, value, error, unit."""
-    (row,) = [row for row in published("results") if (row["figure"], row["quantity"]) == (figure, quantity)]
+    """The row of one quantity of a figure that shows one system."""
+    (row,) = published_results(figure, quantity).values()
     return row
