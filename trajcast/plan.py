@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from trajcast.config import Config, System, read_config, section_json
 from trajcast.errors import UserError
 from trajcast.files import numbered
+from trajcast.potentials import named
 from trajcast.reference.input_files import input_files
 from trajcast.settings import Settings
 from trajcast.units import PS
@@ -31,7 +32,7 @@ CODE = {
     "thermostat": 3,
     "same_start": 1,
     "speed": 1,
-    "cooling_md": 1,
+    "cooling_md": 2,
     "cooling": 1,
     "observe": 2,
     "report": 3,
@@ -78,6 +79,18 @@ class Plan:
     def reference_files(self, system: str) -> list[str]:
         """The user's files that the reference system is made from."""
         return input_files(self.system(system).reference)
+
+    def environment(self, system: str) -> str | None:
+        """The file of envs/ (its stem) with the potential of the reference; None where its force field is LAMMPS'."""
+        potential = self.system(system).reference.potential
+        return None if potential is None else named(potential).family.ENVIRONMENT
+
+    def forces_on_gpu(self, system: str) -> bool:
+        """Whether the reference may compute its forces on a GPU."""
+        reference = self.system(system).reference
+        if reference.potential is None or reference.device == "cpu":
+            return False
+        return "cuda" in named(reference.potential).family.DEVICES
 
     def nve(self, system: str) -> list[str]:
         """The NVE trajectories; the last is for testing, the one before it for validation, the others for training."""

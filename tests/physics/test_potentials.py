@@ -349,3 +349,18 @@ def test_device_is_no_part_of_what_a_run_depends_on(argon: Path, exported: Path)
     other = settings.model_copy(update={"device": "cuda"})
     assert _identity(settings, "nvt") == _identity(other, "nvt")
     assert _identity(settings, "nvt") != _identity(settings.model_copy(update={"potential": "chgnet"}), "nvt")
+
+
+def test_rules_get_the_environment_and_the_gpu_of_their_potential():
+    import yaml
+
+    from trajcast.plan import Plan
+
+    root = Path(__file__).parents[2]
+    values = yaml.safe_load((root / "config.yaml").read_text(encoding="utf-8"))
+    asked = {"liquid": {"potential": "mace-mp-0"}, "crystal": {"potential": "chgnet", "device": "cpu"}}
+    for system, keys in asked.items():
+        values["systems"][system]["reference"] |= keys
+    plan = Plan(values)
+    assert [plan.environment(name) for name in ("liquid", "crystal", "molecule")] == ["mace", "mlip", None]
+    assert [plan.forces_on_gpu(name) for name in ("liquid", "crystal", "molecule")] == [True, False, False]

@@ -19,6 +19,21 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+def with_forces(usual):
+    """The environment of a rule that computes forces: that of the system's potential, where it has one of its own."""
+    return lambda wildcards: f"../../envs/{plan.environment(wildcards.system) or usual}.yaml"
+
+
+def memory_of_forces(amount):
+    """Memory, MB, of a rule that computes forces: more for a network with the library that it needs."""
+    return lambda wildcards, attempt: (amount + 4000 * bool(plan.environment(wildcards.system))) * attempt
+
+
+def gpu_of_forces(wildcards):
+    """1 for a potential that may compute on a GPU."""
+    return int(plan.forces_on_gpu(wildcards.system))
+
+
 onstart:
     try:
         take_over(Path.cwd())

@@ -63,11 +63,12 @@ rule cooling_md:
     benchmark:
         "logs/{system}/cooling/md-s{seed}.tsv"
     conda:
-        "../../envs/lammps.yaml"
+        with_forces("lammps")
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=memory_of_forces(1000),
         runtime=growing(240),
+        gpu=gpu_of_forces,
     params:
         frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
         code=CODE["cooling_md"],

@@ -16,11 +16,12 @@ rule observe:
     benchmark:
         "logs/{system}/{horizon}fs/observe.tsv"
     conda:
-        "../../envs/analysis.yaml"
+        with_forces("analysis")
     threads: 1
     resources:
-        mem_mb=growing(3000),
+        mem_mb=memory_of_forces(3000),
         runtime=growing(60),
+        gpu=gpu_of_forces,
     params:
         folder=subpath(output.summary, parent=True),
         code=CODE["observe"],

@@ -12,11 +12,12 @@ rule equilibration:
     benchmark:
         "logs/{system}/reference/equilibration.tsv"
     conda:
-        "../../envs/lammps.yaml"
+        with_forces("lammps")
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=memory_of_forces(1000),
         runtime=growing(60),
+        gpu=gpu_of_forces,
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -38,11 +39,12 @@ rule nve:
     wildcard_constraints:
         run=r"[1-9]\d*",
     conda:
-        "../../envs/lammps.yaml"
+        with_forces("lammps")
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=memory_of_forces(1000),
         runtime=growing(60),
+        gpu=gpu_of_forces,
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -63,11 +65,12 @@ rule nvt:
         "logs/{system}/reference/nvt.tsv"
     priority: 1  # the longest of the runs: started first, the others fit beside it
     conda:
-        "../../envs/lammps.yaml"
+        with_forces("lammps")
     threads: 1
     resources:
-        mem_mb=growing(1000),
+        mem_mb=memory_of_forces(1000),
         runtime=growing(240),
+        gpu=gpu_of_forces,
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -112,11 +115,12 @@ rule literature:
     benchmark:
         "logs/{system}/reference/literature.tsv"
     conda:
-        "../../envs/analysis.yaml"
+        with_forces("analysis")
     threads: 1
     resources:
-        mem_mb=growing(2000),
+        mem_mb=memory_of_forces(2000),
         runtime=growing(30),
+        gpu=gpu_of_forces,
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
