@@ -10,6 +10,7 @@ from trajcast.errors import UserError
 
 STYLES = ("pair", "bond", "angle", "dihedral", "improper", "kspace")
 COMMANDS = {
+    *("plugin", "package", "suffix"),  # pair styles of one's own build, and where they compute
     *("units", "atom_style", "atom_modify", "boundary", "newton"),
     *("labelmap", "mass", "set", "group", "variable"),
     *(f"{kind}_{word}" for kind in STYLES for word in ("style", "coeff", "modify")),

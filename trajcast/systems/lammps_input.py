@@ -24,6 +24,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from trajcast.config import Section
 from trajcast.engines._lammps import Instance
 from trajcast.errors import UserError
+from trajcast.systems._element_order import check_element_order
 from trajcast.systems._lammps_text import ForceField, read_input
 from trajcast.trajectory import Topology
 
@@ -54,6 +55,7 @@ def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.f
         positions = lammps.gather("x", 1) - origin + lammps.gather("image", 0) @ cell
         types, masses, bonds = lammps.gather("type", 0, 1)[:, 0] - 1, lammps.type_masses(), lammps.bonds()
     numbers = _numbers(parameters, masses)
+    check_element_order(field, parameters.elements, parameters.input_file)
     whole, molecules = _whole(positions, bonds, cell)
     return Topology(
         numbers=numbers[types],
