@@ -43,10 +43,13 @@ PUBLISHED: dict[str, tuple[Any, Any, Any]] = {
     "dataset.samples.test": (1000, 1000, 1000),
     "training.samples": (10000, 5000, 5000),
     "training.batch_size": (10, 2, 2),
+    "forecast.temperature_K": (300, 300, 300),
     "forecast.thermostat": ("csvr", "csvr", "csvr"),
     "forecast.tau_horizons": (10, 2.5, 10),
     "studies.learning.samples": ([1000, 5000, 10000], [500, 2500, 5000], [500, 2500, 5000]),
     "studies.learning.seeds": ([1, 2, 3],) * 3,
+    "studies.learning.horizons_fs": ([0.5, 1, 5, 10, 15], [1, 2, 10, 20, 30], [0.5, 1, 5, 10, 15]),
+    "studies.thermostat.horizons_fs": (None, None, None),  # all
     "studies.thermostat.tau_horizons": ([10, 50, 100],) * 3,
     "studies.thermostat.seeds": ([1, 2, 3],) * 3,
     "studies.thermostat.steps": (100000,) * 3,
@@ -56,6 +59,21 @@ PUBLISHED: dict[str, tuple[Any, Any, Any]] = {
         [[1, 1, 1], [2, 2, 2], [3, 3, 3]],
         [[1, 1, 1], [2, 2, 2], [3, 3, 3]],
     ),
+}
+PUBLISHED_OF_ONE: dict[tuple[str, str], Any] = {
+    ("molecule", "reference.equilibration.chain_length"): 10,
+    ("molecule", "forecast.zero_momenta_every"): 100,
+    ("molecule", "studies.same_start.horizons_fs"): [0.5, 7],
+    ("molecule", "studies.same_start.duration_fs"): 504,  # 500, rounded up to whole steps of both
+    ("crystal", "reference.equilibration.chain_length"): 3,
+    ("crystal", "reference.equilibration.npt.duration_ps"): 10,
+    ("crystal", "reference.equilibration.npt.pressure_bar"): 1,
+    ("crystal", "reference.equilibration.npt.damping_fs"): 100,
+    ("crystal", "reference.parameters.supercell"): [3, 3, 2],
+    ("crystal", "reference.parameters.coulomb_cutoff_A"): 10.17,
+    ("liquid", "reference.parameters.molecules"): 64,
+    ("liquid", "reference.parameters.box_A"): 12.4172,
+    ("liquid", "studies.cooling.final_temperature_K"): 180,
 }
 SYSTEMS = ("molecule", "crystal", "liquid")
 
@@ -83,6 +101,11 @@ def value(plan: Plan, system: str, key: str) -> Any:
 @pytest.mark.parametrize("key", PUBLISHED)
 def test_numbers_are_the_published_ones(plan: Plan, key: str) -> None:
     assert tuple(value(plan, system, key) for system in SYSTEMS) == PUBLISHED[key]
+
+
+@pytest.mark.parametrize(("system", "key"), PUBLISHED_OF_ONE)
+def test_numbers_of_one_system_are_the_published_ones(plan: Plan, system: str, key: str) -> None:
+    assert value(plan, system, key) == PUBLISHED_OF_ONE[system, key]
 
 
 @pytest.mark.parametrize(
