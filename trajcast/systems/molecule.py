@@ -112,7 +112,7 @@ def literature(settings: Reference, folder: Path) -> list[Published]:
             error=None,
             published=16.5,
             published_error=4.5,
-            source="N-arylamides, B3LYP: 12 to 21; doi:10.1002/qua.23151",
+            source="N-arylamides, B3LYP: the range 12 to 21 as its middle ± half its width; doi:10.1002/qua.23151",
         ),
     ]
 
