@@ -109,11 +109,13 @@ def environments_of_commands() -> Iterator[tuple[Path, str]]:
             conda = re.search(r"conda:\s*(\S+)", rule)
             assert command, rule
             assert conda, rule
-            if (named := re.fullmatch(r'"\.\./\.\./(envs/\S+\.yaml)"', conda[1])) is not None:
-                yield ROOT / named[1], command[1]
-            elif conda[1] == "networks":
+            if conda[1] == "networks":
                 yield ROOT / "envs/trajcast.yaml", command[1]
                 yield ROOT / "envs/trajcast-cuda.yaml", command[1]
+            else:  # "../../envs/NAME.yaml", or with_forces("NAME") where a potential may bring its own
+                named = re.fullmatch(r'"\.\./\.\./envs/(\S+)\.yaml"|with_forces\("(\S+)"\)', conda[1])
+                assert named, conda[1]
+                yield ROOT / f"envs/{named[1] or named[2]}.yaml", command[1]
 
 
 @pytest.mark.parametrize(

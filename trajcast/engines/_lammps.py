@@ -172,8 +172,6 @@ def start_lammps() -> Any:
 def _use_own(folder: str) -> None:
     """Have `import lammps` find the package in `folder`; UserError where there is none."""
     if not (Path(folder) / "lammps" / "__init__.py").is_file():
-        raise UserError(
-            f"machine.lammps {folder}: no Python package `lammps` in this folder; name the one that holds it"
-        )
+        raise UserError(f"machine.lammps {folder}: holds no Python package `lammps`; name the folder that does")
     if folder not in sys.path:
         sys.path.insert(0, folder)
