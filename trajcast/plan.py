@@ -24,6 +24,7 @@ Study = TypeVar("Study", bound=Settings)
 CODE = {
     "settings": 1,
     "reference": 2,
+    "timestep": 1,
     "dataset": 1,
     "train": 2,
     "pretrained": 1,
@@ -35,7 +36,7 @@ CODE = {
     "cooling_md": 2,
     "cooling": 1,
     "observe": 2,
-    "report": 3,
+    "report": 4,
     "paper": 2,
 }
 """Version of each stage's code: raise a stage's number when its results change, and it is run again."""
@@ -181,6 +182,14 @@ class Plan:
             tau_horizons=float(tau_horizons),
             seed=int(seed),
         )
+
+    def timestep(self, system: str) -> list[str]:
+        """The study of the largest time step of the reference, where it is asked for: JSON."""
+        return [f"results/{system}/reference/timestep.json"] if self.system(system).studies.timestep else []
+
+    def timestep_settings(self, system: str) -> str:
+        """The study's section."""
+        return section_json(_asked_for(system, "timestep", self.system(system).studies.timestep))
 
     def same_start(self, system: str) -> list[str]:
         """The horizons (fs) of the roll-outs at constant energy that start where reference MD does."""

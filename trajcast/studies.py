@@ -63,6 +63,17 @@ class Speed(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Timestep(Settings):
+    """The largest of these time steps of reference MD, at constant energy, whose energy drifts no more than allowed."""
+
+    timesteps_fs: Annotated[list[Positive], Some]
+    duration_ps: Positive = 1.0
+
+    def __post_init__(self) -> None:
+        distinct("timesteps_fs", self.timesteps_fs)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ramp(Settings):
     """From the reference's temperature to another, linear in time."""
 
@@ -102,3 +113,4 @@ class Studies(Settings):
     same_start: SameStart | None = None
     speed: Speed | None = None
     cooling: Cooling | None = None
+    timestep: Timestep | None = None

@@ -13,6 +13,7 @@ from report_folder import MODEL, edit_json, result, write_horizon, write_traject
 
 from trajcast.cli import main
 from trajcast.errors import UserError
+from trajcast.files import write_json
 from trajcast.provenance import provenance
 from trajcast.report.inputs import read_study
 from trajcast.report.observable_figure import observable_figure
@@ -83,6 +84,22 @@ def test_tables_hold_the_numbers_of_the_results(complete_page: Path) -> None:
     assert page.starting("forecast, Δt = 5 fs")[0][-2:] == ["4.00", "0.0926"]
     assert page.starting("torch")
     assert page.starting("reference", "3")  # its seed
+
+
+def test_the_speed_up_is_told_at_each_ones_largest_safe_step(folder: Path, tmp_path: Path) -> None:
+    """The reference at 2 fs, not the 0.5 fs of its runs, against the largest horizon that was completed."""
+    safe = {"timestep_fs": 2.0, "steps_per_s": 10.0, "ns_per_day": 1.728, "threads": 1, "device": "cpu"}
+    timestep = tmp_path / "timestep.json"
+    write_json(timestep, {"safe": safe | {"drift_meV_per_atom_per_ps": 0.012}})
+    edit_json(folder / "reference/health.json", warnings=["atoms are far from what was learned"])
+    output = tmp_path / "report.html"
+    write_report(folder, dict.fromkeys(HORIZONS, MODEL), output, timestep=[timestep])
+    text = output.read_text(encoding="utf-8")
+    page = Elements(text)
+    assert page.starting("lammps (δt = 2 fs, largest that conserves energy)")[0][-2:] == ["1.73", "0.0400"]
+    assert "At each one&#39;s own largest safe step: MD with 2 fs" in text
+    assert "forecast with 5 fs (roll-out completed) 4.00 ns/day: 2.31 times." in text
+    assert "The potential warned: atoms are far from what was learned" in text
 
 
 def test_figures_are_numbered_and_described(complete_page: Path) -> None:

@@ -22,6 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="name of the model folder, e.g. model-n8000-s1: one for all horizons, or one for each",
     )
     parser.add_argument("--timings", type=Path, metavar="DIR", help="Snakemake benchmark files (TSV), e.g. logs/liquid")
+    parser.add_argument("--timestep", type=Path, nargs="*", default=[], metavar="JSON", help="of `trajcast timestep`")
     parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
 
 
@@ -34,4 +35,4 @@ def run(arguments: argparse.Namespace) -> None:
     if len(names) not in (1, len(horizons)):
         raise UserError(f"--model has {len(names)} names for {len(horizons)} horizons; give one, or one for each")
     models = dict(zip(horizons, names if len(names) > 1 else names * len(horizons), strict=True))
-    write_report(arguments.folder, models, arguments.output, arguments.timings)
+    write_report(arguments.folder, models, arguments.output, arguments.timings, arguments.timestep)

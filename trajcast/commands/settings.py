@@ -8,7 +8,7 @@ from typing import Any
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    sections = ("reference", "dataset", "training", "forecast", "observables", "ramp", "cooling")
+    sections = ("reference", "dataset", "training", "forecast", "observables", "ramp", "cooling", "timestep")
     parser.add_argument("--section", choices=sections, required=True, help="the stage they belong to")
     parser.add_argument("--json", required=True, metavar="TEXT", help="the settings as JSON")
     parser.add_argument("--output", type=Path, required=True, help="the YAML file to write")

@@ -94,12 +94,13 @@ def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
 
 
 def check_health(settings: Reference, folder: Path) -> None:
-    """Write health.json and health.csv for the finished runs of `folder`; UserError that names every failure."""
-    rows = []
+    """Write health.json (with what the potential warned of) and health.csv; UserError that names every failure."""
+    rows, warnings = [], dict[str, None]()
     for run in run_names(settings):
         with Trajectory(folder / f"{run}.h5md") as trajectory:
             rows.append(examine(settings, run, trajectory))
-    write_json(folder / "health.json", {"runs": [asdict(row) for row in rows]})
+            warnings |= dict.fromkeys(trajectory.provenance.get("warnings", []))
+    write_json(folder / "health.json", {"runs": [asdict(row) for row in rows], "warnings": list(warnings)})
     text = io.StringIO()
     table = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
     table.writeheader()

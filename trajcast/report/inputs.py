@@ -48,13 +48,7 @@ TEST_KEYS = [
     "velocity_mae_percent",
 ]
 MODEL_KEYS = ["horizon_fs", "provenance", "training", "weights"]
-METRICS_COLUMNS = [
-    "time_s",
-    "training_loss",
-    "validation_loss",
-    "displacement_mae_percent",
-    "velocity_mae_percent",
-]
+METRICS_COLUMNS = ["time_s", "training_loss", "validation_loss", "displacement_mae_percent", "velocity_mae_percent"]
 SPEED_KEYS = ["steps_per_s", "ns_per_day", "threads"]
 SUMMARY_KEYS = ["rows"]
 ROW_KEYS = [
@@ -126,6 +120,8 @@ class Study:
     topology: Topology
     reference_ps: float
     health: list[dict[str, Any]]
+    warnings: list[str]  # of the potential
+    largest_timestep: dict[str, Any] | None  # its speed; None where it was not asked for
     literature: list[dict[str, Any]]  # quantities of the reference beside published ones
     energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
     runs: list[HorizonRun]
@@ -139,8 +135,8 @@ class Study:
         return [name for name in names if any(name in run.md or name in run.forecast for run in self.runs)]
 
 
-def read_study(folder: Path, models: Mapping[float, str]) -> Study:
-    """Read a results folder; `models`: the name of the model's folder at each horizon (fs).
+def read_study(folder: Path, models: Mapping[float, str], timestep: Sequence[Path] = ()) -> Study:
+    """Read a results folder; `models`: the name of the model's folder at each horizon (fs); `timestep`: see the page.
 
     UserError names the first missing or malformed file and the command that makes it.
     """
@@ -164,6 +160,8 @@ def read_study(folder: Path, models: Mapping[float, str]) -> Study:
         topology=topology,
         reference_ps=length_ps,
         health=health["runs"],
+        warnings=health.get("warnings", []),
+        largest_timestep=_read_json(timestep[0], ["safe"], "trajcast timestep")["safe"] if timestep else None,
         literature=literature,
         energies=_total_energies(reference),
         runs=[_read_horizon(folder, horizon, models[horizon]) for horizon in sorted(models)],

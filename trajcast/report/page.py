@@ -24,11 +24,11 @@ from trajcast.report.run_figures import health_figure, temperature_figure, train
 from trajcast.report.run_tables import (
     health_table,
     literature_table,
-    speed_table,
     stability_table,
     test_error_table,
     timing_table,
 )
+from trajcast.report.speed_table import speed_table
 from trajcast.report.style import figure_style, svg
 from trajcast.report.table import Table, joined
 from trajcast.report.timings import read_jobs
@@ -49,13 +49,19 @@ class DrawnFigure:
     numbers: Table | None = None
 
 
-def write_report(folder: Path, models: Mapping[float, str], output: Path, timings: Path | None = None) -> None:
+def write_report(
+    folder: Path,
+    models: Mapping[float, str],
+    output: Path,
+    timings: Path | None = None,
+    timestep: Sequence[Path] = (),
+) -> None:
     """Write the page of one results folder to `output`, whole or not at all; UserError when results are missing.
 
     `models`: the name of the model's folder at each horizon (fs) to show. `timings`: a folder of Snakemake benchmark
-    files; without it the page has no table of times.
+    files; without it the page has no table of times. `timestep`: the file of the largest time step, if any.
     """
-    study = read_study(folder, models)
+    study = read_study(folder, models, timestep)
     with figure_style():
         observables = [figure for name in study.observables for figure in _observable_figures(study, name)]
         temperature, training, health = _run_figures(study)

@@ -95,68 +95,6 @@ def test_error_table(study: Study) -> Table:
     )
 
 
-def speed_table(study: Study) -> Table:
-    """Simulated time per day of wall time, forecast against the reference engine."""
-    speed, machine = study.provenance["speed"], study.provenance["machine"]["processor"]
-    engine = study.settings["engine"]
-    timestep = float(study.settings["timestep_fs"])
-    reference: list[str | Cell] = [
-        f"{engine} (δt = {timestep:g} fs)",
-        plain(timestep),
-        text_cell(f"CPU, {machine}"),
-        MISSING,
-        str(speed["threads"]),
-        number_of(study.topology.n_atoms),
-        number(speed["steps_per_s"], 3),
-        number(speed["ns_per_day"], 3),
-        "1",
-    ]
-    rows = [cells(reference)]
-    other_machine = False
-    for run in study.runs:
-        outcome, rate = run.outcome, run.outcome["ns_per_day"]
-        where = run.provenance["forecast"]["machine"]["processor"]
-        other_machine |= where != machine
-        rows.append(
-            cells(
-                [
-                    f"forecast, {horizon_name(run.horizon_fs)}",
-                    f"{run.horizon_fs:g}",
-                    text_cell(f"{outcome['device']}, {where}".replace("cpu", "CPU")),
-                    text_cell(outcome["backend"]),
-                    str(outcome["threads"]),
-                    number_of(outcome["atoms"]),
-                    number(None if rate is None else rate * 1e6 / 86400 / run.horizon_fs, 3),
-                    number(rate, 3),
-                    number(None if rate is None else rate / speed["ns_per_day"], 3),
-                ]
-            )
-        )
-    notes = [
-        "The reference is a classical force field, which is cheap to evaluate: a ratio below 1 means that the forecast "
-        "is slower than the MD it imitates. The ratio is not normalised by the number of threads."
-    ]
-    if other_machine:
-        notes.append("Not all of these runs were made on the same processor; their ratios are then not comparable.")
-    return Table(
-        title="Speed",
-        caption="Simulated time per day of wall time, output of frames included.",
-        columns=[
-            "Method",
-            "Step / fs",
-            "Device",
-            "Backend",
-            "Threads",
-            "Atoms",
-            "Steps / s",
-            "ns / day",
-            "Ratio to reference",
-        ],
-        groups=[("", rows)],
-        notes=notes,
-    )
-
-
 def literature_table(study: Study) -> Table:
     """Quantities of the reference MD beside published ones."""
     rows = [
@@ -202,6 +140,7 @@ def health_table(study: Study) -> Table:
         title="Health of the reference MD",
         caption="Drift of the total energy in the NVE runs, mean temperature with its "
         "standard error against the target and what is allowed, and the degrees of freedom used.",
+        notes=[f"The potential warned: {text}" for text in study.warnings],
         columns=[
             "Run",
             "Ensemble",

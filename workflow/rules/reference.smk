@@ -127,3 +127,39 @@ rule literature:
     shell:
         "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part literature"
         " 2>&1 | tee -i {log:q}"
+
+
+use rule reference_settings as timestep_settings with:
+    output:
+        "results/{system}/reference/timestep.yaml",
+    log:
+        "logs/{system}/reference/timestep_settings.log",
+    params:
+        section="timestep",
+        json=lambda wildcards: plan.timestep_settings(wildcards.system),
+        code=CODE["settings"],
+
+
+rule timestep:
+    input:
+        settings="results/{system}/reference/timestep.yaml",
+        reference_settings="results/{system}/reference/reference.yaml",
+        starts="results/{system}/reference/starts.h5",
+    output:
+        "results/{system}/reference/timestep.json",
+    log:
+        "logs/{system}/reference/timestep.log",
+    benchmark:
+        "logs/{system}/reference/timestep.tsv"
+    conda:
+        with_forces("lammps")
+    threads: 1
+    resources:
+        mem_mb=memory_of_forces(1000),
+        runtime=growing(60),
+        gpu=gpu_of_forces,
+    params:
+        code=CODE["timestep"],
+    shell:
+        "trajcast timestep --settings {input.settings:q} --reference-settings {input.reference_settings:q}"
+        " --starts {input.starts:q} --output {output:q} 2>&1 | tee -i {log:q}"

@@ -8,6 +8,7 @@ rule report:
         nve=lambda wildcards: plan.nve(wildcards.system),
         nvt="results/{system}/reference/nvt.h5md",
         horizons=lambda wildcards: plan.reported(wildcards.system),
+        timestep=lambda wildcards: plan.timestep(wildcards.system),
     output:
         "results/{system}/report.html",
     log:
@@ -27,4 +28,4 @@ rule report:
         code=CODE["report"],
     shell:
         "trajcast report --folder {params.folder:q} --horizons {params.horizons:q} --model {params.model:q}"
-        " --timings logs/{wildcards.system} --output {output:q} 2>&1 | tee -i {log:q}"
+        " --timings logs/{wildcards.system} --timestep {input.timestep:q} --output {output:q} 2>&1 | tee -i {log:q}"

@@ -1,0 +1,78 @@
+"""The largest time step with which reference MD is still sound: what its speed has to be measured with."""
+
+from __future__ import annotations
+
+import logging
+import math
+from pathlib import Path
+from typing import Any
+
+from trajcast.config import Reference
+from trajcast.engines import Run
+from trajcast.errors import UserError
+from trajcast.files import fingerprint, write_json
+from trajcast.provenance import provenance
+from trajcast.reference.health import drift
+from trajcast.reference.protocol import record
+from trajcast.reference.starts import start_state
+from trajcast.studies import PS, Timestep
+from trajcast.trajectory import Trajectory
+
+log = logging.getLogger(__name__)
+
+
+def largest_timestep(settings: Reference, study: Timestep, starts: Path, output: Path) -> None:
+    """Write `output`: the drift and speed of an NVE run from the first start with each time step, in ascending order.
+
+    They end with the first whose energy drifts by more than the settings allow, or that LAMMPS gives up; `safe` is the
+    one before. The runs lie in a folder beside `output`; finished ones are not repeated. Raises UserError when LAMMPS
+    stops at the smallest: that is no matter of the time step.
+    """
+    attempts: list[dict[str, Any]] = []
+    for timestep_fs in sorted(study.timesteps_fs):
+        try:
+            attempts.append(_attempt(settings, study, timestep_fs, starts, output.with_suffix("")))
+        except UserError as error:
+            if not attempts:
+                raise
+            attempts.append({"timestep_fs": timestep_fs, "safe": False, "reason": str(error)})
+        log.info("time step %g fs: %s", timestep_fs, attempts[-1]["reason"] or "safe")
+        if not attempts[-1]["safe"]:
+            break
+    safe = [attempt for attempt in attempts if attempt["safe"]]
+    values = {
+        "attempts": attempts,
+        "safe": safe[-1] if safe else None,
+        "allowed_meV_per_atom_per_ps": settings.max_drift_meV_per_atom_per_ps,
+        "provenance": provenance("timestep", settings.model_dump()),
+    }
+    write_json(output, values)
+
+
+def _attempt(settings: Reference, study: Timestep, timestep_fs: float, starts: Path, folder: Path) -> dict[str, Any]:
+    changed = settings.model_copy(update={"timestep_fs": timestep_fs})
+    run = Run(
+        name=f"NVE, {timestep_fs:g} fs", ensemble="NVE", steps=math.ceil(study.duration_ps * PS / timestep_fs), every=1
+    )
+    with Trajectory(starts) as trajectory:
+        state, topology = start_state(trajectory, 0), trajectory.topology
+    kept = changed.model_dump(include={"system", "engine", "parameters", "potential", "temperature_K", "timestep_fs"})
+    start = fingerprint(state.positions.tolist(), state.velocities.tolist())
+    path = folder / f"{timestep_fs:g}fs.h5md"
+    record(
+        changed, run, topology, state, path, {"part": "timestep", "settings": kept, "steps": run.steps, "start": start}
+    )
+    with Trajectory(path) as trajectory:
+        total = trajectory.energy("total")
+        assert total is not None  # engines record it
+        slope = drift(trajectory.times, total, topology.n_atoms)
+        speed = trajectory.provenance["speed"]
+    limit = settings.max_drift_meV_per_atom_per_ps
+    safe = abs(slope) <= limit
+    return {
+        "timestep_fs": timestep_fs,
+        "safe": safe,
+        "reason": "" if safe else f"drift {slope:.3g} meV/atom/ps, allowed are {limit:g}",
+        "drift_meV_per_atom_per_ps": slope,
+        **speed,
+    }
