@@ -52,8 +52,15 @@ def planned_jobs(targets: Sequence[str], configfiles: Sequence[str], *, finished
         [*command, *overlays, "--", *targets], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     if run.returncode:
-        raise UserError(f"Snakemake finds no way to these results: {run.stdout.strip()[-1500:]}")
+        raise UserError(f"Snakemake finds no way to these results: {cause(run.stdout)}")
     return read_jobs(run.stdout)
+
+
+def cause(text: str) -> str:
+    """Why Snakemake failed: its output from the exception on, without the list of what it runs on."""
+    said = text.rpartition("Building DAG of jobs...")[2].strip()
+    named = re.search(r"^\w*(?:Exception|Error)\b.*", said, re.MULTILINE | re.DOTALL)
+    return (named[0] if named else said).strip()
 
 
 def read_jobs(text: str) -> list[Job]:

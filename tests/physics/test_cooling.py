@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -22,10 +23,11 @@ from trajcast.cooling.windows import measure_windows
 from trajcast.engines import Run, lammps
 from trajcast.engines.lammps import simulate
 from trajcast.errors import UserError
-from trajcast.mechanics import thermal_velocities
+from trajcast.mechanics import angular_momentum, momentum, thermal_velocities
 from trajcast.observables.temperature import canonical_temperature
 from trajcast.recorder import Recorder
 from trajcast.reference.temperatures import temperatures
+from trajcast.state import State
 from trajcast.studies import Cooling, Ramp
 from trajcast.trajectory import Topology, Trajectory
 
@@ -204,6 +206,43 @@ def test_without_any_window_there_is_still_a_figure_that_says_so(tmp_path: Path)
         empty = [row for row in csv.DictReader(handle) if row["runs"] == "0"]
     assert [row["note"] for row in empty] == ["no run came to the end of this window"] * 2
     assert json.loads((tmp_path / "out/windows.json").read_text())["provenance"]["settings"]["cooling"]["windows"] == 2
+
+
+def test_scores_of_windows_that_begin_alike_are_their_own(tmp_path: Path) -> None:
+    """A window's MD is the one in its place, not the first of the same temperature."""
+    md = [walk(tmp_path / f"md-{seed}.h5md", seed) for seed in (1, 2)]
+    forecasts = [walk(tmp_path / f"f-{k}.h5md", k + 2, outcome=outcome()) for k in (1, 2)]
+    compare(md, forecasts, STUDY, context(**SETTINGS), tmp_path / "out")
+    path = tmp_path / "out/windows.json"
+    scored = [[row[4] for row in draw(path).rows if row[0] == "RDF score"]]
+    values = json.loads(path.read_text(encoding="utf-8"))
+    for method in values["methods"]:
+        for window in method["windows"]:
+            window["from_K"] = window["to_K"] = 300.0
+    path.write_text(json.dumps(values), encoding="utf-8")
+    scored.append([row[4] for row in draw(path).rows if row[0] == "RDF score"])
+    assert len(scored[0]) == 4
+    assert scored[0] == scored[1]
+
+
+def test_a_molecule_is_cooled_without_turning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The start of an isolated system has neither momentum nor angular momentum, whatever its frame has."""
+    rng = np.random.default_rng(2)
+    top = dataclasses.replace(topology([8] * 5, 0.0), cell=np.zeros((3, 3)), periodic=np.zeros(3, dtype=bool))
+    write(tmp_path / "start.h5md", top, rng.normal(size=(1, 5, 3)), rng.normal(scale=0.01, size=(1, 5, 3)), 1.0)
+    seen: list[State] = []
+    monkeypatch.setattr("trajcast.cooling.reference.record", lambda _, __, ___, state, *rest: seen.append(state))
+    cool(
+        tiny_reference.settings(),
+        Ramp(final_temperature_K=150.0, duration_ps=1.0, interval_fs=10.0),
+        tmp_path / "start.h5md",
+        0,
+        1,
+        tmp_path / "md.h5md",
+    )
+    [state] = seen
+    assert momentum(state).abs().max() < 1e-12
+    assert angular_momentum(state).abs().max() < 1e-12
 
 
 def test_md_in_place_of_a_roll_out_is_refused(tmp_path: Path) -> None:

@@ -228,7 +228,8 @@ def test_every_key_that_is_needed_is_asked_for(key: str, here: Path, capsys: pyt
         (["O,H,X"], "--elements: 'X' is no element"),
         (["O,H,Si", "--horizon-fs", "0"], "--horizon-fs 0 is wrong"),
         (["O,H,Si", "--horizon-fs", "nan"], "--horizon-fs nan is wrong"),
-        (["O,H,Si", "--output", "model.json"], "--output model.json: that name is for the model's description"),
+        (["O,H,Si", "--output", "model.json"], "--output model.json: a model's name ends in .safetensors, its desc"),
+        (["O,H,Si", "--output", "model"], "--output model: a model's name ends in .safetensors, its description's in"),
     ],
 )
 def test_wrong_arguments(given: list[str], message: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,6 +271,8 @@ def test_in_place_of_training_it_needs_its_horizon(here: Path, capsys: pytest.Ca
     assert run_import("O,H,Si", "--horizon-fs", "7") == 0
     assert cli.main(used) == 0
     assert load_model("used/model.safetensors").scales.horizon_fs == 7.0
+    assert cli.main([*used[:-1], "nan"]) == 2
+    assert "--horizon-fs nan is wrong; give a time in fs, above zero" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

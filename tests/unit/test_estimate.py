@@ -15,7 +15,7 @@ from trajcast.estimate.prices import FRAME_BYTES, START_S, Prices
 from trajcast.estimate.report import show
 from trajcast.estimate.speeds import Size, md_seconds, network_seconds
 from trajcast.estimate.summary import costs, total
-from trajcast.jobs import Job, read_jobs
+from trajcast.jobs import Job, cause, read_jobs
 from trajcast.plan import Plan
 from trajcast.settings import Network, Training
 
@@ -113,6 +113,16 @@ def test_training_is_counted_to_its_last_epoch_or_the_end_of_its_budget(values: 
     assert short.cpu_s == short.gpu_s == 120
 
 
+def test_the_equilibration_is_priced_as_it_is_recorded() -> None:
+    """A frame every 10 fs, every 2 fs where starts are picked by energy; the cell's run has frames of its own."""
+    systems = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]
+    prices = Prices(Plan({"systems": systems}))
+    for name, frames, atoms in (("liquid", 1000, 192), ("crystal", 1000 + 1000, 162), ("molecule", 25000, 20)):
+        price = prices.of("equilibration", {"system": name})
+        assert price is not None
+        assert price.disk == pytest.approx(frames * atoms * FRAME_BYTES), name
+
+
 def test_costs_add_up_and_rules_without_a_price_are_named(prices: Prices, capsys: pytest.CaptureFixture[str]) -> None:
     jobs = [Job(rule="nvt", wildcards=WILDCARDS), Job(rule="forecast", wildcards=WILDCARDS)]
     jobs += [Job(rule="report", wildcards=WILDCARDS), Job(rule="sublimation", wildcards=WILDCARDS)]
@@ -126,9 +136,29 @@ def test_costs_add_up_and_rules_without_a_price_are_named(prices: Prices, capsys
     show(rows, unpriced)
     text = capsys.readouterr().out
     assert "Estimated cost" in text
+    assert "GPU-hours are an upper bound" in text
     assert "Not counted: sublimation" in text
     show([], [])
     assert "nothing is left to do" in capsys.readouterr().out
+
+
+HEAD_OF_RUN = "Assuming unrestricted shared filesystem usage.\n\nSNAKEMAKE\n  Python version: 3.11\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (
+            f"{HEAD_OF_RUN}\nBuilding DAG of jobs...\nMissingRuleException:\nNo rule to produce x.\n",
+            "MissingRuleException:\nNo rule to produce x.",
+        ),
+        (f"{HEAD_OF_RUN}WorkflowError in file a:\nthat is why\n", "WorkflowError in file a:\nthat is why"),
+        (f"{HEAD_OF_RUN}Building DAG of jobs...\nKilled\n", "Killed"),
+        ("no module of that name\n", "no module of that name"),
+    ],
+)
+def test_the_cause_of_a_failure_is_kept(text: str, why: str) -> None:
+    assert cause(text) == why
 
 
 def test_jobs_are_read_from_a_dry_run() -> None:

@@ -187,5 +187,15 @@ def test_what_snakemake_cannot_plan_is_said(
     monkeypatch.chdir(folder)
     assert cli.main(["plan", "results/nothing/report.html"]) == 2
     error = capsys.readouterr().err
-    assert "No rule to produce results/nothing/report.html" in error
+    assert "no way to these results: MissingRuleException: No rule to produce results/nothing/report.html" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("text", ["", "- systems"])
+def test_an_overlay_without_keys_is_named(
+    text: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(folder)
+    assert cli.main(["plan", "--configfile", str(tmp_path / "empty.yaml")]) == 2
+    assert "empty.yaml: holds no mapping of keys to values" in capsys.readouterr().err

@@ -42,8 +42,8 @@ def run(arguments: argparse.Namespace) -> None:
     horizon_fs, output = arguments.horizon_fs, arguments.output
     if horizon_fs is not None and not (math.isfinite(horizon_fs) and horizon_fs > 0):
         raise UserError(f"--horizon-fs {horizon_fs:g} is wrong; give a time in fs, above zero")
-    if output.suffix == ".json":
-        raise UserError(f"--output {output}: that name is for the model's description; give one ending in .safetensors")
+    if output.suffix != ".safetensors":
+        raise UserError(f"--output {output}: a model's name ends in .safetensors, its description's in .json; mend it")
     elements = [symbol.strip() for symbol in arguments.elements.split(",")]
     configuration = read_configuration(arguments.config)
     model = import_model(arguments.weights, configuration, atomic_numbers(elements), horizon_fs)

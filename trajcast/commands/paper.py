@@ -36,10 +36,11 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.errors import UserError
     from trajcast.paper import figures
     from trajcast.paper.drawing import save
+    from trajcast.paper.sources import read_sources
     from trajcast.report.style import figure_style
 
     known = figures()
     if arguments.name not in known:
         raise UserError(f"paper: no {arguments.name!r}; choose one of: {', '.join(known)}, report")
     with figure_style():
-        save(known[arguments.name].draw(arguments.sources), arguments.output)
+        save(known[arguments.name].draw(read_sources(arguments.sources)), arguments.output)

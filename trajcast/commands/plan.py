@@ -18,7 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import read_yaml
+    from trajcast.config import read_mapping
     from trajcast.estimate.report import show
     from trajcast.estimate.summary import costs
     from trajcast.jobs import need_snakemake, planned_jobs
@@ -27,8 +27,8 @@ def run(arguments: argparse.Namespace) -> None:
     need_snakemake()
     from snakemake.utils import update_config
 
-    values = read_yaml("config.yaml")
+    values = read_mapping("config.yaml")
     for overlay in arguments.configfile:
-        update_config(values, read_yaml(overlay))
+        update_config(values, read_mapping(overlay))
     plan = Plan(values)
     show(*costs(plan, planned_jobs(arguments.targets, arguments.configfile)))

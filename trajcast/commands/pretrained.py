@@ -23,6 +23,8 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.model.store import load_model
 
     source: Path = arguments.model
+    if not (math.isfinite(arguments.horizon_fs) and arguments.horizon_fs > 0):
+        raise UserError(f"--horizon-fs {arguments.horizon_fs:g} is wrong; give a time in fs, above zero")
     horizon_fs = load_model(source).scales.horizon_fs
     if math.isnan(horizon_fs):
         raise UserError(

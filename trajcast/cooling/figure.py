@@ -128,13 +128,14 @@ def _score_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
         md = _pair(window)
         return (ceiling(md) or (None, None)) if md else (None, None)
 
-    def against_md(window: Window) -> Point:
-        md = _pair(next(one for one in reference.windows if one.from_K == window.from_K))
-        curve = _pair(window)
-        return (score(md, curve), None) if md and curve else (None, None)
-
     rows = _along(ax, [reference], label, own)
     for index, method in enumerate(methods[1:], 1):
+        same = {id(own): md for own, md in zip(method.windows, reference.windows, strict=True)}
+
+        def against_md(window: Window, same: dict[int, Window] = same) -> Point:
+            md, curve = _pair(same[id(window)]), _pair(window)
+            return (score(md, curve), None) if md and curve else (None, None)
+
         rows += _along(ax, [method], label, against_md, **_look(index) | {"linewidth": 1.4})
     ax.set_ylim(top=1.0)
     return rows

@@ -9,7 +9,7 @@ from trajcast.config import Reference
 from trajcast.engines import Run
 from trajcast.errors import UserError
 from trajcast.files import fingerprint, sole_writer
-from trajcast.mechanics import set_momentum
+from trajcast.mechanics import set_angular_momentum, set_momentum
 from trajcast.reference.protocol import record
 from trajcast.settings import whole_multiple
 from trajcast.studies import PS, Ramp
@@ -25,7 +25,7 @@ def cool(reference: Reference, ramp: Ramp, start: Path, frame: int, seed: int, o
     with Trajectory(start) as nvt:
         if not 0 <= frame < len(nvt):
             raise UserError(f"{start}: no frame {frame}, it has {len(nvt)}, counted from 0")
-        state, topology = set_momentum(nvt.state(frame)), nvt.topology
+        state, topology = set_angular_momentum(set_momentum(nvt.state(frame))), nvt.topology
     try:
         every = whole_multiple(ramp.interval_fs, reference.timestep_fs, "interval_fs", "timestep_fs")
         frames = whole_multiple(ramp.duration_ps * PS, ramp.interval_fs, "duration_ps in fs", "interval_fs")

@@ -14,6 +14,8 @@ from trajcast.estimate.speeds import Size, frame_seconds, md_seconds, network_se
 from trajcast.modules import named_module
 from trajcast.neighbors import find_neighbors
 from trajcast.plan import Plan
+from trajcast.reference.protocol import CONSTANT_PRESSURE, EQUILIBRATION
+from trajcast.reference.protocol import plan as reference_run
 from trajcast.settings import Forecast, Training
 from trajcast.units import PS
 
@@ -71,17 +73,21 @@ class Prices:
 
     def _equilibration(self, wildcards: dict[str, str]) -> Price:
         reference = self.plan.system(wildcards["system"]).reference
-        pressure = reference.equilibration.npt
-        duration_ps = reference.equilibration.duration_ps + (pressure.duration_ps if pressure else 0.0)
-        return self._md(wildcards["system"], duration_ps, reference.nve.start_spacing_ps * PS / 10)
+        parts = [CONSTANT_PRESSURE] if reference.equilibration.npt else []
+        prices = [self._run(wildcards["system"], part) for part in (*parts, EQUILIBRATION)]
+        return Price(cpu_s=sum(price.cpu_s for price in prices), disk=sum(price.disk for price in prices))
 
     def _nve(self, wildcards: dict[str, str]) -> Price:
-        nve = self.plan.system(wildcards["system"]).reference.nve
-        return self._md(wildcards["system"], nve.duration_ps, nve.interval_fs)
+        return self._run(wildcards["system"], "nve")
 
     def _nvt(self, wildcards: dict[str, str]) -> Price:
-        nvt = self.plan.system(wildcards["system"]).reference.nvt
-        return self._md(wildcards["system"], nvt.duration_ps, nvt.interval_fs)
+        return self._run(wildcards["system"], "nvt")
+
+    def _run(self, system: str, part: str) -> Price:
+        """A run of the reference as it will be recorded."""
+        reference = self.plan.system(system).reference
+        run = reference_run(reference, part)
+        return self._md(system, run.steps * reference.timestep_fs / PS, run.every * reference.timestep_fs)
 
     def _dataset(self, wildcards: dict[str, str]) -> Price:
         samples = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"])).samples

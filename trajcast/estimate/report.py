@@ -10,7 +10,7 @@ from rich.table import Table
 from trajcast.estimate.speeds import machines
 from trajcast.estimate.summary import Cost, total
 
-COLUMNS = ("jobs", "core-hours\nwithout GPU", "with GPU:\nGPU-hours", "\nand core-hours", "GB\non disk")
+COLUMNS = ("jobs", "core-hours\nwithout GPU", "with GPU, at\nmost: GPU-hours", "\nand core-hours", "GB\non disk")
 
 
 def show(rows: Sequence[Cost], unpriced: Sequence[str]) -> None:
@@ -32,6 +32,10 @@ def show(rows: Sequence[Cost], unpriced: Sequence[str]) -> None:
     console.print(
         "Training is counted to its last epoch or the end of its budget. Speeds were measured on "
         f"{', '.join(machines('cpu'))}; GPU: {', '.join(machines('gpu'))} (trajcast/estimate/speeds.csv)."
+    )
+    console.print(
+        "GPU-hours are an upper bound: their speeds are those of the authors' code, whose overhead does not "
+        "shrink with the network, in double precision."
     )
     if unpriced:
         console.print(f"Not counted: {', '.join(unpriced)}")

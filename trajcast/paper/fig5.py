@@ -27,6 +27,7 @@ from trajcast.paper.model_errors import (
 )
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, logarithmic, points_with_errors, seed_notes
 from trajcast.paper.published import published_errors, published_result
+from trajcast.paper.sources import of_kinds
 from trajcast.report.observable_figure import horizon_name
 from trajcast.report.style import ELEMENTS, GUIDE, PUBLISHED, SYSTEMS
 
@@ -59,7 +60,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     from trajcast.paper.parity import parity  # needs PyTorch, which asking for the sources does not
 
     shown = [parity(Path(files[0]), Path(files[2])) for role, files in sources.items() if role.startswith("parity")]
-    errors = {kind: read_model_errors(sources[kind]) for kind in KINDS if sources.get(kind)}
+    errors = {kind: read_model_errors(files) for kind, files in of_kinds(sources).items()}
     steps = {kind: read_settings(Reference, sources[f"{kind} reference"][0]).timestep_fs for kind in errors}
     figure = Figure(figsize=(PRINT_WIDTH_IN, 6.2), layout="constrained")
     axes = figure.subplots(2, 2)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from trajcast.paper import KINDS
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.model_errors import ModelErrors, curve, horizons, model_error_sources, read_model_errors
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, logarithmic, points_with_errors, seed_notes
 from trajcast.paper.published import published_errors
+from trajcast.paper.sources import of_kinds
 from trajcast.report.style import ordered_style
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def sources(plan: Plan) -> dict[str, list[str]]:
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """One row of panels per output, one column per system, one line per horizon."""
-    errors = {kind: read_model_errors(sources[kind]) for kind in KINDS if sources.get(kind)}
+    errors = {kind: read_model_errors(files) for kind, files in of_kinds(sources).items()}
     figure = Figure(figsize=(PRINT_WIDTH_IN, 5.4), layout="constrained")
     axes = figure.subplots(len(QUANTITIES), len(errors), squeeze=False, sharex="col")
     rows: list[list[Value]] = []

@@ -18,6 +18,7 @@ from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.model_errors import Estimate, over_seeds
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, points_with_errors
 from trajcast.paper.published import published_results
+from trajcast.paper.sources import of_kinds
 from trajcast.report.style import GUIDE, PUBLISHED, THEORY, horizon_style
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def sources(plan: Plan) -> dict[str, list[str]]:
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """Mean of T less its target above, width of T with its theory below, one column per system."""
-    runs = {kind: _read(sources[kind]) for kind in KINDS if sources.get(kind)}
+    runs = {kind: _read(files) for kind, files in of_kinds(sources).items()}
     figure = Figure(figsize=(PRINT_WIDTH_IN, 4.6), layout="constrained")
     axes = figure.subplots(2, len(runs), squeeze=False, sharex="col")
     rows: list[list[Value]] = []
