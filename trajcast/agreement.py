@@ -91,6 +91,9 @@ def _roll_out(system: System) -> None:
     for horizon in system.rolled_out_fs:
         frame = horizon * forecast.frame_every
         whole_multiple(frame, system.reference.nvt.interval_fs, "roll-out frames", "reference.nvt.interval_fs")
+        for name in ("duration_ps", "equilibration_ps"):
+            if duration_fs := getattr(forecast, name) * PS:
+                whole_multiple(duration_fs, horizon, f"forecast.{name} in fs", "the horizon")
     if forecast.final_temperature_K is not None:
         raise ValueError(
             f"forecast.final_temperature_K {forecast.final_temperature_K:g} does not belong here: the roll-out is "

@@ -64,6 +64,8 @@ def test_the_shipped_configuration_is_valid(values):
         ("reference.nve.interval_fs", 0.7, "nve.interval_fs 0.7 is not a multiple of timestep_fs 0.5"),
         ("reference.nvt.interval_fs", 0.75, "nvt.interval_fs 0.75 is not a multiple of timestep_fs 0.5"),
         ("horizons_fs", [1.0, 2.5], "horizons_fs 2.5 is not a multiple of reference.nve.interval_fs 1"),
+        ("forecast.duration_ps", 12.001, "forecast.duration_ps in fs 12001 is not a multiple of the horizon 2"),
+        ("forecast.equilibration_ps", 2.001, "forecast.equilibration_ps in fs 2001 is not a multiple of the horizon 2"),
         ("horizons_fs", [0.5], "horizons_fs 0.5 is not a multiple of reference.nve.interval_fs 1"),
         ("horizons_fs", [], "horizons_fs: [] is wrong"),
         ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] names 1 twice; remove the repetition"),
