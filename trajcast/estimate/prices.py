@@ -58,7 +58,8 @@ class Prices:
         check_structure(self.plan.system(system), topology, f"config.yaml: systems.{system}")
         cutoff = float(self.plan.system(system).dataset["cutoff_A"])
         found = find_neighbors(topology.state(positions, 0 * positions), cutoff)
-        return Size(kind=reference.system, atoms=topology.n_atoms, edges=len(found.index))
+        kind = reference.potential or reference.system
+        return Size(kind=kind, atoms=topology.n_atoms, edges=len(found.index))
 
     def _quick(self, wildcards: dict[str, str]) -> Price:
         return Price(cpu_s=START_S)
@@ -88,6 +89,14 @@ class Prices:
         reference = self.plan.system(system).reference
         run = reference_run(reference, part)
         return self._md(system, run.steps * reference.timestep_fs / PS, run.every * reference.timestep_fs)
+
+    def _timestep(self, wildcards: dict[str, str]) -> Price:
+        """With every step of the study: which is the last that conserves energy is not known."""
+        system = self.plan.system(wildcards["system"])
+        assert system.studies.timestep is not None
+        duration_ps, timestep_fs = system.studies.timestep.duration_ps, system.reference.timestep_fs
+        shares = [timestep_fs / tried for tried in system.studies.timestep.timesteps_fs]
+        return self._md(wildcards["system"], duration_ps * sum(shares), timestep_fs)
 
     def _dataset(self, wildcards: dict[str, str]) -> Price:
         samples = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"])).samples

@@ -21,7 +21,7 @@ COMPONENTS = {1: 22, 2: 102}  # numbers in a message of one channel: all product
 class Size:
     """How large a system is for a network and for MD."""
 
-    kind: str  # the file of trajcast/systems/
+    kind: str  # a potential of trajcast/potentials/, or the file of trajcast/systems/
     atoms: int
     edges: int  # neighbours within the cutoff, over all atoms
 
