@@ -14,7 +14,7 @@ MISTAKES = {
     "exponent without point": ("learning_rate: ", "learning_rate: 1e-3 #", ["learning_rate", "'1e-3'", "1.0e-3"]),
     "wrong type": ("blocks: ", "blocks: four #", ["observables.blocks", "'four'", "integer"]),
     "out of range": ("cooldown: ", "cooldown: 1.5 #", ["training.cooldown", "1.5", "less than or equal to 1"]),
-    "horizon": ("horizons_fs: ", "horizons_fs: [1.0, 2.5] #", ["2.5", "not a multiple", "interval_fs 1"]),
+    "horizon": ("\n    horizons_fs: ", "\n    horizons_fs: [1.0, 2.5] #", ["2.5", "not a multiple", "interval_fs 1"]),
     "missing key": (
         "    training:\n      network",
         "    trainig:\n      network",
