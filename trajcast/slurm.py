@@ -72,6 +72,6 @@ def _jobs_of(folder: Path) -> list[str]:
 
 
 def _ask(*command: str, **environment: str) -> str:
-    """A Slurm command's answer, empty where it failed: it says so itself."""
-    done = subprocess.run(command, env=os.environ | environment, stdout=subprocess.PIPE, text=True, check=False)
+    """A Slurm command's answer; empty where it fails, as where there are commands but no Slurm."""
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
     return done.stdout
