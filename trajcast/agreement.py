@@ -28,9 +28,7 @@ def check_structure(system: System, topology: Topology, where: str) -> None:
     last = topology.n_atoms - 1
     for name, atoms in system.observables.dihedrals.items():
         if max(atoms) > last:
-            raise UserError(
-                f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; mend it"
-            )
+            raise UserError(f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; mend it")
     cells = {"forecast.supercell": [system.forecast.supercell]}
     if speed := system.studies.speed:
         cells["studies.speed.supercells"] = speed.supercells
