@@ -20,7 +20,7 @@ rule paper_figure:
     threads: 1
     resources:
         mem_mb=growing(3000),
-        runtime=growing(60),
+        runtime=growing(20),
     params:
         path=lambda wildcards: f"results/paper/{wildcards.figure}",
         sources=lambda wildcards: json.dumps(figures()[wildcards.figure].sources(plan)),

@@ -1,4 +1,5 @@
-# Each stage's section of the configuration, checked and written beside that stage's results.
+# Each stage's section of the configuration, checked and written beside that stage's results: where Snakemake itself runs,
+# as handing a moment's work to a scheduler takes longer than the work.
 
 
 rule reference_settings:
@@ -6,6 +7,7 @@ rule reference_settings:
         "results/{system}/reference/reference.yaml",
     log:
         "logs/{system}/reference/reference_settings.log",
+    localrule: True
     conda:
         "../../envs/trajcast.yaml"
     threads: 1
