@@ -81,11 +81,15 @@ def running(folder: Path) -> Iterator[None]:
     for gpu in range(8):  # the null device by other names
         os.mknod(folder / f"nvidia{gpu}", stat.S_IFCHR | 0o666, os.makedev(1, 3))
     (folder / "gres.conf").write_text(f"Name=gpu File={folder}/nvidia[0-7]\n")
+    srun = folder / "bin/srun"  # for the executor inside of jobs, which removes SLURM_CONF from its environment
+    srun.parent.mkdir()
+    srun.write_text(f'#!/bin/sh\nSLURM_CONF="{folder}/slurm.conf" exec {shutil.which("srun")} "$@"\n')
+    srun.chmod(0o755)
     key = folder / "munge.key"
     key.touch(mode=0o400)
     key.write_bytes(os.urandom(1024))
-    before = os.environ.get("SLURM_CONF")
-    os.environ["SLURM_CONF"] = str(folder / "slurm.conf")
+    before = os.environ.copy()
+    os.environ.update(SLURM_CONF=str(folder / "slurm.conf"), PATH=f"{srun.parent}{os.pathsep}{before['PATH']}")
     try:
         _start(
             "munged", "--force", f"--key-file={key}", f"--socket={folder}/munge.socket",
@@ -97,12 +101,11 @@ def running(folder: Path) -> Iterator[None]:
         _until(lambda: "idle" in ask("sinfo", "--noheader", "--Node", "--format", "%T"), "slurmd")
         yield
     finally:
+        ask("scancel", "--me")
         for name in ("slurmd", "slurmctld", "munged"):
             _stop(folder / f"{name}.pid")
-        if before is None:
-            del os.environ["SLURM_CONF"]
-        else:
-            os.environ["SLURM_CONF"] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def ask(*command: str) -> str:
