@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from pathlib import Path
 from types import ModuleType
 
@@ -11,8 +12,9 @@ from trajcast.errors import UserError
 
 def check_name(package: str, name: str, key: str) -> None:
     """UserError that lists the alternatives where `trajcast.<package>` has no module `name`; nothing is imported."""
-    folder = Path(__file__).parent.joinpath(*package.split("."))
-    names = sorted(path.stem for path in folder.glob("*.py") if not path.name.startswith("_"))
+    found = importlib.util.find_spec(f"trajcast.{package}")
+    folders = (found.submodule_search_locations if found else None) or []
+    names = sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if not p.name.startswith("_"))
     if name not in names:
         raise UserError(f"{key}: no {name!r} there; choose one of: {', '.join(names)}")
 

@@ -61,7 +61,7 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
             if external is not None:
                 heard = json.loads(bytes(saved["warnings"]))
                 external.warnings += [text for text in heard if text not in external.warnings]
-        with progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance, watched() as time_is_up:
+        with watched() as time_is_up, progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance:
             while step < run.steps:
                 begin = time.perf_counter()
                 end = min(step + SEGMENT_FRAMES * run.every, run.steps)

@@ -115,9 +115,9 @@ class _Run:
         horizon_fs, length = self.bursts.stepper.model.scales.horizon_fs, 1
         committed = last = time.monotonic()
         with (
+            watched() as time_is_up,
             Writer([replica.recorder for replica in self.replicas]) as writer,
             progress(f"forecast at {horizon_fs:g} fs", self.plan.total, done=self.step) as tick,
-            watched() as time_is_up,
         ):
             while self.step < self.plan.total and self.going:
                 count, going = min(length, self.plan.total - self.step), self.going

@@ -79,7 +79,7 @@ def train(
             run.restore(saved)
             log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
         shown = tensorboard(folder, run.rows) if processes.leads else nullcontext(lambda row: None)
-        with shown as show, watched() as time_is_up:
+        with watched() as time_is_up, shown as show:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
                 if cause := run.agreed(time_is_up()):
                     raise Stopped(f"{cause}; {run.label} was not begun, all before is saved")
