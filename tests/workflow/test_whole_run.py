@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from conftest import Finished
 from project import PAGE, lay_out, ran, snakemake
 
@@ -55,11 +56,13 @@ def test_page_shows_every_quantity_and_asks_for_nothing_outside(finished: Finish
 def test_failing_stage_ends_in_its_message_and_a_failure(tmp_path: Path) -> None:
     folder = lay_out(tmp_path / "project")
     config = folder / "config/test.yaml"
-    config.write_text(config.read_text(encoding="utf-8").replace("reference:\n", "reference:\n      engine: gromos\n"))
+    values = yaml.safe_load(config.read_text(encoding="utf-8"))
+    values["systems"]["liquid"]["reference"].setdefault("nve", {})["start_window_K"] = 1e-6
+    config.write_text(yaml.safe_dump(values), encoding="utf-8")
     run = snakemake(folder, "--", "results/liquid/reference/starts.h5")
     assert run.returncode != 0
     log = (folder / "logs/liquid/reference/equilibration.log").read_text(encoding="utf-8")
-    assert "no 'gromos' there" in log
+    assert "starts within 1e-06 K" in log
     assert log.strip() in run.stdout
     assert "Traceback" not in run.stdout
 
