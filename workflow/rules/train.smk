@@ -66,7 +66,7 @@ rule evaluate:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(30),
+        runtime=growing(15),
         gpu=1,
     params:
         code=CODE["evaluate"],
