@@ -68,6 +68,7 @@ rule evaluate:
         mem_mb=growing(2000),
         runtime=growing(15),
         gpu=1,
+        turn=1,  # one after the other where profiles/slurm sends several of them together
     params:
         code=CODE["evaluate"],
     shell:
