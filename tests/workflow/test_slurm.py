@@ -1,0 +1,146 @@
+"""The workflow on a real Slurm, undisturbed and under faults: the results are the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import slurm_cluster
+from project import PAGE
+from slurm_faults import FAULTS, ROLL_OUT, SUMMARY, TEST, WEIGHTS, Run, undisturbed
+
+from trajcast.trajectory import Trajectory
+
+pytestmark = pytest.mark.slurm
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The Slurm, the undisturbed run, and the runs that something happens to, all at the same time."""
+
+    folder: Path
+    original: Run
+    faults: dict[str, Future[Run]]
+
+    def run(self, fault: str) -> Run:
+        run = self.faults[fault].result()
+        print(f"{fault}: " + ", ".join(f"{what} {seconds:.0f} s" for what, seconds in run.seconds.items()))
+        return run
+
+    def finished(self, run: Run) -> list[dict[str, str]]:
+        """What Slurm recorded of a run's jobs, in the order of their ends."""
+        lines = (self.folder / "finished_jobs").read_text(encoding="utf-8").splitlines()
+        jobs = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines]
+        return [job for job in jobs if job["WorkDir"] == str(run.folder)]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    if reason := slurm_cluster.missing():
+        pytest.skip(f"no Slurm: {reason}")
+    folder = tmp_path_factory.mktemp("slurm")
+    with slurm_cluster.running(folder / "slurm"), ThreadPoolExecutor(len(FAULTS)) as threads:
+        original = undisturbed(folder / "undisturbed")
+        faults = {fault.__name__: threads.submit(fault, original, folder / fault.__name__) for fault in FAULTS}
+        yield Cluster(folder / "slurm", original, faults)
+
+
+def test_from_nothing_to_the_page(cluster: Cluster) -> None:
+    assert (cluster.original.folder / PAGE).is_file()
+    jobs = cluster.finished(cluster.original)
+    assert {job["JobState"] for job in jobs} == {"COMPLETED"}
+    assert {job["Partition"] for job in jobs} == {"cpu", "gpu"}
+    print(cluster.original.seconds, len(jobs), "jobs")
+
+
+def test_training_whose_time_ends_goes_on_in_the_next_job(cluster: Cluster) -> None:
+    run = cluster.run("time_limit")
+    assert "Trying to restart job" in run.output
+    assert [job["JobState"] for job in cluster.finished(run)][-1] == "COMPLETED"
+    assert len(cluster.finished(run)) >= 2
+    assert _bytes(run, WEIGHTS) == _bytes(cluster.original, WEIGHTS)
+
+
+def test_preempted_training_goes_on_in_the_same_job(cluster: Cluster) -> None:
+    run = cluster.run("preemption")
+    assert "Trying to restart job" not in run.output
+    assert len({job["JobId"] for job in cluster.finished(run)}) == 1
+    assert _bytes(run, WEIGHTS) == _bytes(cluster.original, WEIGHTS)
+
+
+def test_a_job_without_enough_memory_gets_more(cluster: Cluster) -> None:
+    run = cluster.run("memory")
+    asked = [int(found[1]) for job in cluster.finished(run) if (found := re.search(r"mem=(\d+)M", job["Tres"]))]
+    assert len(asked) >= 2
+    assert asked == [350 * attempt for attempt in range(1, len(asked) + 1)]
+    assert [job["JobState"] for job in cluster.finished(run)][-1] == "COMPLETED"
+    assert _json(run, TEST) == _json(cluster.original, TEST)
+
+
+def test_after_kill_9_of_snakemake_the_same_command_goes_on(cluster: Cluster) -> None:
+    run = cluster.run("killed_snakemake")
+    assert "of an earlier run that was killed are cancelled" in run.output
+    training = sorted((job["StartTime"], job["EndTime"]) for job in cluster.finished(run))
+    assert training[0][1] <= training[1][0]  # never two at a time
+    assert cluster.finished(run)[0]["JobState"] == "CANCELLED"
+    assert _bytes(run, WEIGHTS) == _bytes(cluster.original, WEIGHTS)
+    assert _same_frames(run, cluster.original)
+    assert _json(run, SUMMARY)["rows"] == _json(cluster.original, SUMMARY)["rows"]
+    assert (run.folder / PAGE).is_file()
+
+
+def test_what_jobs_finish_after_kill_9_of_snakemake_counts(cluster: Cluster) -> None:
+    run = cluster.run("killed_snakemake_long_ago")
+    assert len(cluster.finished(run)) == 1
+    assert "Nothing to be done" in run.output
+    assert _bytes(run, WEIGHTS) == _bytes(cluster.original, WEIGHTS)
+
+
+def test_an_interrupt_leaves_nothing_half_written(cluster: Cluster) -> None:
+    run = cluster.run("interrupted_snakemake")
+    left = (run.folder / "left").read_text(encoding="utf-8").splitlines()
+    assert left
+    assert not [name for name in left if name.endswith((".part", "forecast.h5md", "outcome.json"))]
+    assert cluster.finished(run)[0]["JobState"] == "CANCELLED"
+    assert _same_frames(run, cluster.original)
+
+
+def test_jobs_wait_for_a_drained_node(cluster: Cluster) -> None:
+    run = cluster.run("drained_node")
+    assert [job["JobState"] for job in cluster.finished(run)] == ["COMPLETED"]
+    assert _json(run, TEST) == _json(cluster.original, TEST)
+
+
+def test_a_stage_saves_itself_before_its_time_ends(cluster: Cluster) -> None:
+    """By its own clock, before any signal."""
+    folder = cluster.run("own_clock").folder
+    output = (folder / "output").read_text(encoding="utf-8")
+    assert int((folder / "code").read_text(encoding="utf-8")) == os.EX_TEMPFAIL, output
+    assert re.fullmatch(
+        r"trajcast train: the time of Slurm job \d+ is nearly up; training at 2 fs, epoch \d+ "
+        r"(saved after batch \d+|was not begun, all before is saved); run the same command again to go on",
+        output.splitlines()[-1],
+    )
+    assert list(folder.glob(".model.*.checkpoint"))
+
+
+def _bytes(run: Run, name: str) -> bytes:
+    return (run.folder / name).read_bytes()
+
+
+def _json(run: Run, name: str) -> Any:
+    return json.loads((run.folder / name).read_text(encoding="utf-8"))
+
+
+def _same_frames(run: Run, other: Run) -> bool:
+    with Trajectory(run.folder / ROLL_OUT) as ours, Trajectory(other.folder / ROLL_OUT) as theirs:
+        return bool(
+            (ours.positions[()] == theirs.positions[()]).all() and (ours.velocities[()] == theirs.velocities[()]).all()
+        )
