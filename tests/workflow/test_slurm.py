@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import slurm_cluster
 from project import PAGE
@@ -50,6 +51,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         original = undisturbed(folder / "undisturbed")
         faults = {fault.__name__: threads.submit(fault, original, folder / fault.__name__) for fault in FAULTS}
         yield Cluster(folder / "slurm", original, faults)
+    for process in psutil.process_iter(["cwd"]):  # without cgroups Slurm does not find all processes of a preempted job
+        if Path(process.info["cwd"] or "/").is_relative_to(folder):
+            process.kill()
 
 
 def test_from_nothing_to_the_page(cluster: Cluster) -> None:
