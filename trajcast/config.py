@@ -23,8 +23,6 @@ from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training
 from trajcast.studies import Studies
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
-
-
 Atom = Annotated[int, Field(ge=0)]  # counted from 0, in the order of the trajectory
 Dihedral = Annotated[list[Atom], Field(min_length=4, max_length=4)]
 

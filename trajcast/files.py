@@ -64,6 +64,12 @@ def fingerprint(*values: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 @contextlib.contextmanager
 def sole_writer(path: Path | str) -> Iterator[None]:
     """Hold the lock that keeps a second process from writing `path`; the system frees it when the holder dies.

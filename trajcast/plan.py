@@ -35,7 +35,7 @@ CODE = {
     "speed": 1,
     "cooling_md": 2,
     "cooling": 1,
-    "observe": 2,
+    "observe": 3,
     "report": 4,
     "paper": 2,
 }
@@ -100,11 +100,11 @@ class Plan:
 
     def horizons(self, system: str) -> list[str]:
         """The horizons (fs) as they stand in paths."""
-        return _in_paths(self.system(system).horizons_fs)
+        return in_paths(self.system(system).horizons_fs)
 
     def forecast_horizons(self, system: str) -> list[str]:
         """The horizons (fs) that are rolled out and reported, as they stand in paths."""
-        return _in_paths(self.system(system).rolled_out_fs)
+        return in_paths(self.system(system).rolled_out_fs)
 
     def model(self, system: str, horizon: str) -> str:
         """The folder name of the model that is rolled out: the configured one, or a finished one in its place."""
@@ -158,14 +158,14 @@ class Plan:
         study = self.system(system).studies.learning
         if study is None:
             return []
-        return list(product(_in_paths(study.horizons_fs), sorted(study.samples), sorted(study.seeds)))
+        return list(product(in_paths(study.horizons_fs), sorted(study.samples), sorted(study.seeds)))
 
     def thermostat_runs(self, system: str) -> list[tuple[str, float, int]]:
         """Horizon, relaxation time in horizons and seed of every roll-out of the thermostat study."""
         study = self.system(system).studies.thermostat
         if study is None:
             return []
-        horizons = _in_paths(study.horizons_fs or self.system(system).horizons_fs)
+        horizons = in_paths(study.horizons_fs or self.system(system).horizons_fs)
         return list(product(horizons, sorted(study.tau_horizons), sorted(study.seeds)))
 
     def thermostat_run(self, system: str, horizon: str, tau_horizons: float, seed: int) -> str:
@@ -174,7 +174,7 @@ class Plan:
 
     def thermostat_settings(self, system: str, horizon: str, tau_horizons: str, seed: str) -> str:
         """The roll-out of the thermostat study with this relaxation time and seed: every step a frame."""
-        steps = _asked_for(system, "thermostat", self.system(system).studies.thermostat).steps
+        steps = asked_for(system, "thermostat", self.system(system).studies.thermostat).steps
         return self._roll_out(
             system,
             duration_ps=steps * float(horizon) / PS,
@@ -189,12 +189,12 @@ class Plan:
 
     def timestep_settings(self, system: str) -> str:
         """The study's section."""
-        return section_json(_asked_for(system, "timestep", self.system(system).studies.timestep))
+        return section_json(asked_for(system, "timestep", self.system(system).studies.timestep))
 
     def same_start(self, system: str) -> list[str]:
         """The horizons (fs) of the roll-outs at constant energy that start where reference MD does."""
         study = self.system(system).studies.same_start
-        return _in_paths(study.horizons_fs) if study else []
+        return in_paths(study.horizons_fs) if study else []
 
     def same_start_files(self, system: str, horizon: str) -> tuple[str, str]:
         """Reference MD and roll-out from the same state; time 0 of both is the start."""
@@ -203,12 +203,12 @@ class Plan:
 
     def same_start_settings(self, system: str) -> str:
         """The roll-out from a reference state, at constant energy."""
-        study = _asked_for(system, "same_start", self.system(system).studies.same_start)
+        study = asked_for(system, "same_start", self.system(system).studies.same_start)
         return self._roll_out(system, duration_ps=study.duration_fs / PS, equilibration_ps=0.0, thermostat=None)
 
     def speed_settings(self, system: str, horizon: str, cell: str) -> str:
         """The roll-out of a supercell whose steps are timed."""
-        steps = _asked_for(system, "speed", self.system(system).studies.speed).steps
+        steps = asked_for(system, "speed", self.system(system).studies.speed).steps
         return self._roll_out(
             system,
             duration_ps=steps * float(horizon) / PS,
@@ -235,7 +235,8 @@ def other_replicas(replicas: int) -> list[str]:
     return [str(numbered(name, replica)) for replica in range(2, replicas + 1) for name in names]
 
 
-def _asked_for(system: str, name: str, study: Study | None) -> Study:
+def asked_for(system: str, name: str, study: Study | None) -> Study:
+    """The study; UserError where the configuration does not ask for it."""
     if study is None:
         raise UserError(f"config.yaml: systems.{system}.studies.{name}: missing; add it to ask for its results")
     return study
@@ -245,7 +246,8 @@ def _trained(samples: int, seed: int) -> str:
     return f"model-n{samples}-s{seed}"
 
 
-def _in_paths(horizons_fs: Sequence[float]) -> list[str]:
+def in_paths(horizons_fs: Sequence[float]) -> list[str]:
+    """Horizons (fs) in order, as they stand in paths."""
     return [f"{horizon:g}" for horizon in sorted(horizons_fs)]
 
 

@@ -17,7 +17,6 @@ from torch.utils._pytree import tree_leaves
 
 from trajcast.device_neighbors import device_search
 from trajcast.files import numbered
-from trajcast.forecast import forecaster
 from trajcast.forecast.burst import Burst, Bursts
 from trajcast.forecast.forecaster import roll_out
 from trajcast.forecast.replicas import Replica, common_restart, replica_generator
@@ -201,10 +200,10 @@ def test_an_alarm_in_a_burst_is_that_of_stepping_one_by_one(
     tmp_path: Path, model: TrajCast, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(SETTINGS, guard=guard, thermostat=None, replicas=4, seed=3)
-    monkeypatch.setattr(forecaster, "BURST_S", 1e9)
+    monkeypatch.setattr("trajcast.forecast.burst.BURST_S", 1e9)
     results = []
     for steps in (1, 7, 100):
-        monkeypatch.setattr(forecaster, "BURST_STEPS", steps)
+        monkeypatch.setattr("trajcast.forecast.burst.BURST_STEPS", steps)
         results.append(run(model, settings, tmp_path / str(steps)))
     ends = [one["step"] for one in results[0]]
     assert len(set(ends)) > 1

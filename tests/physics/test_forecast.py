@@ -283,9 +283,9 @@ def test_kill_9_and_resume_gives_the_same_trajectories(files: Path) -> None:
     (files / "forecast.yaml").write_text(yaml.safe_dump(settings))
     assert main(command(files, "whole")) == 0
     script = f"""
-import trajcast.forecast.forecaster as forecaster
+import trajcast.forecast.burst as burst, trajcast.forecast.forecaster as forecaster
 forecaster.COMMIT_EVERY_S = 0.0
-forecaster.BURST_S = 0.02
+burst.BURST_S = 0.02
 from trajcast.cli import main
 raise SystemExit(main({command(files, "killed")!r}))"""
     killed = 0
@@ -319,8 +319,8 @@ raise SystemExit(main({command(files, "killed")!r}))"""
 def test_sigterm_saves_and_the_same_command_gives_the_same_trajectory(files: Path) -> None:
     assert main(command(files, "whole")) == 0
     script = f"""
-import trajcast.forecast.forecaster as forecaster
-forecaster.BURST_S = 0.02
+import trajcast.forecast.burst as burst
+burst.BURST_S = 0.02
 from trajcast.cli import main
 raise SystemExit(main({command(files, "stopped")!r}))"""
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)

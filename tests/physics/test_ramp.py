@@ -200,9 +200,9 @@ def test_kill_9_along_a_ramp_and_resume_gives_the_same_trajectories(tmp_path: Pa
 
     assert main(command("whole")) == 0
     script = f"""
-import trajcast.forecast.forecaster as forecaster
+import trajcast.forecast.burst as burst, trajcast.forecast.forecaster as forecaster
 forecaster.COMMIT_EVERY_S = 0.0
-forecaster.BURST_S = 0.02
+burst.BURST_S = 0.02
 from trajcast.cli import main
 raise SystemExit(main({command("killed")!r}))"""
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)

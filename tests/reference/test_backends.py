@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trajcast.model import ops
 from trajcast.model.embedding import directions
-from trajcast.model.ops import _parts
+from trajcast.model.ops import _jit, _parts
 from trajcast.model.paths import ByIrrep, Parities, ProductShape, parities_after, split_parities
 from trajcast.modules import named_module
 from trajcast.neighbors import Neighbors
@@ -137,10 +137,13 @@ def test_species_linear(backend: ModuleType, species: Tensor, dtype: torch.dtype
 
 @pytest.mark.parametrize("paired", [False, True], ids=["edges", "pairs"])
 @pytest.mark.parametrize("dtype", RELATIVE, ids=str)
+@pytest.mark.parametrize("team", ["OpenMP's", "Python's"])
 def test_threads_and_parts_of_compiled_kernels(
-    dtype: torch.dtype, paired: bool, monkeypatch: pytest.MonkeyPatch
+    team: str, dtype: torch.dtype, paired: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compiled kernels on three threads, with no more than a few edges at a time."""
+    if team == "Python's":
+        monkeypatch.setattr(_jit, "_openmp", lambda: None)
     compiled = named_module("model.ops", "llvm")
     if reason := compiled.unavailable(CPU, dtype):
         pytest.skip(reason)

@@ -136,6 +136,7 @@ def test_smallest_network_with_cuequivariance(tmp_path: Path, monkeypatch: pytes
     pytest.importorskip("cuequivariance_torch", reason="cuequivariance_torch is not installed")
     monkeypatch.setattr(cuequivariance, "unavailable", lambda device, dtype: None)
     try:
+        assert ops.choose(torch.device("cpu"), torch.float64, "cuequivariance") is cuequivariance
         test_smallest_network("cuequivariance", tmp_path)
     finally:
         ops.choose.cache_clear()

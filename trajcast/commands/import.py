@@ -29,12 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    import hashlib
     import logging
     import math
 
     from trajcast.config import read_yaml
     from trajcast.errors import UserError
+    from trajcast.files import file_hash
     from trajcast.model.released import atomic_numbers, import_model, read_configuration
     from trajcast.model.store import save_model
     from trajcast.provenance import provenance
@@ -47,10 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     elements = [symbol.strip() for symbol in arguments.elements.split(",")]
     configuration = read_configuration(arguments.config)
     model = import_model(arguments.weights, configuration, atomic_numbers(elements), horizon_fs)
-    sources = [
-        {"file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-        for path in (arguments.weights, arguments.config)
-    ]
+    sources = [{"file": str(path), "sha256": file_hash(path)} for path in (arguments.weights, arguments.config)]
     settings = {"elements": elements, "horizon_fs": horizon_fs, "configuration": read_yaml(arguments.config)}
     save_model(
         output,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 
-from trajcast.errors import UserError
-from trajcast.plan import Plan
+from trajcast.plan import Plan, asked_for, in_paths
 from trajcast.settings import Forecast, whole_multiple
 from trajcast.studies import PS, Cooling, Ramp
 
@@ -15,16 +14,13 @@ GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 def cooling_study(plan: Plan, system: str) -> Cooling:
     """The study; UserError where the configuration does not ask for it."""
-    study = plan.system(system).studies.cooling
-    if study is None:
-        raise UserError(f"config.yaml: systems.{system}.studies.cooling: missing; add it to ask for its results")
-    return study
+    return asked_for(system, "cooling", plan.system(system).studies.cooling)
 
 
 def cooled_horizons(plan: Plan, system: str) -> list[str]:
     """The horizons (fs) that are cooled, as they stand in paths."""
     horizons_fs = cooling_study(plan, system).horizons_fs
-    return plan.forecast_horizons(system) if horizons_fs is None else [f"{h:g}" for h in sorted(horizons_fs)]
+    return plan.forecast_horizons(system) if horizons_fs is None else in_paths(horizons_fs)
 
 
 def cooled_md(plan: Plan, system: str) -> list[str]:

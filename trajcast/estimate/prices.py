@@ -16,7 +16,7 @@ from trajcast.neighbors import find_neighbors
 from trajcast.plan import Plan
 from trajcast.reference.protocol import CONSTANT_PRESSURE, EQUILIBRATION
 from trajcast.reference.protocol import plan as reference_run
-from trajcast.settings import Forecast, Training
+from trajcast.settings import Forecast
 from trajcast.units import PS
 
 FRAME_BYTES = 24  # of an atom: position and velocity in single precision
@@ -106,7 +106,7 @@ class Prices:
 
     def _train(self, wildcards: dict[str, str]) -> Price:
         """To the last epoch: how early training stops is not known."""
-        training = self._training(wildcards)
+        training = self.plan.system(wildcards["system"]).training
         data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
         samples, seconds = int(wildcards["samples"]), {}
         for device in ("cpu", "gpu"):
@@ -123,7 +123,7 @@ class Prices:
         return self._steps(wildcards["system"], data.samples.test)
 
     def _forecast(self, wildcards: dict[str, str]) -> Price:
-        return self._roll_out(wildcards, self.plan.system(wildcards["system"]).forecast, keeps=True)
+        return self._roll_out(wildcards, self.plan.system(wildcards["system"]).forecast)
 
     def _thermostat(self, wildcards: dict[str, str]) -> Price:
         study = self.plan.system(wildcards["system"]).studies.thermostat
@@ -147,7 +147,7 @@ class Prices:
 
     def _cooling_forecast(self, wildcards: dict[str, str]) -> Price:
         settings = roll_out_settings(self.plan, wildcards["system"], wildcards["horizon"], wildcards["seed"])
-        return self._roll_out(wildcards, settings, keeps=True)
+        return self._roll_out(wildcards, settings)
 
     def _cooling(self, wildcards: dict[str, str]) -> Price:
         study = cooling_study(self.plan, wildcards["system"])
@@ -161,13 +161,10 @@ class Prices:
         frames = duration_fs / (horizon * system.forecast.frame_every)
         return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
 
-    def _training(self, wildcards: Mapping[str, str]) -> Training:
-        return self.plan.system(wildcards["system"]).training
-
-    def _roll_out(self, wildcards: dict[str, str], settings: Forecast, *, keeps: bool) -> Price:
+    def _roll_out(self, wildcards: dict[str, str], settings: Forecast) -> Price:
         horizon, copies = float(wildcards["horizon"]), math.prod(settings.supercell) * settings.replicas
         steps = (settings.duration_ps + settings.equilibration_ps) * PS / horizon
-        kept = settings.duration_ps * PS / horizon / settings.frame_every if keeps else 0.0
+        kept = settings.duration_ps * PS / horizon / settings.frame_every
         disk = kept * self.size(wildcards["system"]).atoms * copies * FRAME_BYTES
         return self._steps(wildcards["system"], steps, copies, disk)
 

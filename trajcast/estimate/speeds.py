@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 
 import numpy as np
 
+from trajcast.packaged import packaged_table
 from trajcast.settings import Network, Training
 
 PAPER = Network()
@@ -29,8 +28,7 @@ class Size:
 @cache
 def table() -> list[dict[str, str]]:
     """The rows of speeds.csv."""
-    text = (resources.files("trajcast.estimate") / "speeds.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    return packaged_table("trajcast.estimate", "speeds")
 
 
 def machines(device: str) -> list[str]:

@@ -15,7 +15,7 @@ STAGES = {
     "training": ("train", "pretrained"),
     "test errors": ("evaluate",),
     "roll-outs": ("forecast",),
-    "studies": ("thermostat", "same_start", "speed", "cooling_md", "cooling_forecast", "cooling"),
+    "studies": ("timestep", "thermostat", "same_start", "speed", "cooling_md", "cooling_forecast", "cooling"),
     "observables": ("observe",),
 }
 OTHER = "the rest"

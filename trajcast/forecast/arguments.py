@@ -35,10 +35,10 @@ def model_of(arguments: argparse.Namespace) -> TrajCast:
 
 def record_of(arguments: argparse.Namespace, start: Path) -> dict[str, Any]:
     """What a roll-out's frames depend on beside its settings and its start."""
-    import hashlib
+    from trajcast.files import file_hash
 
     return {
-        "model": hashlib.sha256(arguments.model.read_bytes()).hexdigest(),
+        "model": file_hash(arguments.model),
         "start": start.name,
         "device": arguments.device,
         "backend": arguments.backend,

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
 
+BURST_S = 0.5  # about how long one burst takes
+BURST_STEPS = 100  # at most
+
+
+def next_length(steps: int, seconds: float) -> int:
+    """Steps of the burst after one of `steps` that took so long."""
+    return max(1, min(BURST_STEPS, int(BURST_S * steps / seconds)))
+
+
 @dataclass(frozen=True, slots=True)
 class Burst:
     """What a burst leaves: the last moment on the device, all else on the host."""
@@ -57,7 +66,7 @@ class Bursts:
     ) -> Burst:
         """As many steps as there are random numbers.
 
-        For each the thermostat's temperature (K), whether angular momentum is zeroed, and whether a frame is kept.
+        For each the thermostat's temperature (K), whether momenta are zeroed, and whether a frame is kept.
         """
         state, going = moment.state, moment.going.clone()
         state = replace(state, positions=state.positions.clone(), velocities=state.velocities.clone())

@@ -17,7 +17,7 @@ from torch import Tensor
 from trajcast import __version__
 from trajcast.errors import UserError
 from trajcast.files import numbered, write_json
-from trajcast.forecast.burst import Bursts
+from trajcast.forecast.burst import Bursts, next_length
 from trajcast.forecast.outcome import Ending, distance_alarm, first_alarm
 from trajcast.forecast.ramp import targets
 from trajcast.forecast.replicas import Replica, common_restart, finished, replica_generator
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 COMMIT_EVERY_S = 60.0
-BURST_S = 0.5  # about how long one burst takes
-BURST_STEPS = 100  # at most
 
 
 def roll_out(
@@ -125,7 +123,7 @@ class _Run:
                 now = time.monotonic()
                 for replica in going:
                     replica.wall_s += now - last
-                length = max(1, min(BURST_STEPS, int(BURST_S * count / (now - last))))
+                length = next_length(count, now - last)
                 last = now
                 tick(count)
                 writer.check()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from trajcast.forecast.burst import Bursts
+from trajcast.forecast.burst import Bursts, next_length
 from trajcast.forecast.outcome import Ending, first_alarm
 from trajcast.forecast.ramp import targets
 from trajcast.forecast.step import Moment, stepper
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 WARM_UP = 5  # steps before the clock starts: compilation, CUDA graphs, neighbour lists that find their size
-BURST_S = 0.5  # about how long the host looks away
-BURST_STEPS = 100  # at most
 
 
 def measure_speed(
@@ -48,7 +46,7 @@ def measure_speed(
             count = min(length, steps - done)
             run.advance(count)
             done, now = done + count, time.perf_counter()
-            length, last = max(1, min(BURST_STEPS, int(BURST_S * count / (now - last)))), now
+            length, last = next_length(count, now - last), now
             tick(count)
     wall_s = time.perf_counter() - begin
     horizon_fs, device = model.scales.horizon_fs, model.device

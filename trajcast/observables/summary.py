@@ -17,6 +17,7 @@ from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.score import ceiling, score
 
 SIGMAS = 2.0
+ACRONYM = 4  # letters of an observable that is written in capitals, at most
 
 
 def verdict_rows(
@@ -35,6 +36,11 @@ def verdict_rows(
     return rows
 
 
+def curve_quantity(observable: str, curve: str) -> str:
+    """What a row of a scored curve is called: RDF of O–H, distances of O–H."""
+    return f"{observable.upper() if len(observable) <= ACRONYM else observable} of {curve}"
+
+
 def _curve_row(md: Result, forecast: Result, reference: Curve, curve: Curve | None, short: str) -> dict[str, Any]:
     best, spread = ceiling(reference) or (None, None)
     value = None if curve is None else score(reference, curve)
@@ -43,7 +49,7 @@ def _curve_row(md: Result, forecast: Result, reference: Curve, curve: Curve | No
         within = value >= best - SIGMAS * (spread or 0.0)
     return {
         "observable": md.observable,
-        "quantity": f"{md.observable.upper()} of {reference.name}",
+        "quantity": curve_quantity(md.observable, reference.name),
         "unit": "",
         "md": None,
         "md_error": None,

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from trajcast.observables.result import Curve, Result, Scalar, load_result
+from trajcast.observables.summary import curve_quantity
 from trajcast.paper import system_of_kind
 from trajcast.paper.drawing import Value
 from trajcast.paper.published import published_result
@@ -52,7 +53,7 @@ class Comparison:
 
     def score(self, observable: str, curve: str) -> dict[str, Any] | None:
         """The summary's row of a scored curve."""
-        name = f"{observable.upper()} of {curve}"
+        name = curve_quantity(observable, curve)
         return next((row for row in self.summary if row["quantity"] == name and row["score"] is not None), None)
 
 

@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from trajcast import __version__
 from trajcast import report as report_package
 from trajcast.errors import UserError
 from trajcast.files import write_text
 from trajcast.paper import figures
 from trajcast.report.numbers import MISSING, measured, number_of, plain
-from trajcast.report.page import DrawnFigure
+from trajcast.report.page import DrawnFigure, template
 from trajcast.report.table import Cell, Table, text_cell
 
 ERROR_OF = "± "  # a column of this name and the one before it belong together
@@ -37,14 +35,7 @@ class Shown:
 def write_page(sources: dict[str, list[str]], output: Path) -> None:
     """Write the page to `output`, whole or not at all; PNG and CSV files lie beside the JSON files of `sources`."""
     folders = [Path(__file__).parent, *map(Path, report_package.__path__)]
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folders),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("paper.html").render(
+    page = template("paper.html", *folders).render(
         version=__version__,
         shown=[_shown(name, Path(path)) for name, (path,) in sorted(sources.items())],
         missing=[_label(name) for name in figures() if name not in sources],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from trajcast.config import Reference
+from trajcast.files import file_hash
 from trajcast.potentials import named
 from trajcast.systems._lammps_text import named_files
 
@@ -23,4 +23,4 @@ def input_files(settings: Reference) -> list[str]:
 def file_hashes(settings: Reference) -> dict[str, str]:
     """SHA-256 of each of these files that is there."""
     found = [path for path in map(Path, input_files(settings)) if path.is_file()]
-    return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in found}
+    return {str(path): file_hash(path) for path in found}

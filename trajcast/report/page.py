@@ -65,14 +65,7 @@ def write_report(
     with figure_style():
         observables = [figure for name in study.observables for figure in _observable_figures(study, name)]
         temperature, training, health = _run_figures(study)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    page = environment.get_template("page.html").render(
+    page = template("page.html", Path(__file__).parent).render(
         system=study.settings["system"],
         version=__version__,
         facts=_facts(study, models),
@@ -156,6 +149,18 @@ def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFi
     )
     trained_here = any(run.metrics is not None for run in study.runs)
     return temperature, training if trained_here else None, health
+
+
+def template(name: str, *folders: Path) -> jinja2.Template:
+    """A page's template, and what it includes, from these folders; every name in it must be given."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    return environment.get_template(name)
 
 
 def _data_uri(figure: Figure) -> str:

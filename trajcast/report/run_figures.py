@@ -28,8 +28,7 @@ def temperature_figure(study: Study) -> Figure:
         times, kelvin = run.temperature.times_ps, run.temperature.kelvin
         colour = horizon_style(index)["color"]
         planned = run.outcome["planned_ps"]
-        final = run.provenance["forecast"].get("settings", {}).get("final_temperature_K") or target
-        ax.plot([0, planned], [target, final], **GUIDE)
+        ax.axhline(target, **GUIDE)
         if len(times):
             ax.plot(times, kelvin, color=colour, linewidth=0.5, alpha=0.55, marker="." if len(times) == 1 else None)
             ax.plot(*_smoothed(times, kelvin), color=colour, linewidth=1.8)

@@ -32,6 +32,7 @@ NUMBERS = (8, 1, 1)
 MASSES = (15.9994, 1.008, 1.008)  # u
 G_PER_CM3 = constants.atomic_mass * 1e27  # one u/Å³
 EXPERIMENT_G_PER_CM3 = 0.9978  # water at 295 K
+PUBLISHED_K, PUBLISHED_BOX = 300.0, {"molecules": 64, "box_A": 12.4172}  # of D in arXiv:2503.23794
 
 
 class Parameters(Section):
@@ -117,7 +118,11 @@ neigh_modify every 1 delay 0 check yes
 
 
 def literature(settings: Reference, folder: Path) -> list[Published]:
-    """First maximum of g(r) of O–O, and diffusion, of the NVT run."""
+    """First maximum of g(r) of O–O, and diffusion, of the NVT run.
+
+    That of MD was published for 64 molecules of the same force field in one box at one temperature: beside others it
+    would say nothing.
+    """
     from trajcast.observables import Context, msd, rdf
     from trajcast.observables.blocks import standard_error
     from trajcast.observables.selection import select
@@ -138,7 +143,9 @@ def literature(settings: Reference, folder: Path) -> list[Published]:
         ("First maximum of g(r) of O–O at its density", "Å", maxima[0, 0], errors[0], 2.80, 0.01, experiment),
         ("Its height", "", maxima[0, 1], errors[1], 2.57, 0.05, experiment),
     ]
-    if diffusion.value is not None:
+    as_published = settings.potential is None and settings.temperature_K == PUBLISHED_K
+    as_published &= all(settings.parameters.get(key) == value for key, value in PUBLISHED_BOX.items())
+    if as_published and diffusion.value is not None:
         same = "MD of the same model, box and temperature: arXiv:2503.23794"
         rows.append((diffusion.name, diffusion.unit, diffusion.value, diffusion.error, 1.84, 0.03, same))
     return [

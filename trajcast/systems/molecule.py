@@ -59,10 +59,7 @@ def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[n
     before, atoms, after = _section(_data_file(), "Atoms")
     rows = [line.split() for line in atoms.splitlines() if line.strip()]
     moved = [" ".join([*row[:4], *(repr(float(x)) for x in positions[int(row[0]) - 1])]) for row in rows]
-    low, high = (
-        float(np.min(positions)) - 1,
-        float(np.max(positions)) + 1,
-    )  # shrunk to the atoms as soon as they are read
+    low, high = float(np.min(positions)) - 1, float(np.max(positions)) + 1  # shrunk to the atoms when they are read
     before = "\n".join(_box_line(line, low, high) for line in before.split("\n"))
     return before + "\n\n" + "\n".join(moved) + "\n\n" + after
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from importlib import resources
+from trajcast.packaged import packaged_table
 
 
 def published(table: str) -> list[dict[str, str]]:
     """The rows of one table of this folder, by its name without `.csv`."""
-    text = (resources.files(__name__) / f"{table}.csv").read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
+    return packaged_table(__name__, table)
 
 
 def published_errors(system: str) -> dict[float, dict[str, str]]:
