@@ -248,7 +248,7 @@ def test_own_function_with_arguments(tmp_path: Path, monkeypatch):
 
 def test_a_run_that_was_broken_off_goes_on_to_the_same_frames(shaken: Path, tmp_path: Path, monkeypatch):
     """Bit for bit, although calculators remember lists of neighbours."""
-    monkeypatch.setattr(lammps, "SEGMENT_FRAMES", 20)
+    monkeypatch.setattr(lammps, "SLOW_SEGMENT_FRAMES", 20)
     run = Run(name="run", ensemble="NVT (CSVR)", steps=200, every=2, relaxation_fs=100.0)
     settings = reference(shaken)
     with record(tmp_path / "whole.h5md", settings, run) as trajectory:

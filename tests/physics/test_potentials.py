@@ -192,6 +192,39 @@ def test_energy_is_conserved(potential: str, silicon: Path, tmp_path: Path):
         np.testing.assert_allclose(again, potential_eV[::25], atol=2e-4)
 
 
+@pytest.mark.parametrize("potential", installed(["sevennet-0", "chgnet"]))
+def test_energies_of_batches_are_those_of_single_structures(potential: str, silicon: Path, monkeypatch):
+    """The last batch is smaller; atoms lie outside of the box, as in a roll-out."""
+    settings = reference(silicon, potential)
+    topology, start = begin(settings)
+    shifts = np.random.default_rng(1).normal(scale=0.05, size=(7, topology.n_atoms, 3))
+    frames = start.positions.numpy() + shifts + 2 * topology.cell[0]
+    monkeypatch.setattr("trajcast.engines._external.BATCH_ATOMS", 3 * topology.n_atoms)
+    found = potential_energies(settings, topology, frames)
+    atoms = direct(settings)
+    single = []
+    for frame in frames:
+        atoms.set_positions(frame)
+        single.append(atoms.get_potential_energy())
+    np.testing.assert_allclose(found, single, atol=8e-5)  # rounding of single precision
+    assert np.std(single) > 0.1
+
+
+@pytest.mark.mlip
+@pytest.mark.skipif(find_spec("sevenn") is None, reason="sevenn is not installed")
+def test_an_error_in_a_batch_is_the_users_to_read(silicon: Path, monkeypatch):
+    from trajcast.potentials import sevennet
+
+    def fails(calculator: Any, structures: list[ase.Atoms]) -> list[float]:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(sevennet, "energies", fails)
+    settings = reference(silicon, "sevennet-0")
+    topology, start = begin(settings)
+    with pytest.raises(UserError, match="SevenNetCalculator stopped: RuntimeError: out of memory"):
+        potential_energies(settings, topology, start.positions.numpy()[None])
+
+
 @pytest.mark.parametrize("potential", installed(["gfn2-xtb", "sevennet-0"]))
 def test_molecule_in_vacuum(potential: str, tmp_path: Path):
     path = tmp_path / "water.xyz"

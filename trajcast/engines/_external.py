@@ -6,6 +6,7 @@ import contextlib
 import logging
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import ase
@@ -17,6 +18,7 @@ from trajcast.errors import UserError
 from trajcast.trajectory import Topology
 
 FIX = "calculator"
+BATCH_ATOMS = 1024  # of all structures together: a potential's network takes a few MB for each
 log = logging.getLogger(__name__)
 COMMANDS = f"""\
 # forces of an ASE calculator, with which TrajCast answers this fix
@@ -54,11 +56,17 @@ class ExternalForces:
     """What LAMMPS asks at every step. `make` gives a new calculator; with `stress` it must have that, too.
 
     Python's errors do not pass through LAMMPS: the first one is kept, and raised by `check` once LAMMPS is back.
-    `warnings` has every different warning of the calculator.
+    `warnings` has every different warning of the calculator. `batch` gives energies of many structures, if it can.
     """
 
-    def __init__(self, make: Callable[[], BaseCalculator], topology: Topology, stress: bool):
-        self._make, self._stress = make, stress
+    def __init__(
+        self,
+        make: Callable[[], BaseCalculator],
+        topology: Topology,
+        stress: bool,
+        batch: Callable[[BaseCalculator, list[ase.Atoms]], list[float]] | None = None,
+    ):
+        self._make, self._stress, self.batch = make, stress, batch
         self._atoms = ase.Atoms(numbers=topology.numbers, masses=topology.masses, pbc=topology.periodic)
         self._error: BaseException | None = None
         self._lammps: Any = None
@@ -83,14 +91,35 @@ class ExternalForces:
         self._energy = "free_energy" if "free_energy" in given else "energy"  # the one that forces derive from
         lammps.set_fix_external_callback(FIX, self._answer)
 
+    def energies(
+        self, frames: Iterator[NDArray[np.float64]], cell: NDArray[np.float64]
+    ) -> Iterator[NDArray[np.float64]]:
+        """Potential energies (eV) of frames (positions, Å), batch by batch, from `batch` and without LAMMPS."""
+        assert self.batch is not None
+        with self._listening():
+            calculator = self._atoms.calc = self._make()
+        self._atoms.set_cell(cell)
+        while several := list(islice(frames, max(1, BATCH_ATOMS // len(self._atoms)))):
+            structures = [self._atoms.copy() for _ in several]
+            for atoms, positions in zip(structures, several, strict=True):
+                atoms.set_positions(positions)
+            with self._listening():
+                try:
+                    found = self.batch(calculator, structures)
+                except Exception as error:
+                    raise self._stopped(error) from None
+            yield np.array(found)
+
     def check(self) -> None:
         """Raise what went wrong in the calculator: UserError with its message."""
         error, self._error = self._error, None
         if isinstance(error, Exception):
-            name = type(self._atoms.calc).__name__
-            raise UserError(f"the calculator {name} stopped: {type(error).__name__}: {error}") from None
+            raise self._stopped(error) from None
         if error is not None:
             raise error
+
+    def _stopped(self, error: Exception) -> UserError:
+        return UserError(f"the calculator {type(self._atoms.calc).__name__} stopped: {type(error).__name__}: {error}")
 
     def _answer(
         self, caller: None, step: int, count: int, ids: NDArray, positions: NDArray[np.float64], forces: NDArray

@@ -15,7 +15,7 @@ from trajcast.engines import _external
 from trajcast.engines._external import ExternalForces
 from trajcast.errors import UserError
 from trajcast.modules import named_module
-from trajcast.potentials import calculator, device_name
+from trajcast.potentials import calculator, device_name, energies
 from trajcast.trajectory import Topology
 
 
@@ -35,10 +35,11 @@ def potential_of(settings: Reference, topology: Topology, stress: bool = False) 
     system = named_module("systems", settings.system)
     parameters = validate(system.Parameters, settings.parameters, "reference.parameters")
     make: Callable[[], BaseCalculator] | None = None
+    batch = None
     if settings.potential is not None:
         if getattr(parameters, "calculator", None) is not None:
             raise UserError("reference.parameters.calculator and reference.potential: both give forces; remove one")
-        make = partial(calculator, settings.potential, settings.device)
+        make, batch = partial(calculator, settings.potential, settings.device), energies(settings.potential)
     elif hasattr(system, "calculator"):
         make = partial(system.calculator, parameters)
     if make is not None:
@@ -46,7 +47,7 @@ def potential_of(settings: Reference, topology: Topology, stress: bool = False) 
             styles=_external.styles(topology),
             interactions=_external.COMMANDS,
             data=_external.data,
-            external=ExternalForces(make, topology, stress),
+            external=ExternalForces(make, topology, stress, batch),
             device="cpu" if settings.potential is None else device_name(settings.potential, settings.device),
         )
     return Potential(

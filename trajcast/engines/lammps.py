@@ -27,6 +27,7 @@ from trajcast.stopping import Stopped, watched
 from trajcast.trajectory import Topology
 
 SEGMENT_FRAMES = 1000  # frames between two restart points
+SLOW_SEGMENT_FRAMES = 100  # the same with a calculator's forces, of which a job may finish few
 RESTRAINT_eV = 40.0  # holds a dihedral angle within a degree against barriers of 1 eV
 
 
@@ -42,6 +43,7 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
     data, log = Path(f"{stem}.data"), Path(f"{stem}.log")
     saved = recorder.restart()
     external = potential.external
+    segment = (SEGMENT_FRAMES if external is None else SLOW_SEGMENT_FRAMES) * run.every
     if saved is None:
         log.unlink(missing_ok=True)
     with Instance(log, potential.styles, external) as lammps:
@@ -50,7 +52,7 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
         rescale = rescaling(run, recorder.topology.cell)
         if saved is None:
             write_text(data, potential.data(recorder.topology, start.positions.numpy()) + velocities(start, units))
-            text = input_file(potential.styles, data.name, setup, run, SEGMENT_FRAMES * run.every, units, rescale)
+            text = input_file(potential.styles, data.name, setup, run, segment, units, rescale)
             write_text(f"{stem}.in", text)
             lammps.read_data(data, setup)
             lammps.commands(minimisation(run, units))
@@ -64,7 +66,7 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
         with watched() as time_is_up, progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance:
             while step < run.steps:
                 begin = time.perf_counter()
-                end = min(step + SEGMENT_FRAMES * run.every, run.steps)
+                end = min(step + segment, run.steps)
                 for _ in _frames(lammps, settings, run, step, end, recorder):
                     advance(run.every)
                     if reason := time_is_up():  # a segment cut short would end in other frames
@@ -97,18 +99,30 @@ def potential_energies(settings: Reference, topology: Topology, positions: NDArr
     energies = np.empty(len(positions))
     if not len(positions):
         return energies
-    potential = potential_of(settings, topology)
+    potential, done = potential_of(settings, topology), 0
+    with progress("potential energies", len(positions), unit="frames") as advance:
+        for found in _energies(potential, topology, positions):
+            energies[done : done + len(found)] = found
+            done += len(found)
+            advance(len(found))
+    return energies
+
+
+def _energies(potential: Potential, topology: Topology, positions: NDArray) -> Iterator[NDArray[np.float64]]:
+    """Batches by the potential's own library where it has them; else frame by frame in LAMMPS."""
+    wrapped = (_wrapped(frame, topology) for frame in positions)
+    if potential.external is not None and potential.external.batch is not None:
+        yield from potential.external.energies(wrapped, topology.cell)
+        return
     with tempfile.TemporaryDirectory() as folder, Instance(None, potential.styles, potential.external) as lammps:
         data = Path(folder) / "atoms.data"
         data.write_text(potential.data(topology, _wrapped(positions[0], topology)), encoding="utf-8")
         lammps.read_data(data, potential.interactions)
-        with progress("potential energies", len(positions), unit="frames") as advance, lammps.quiet():
-            for frame, unwrapped in enumerate(positions):
-                lammps.scatter_positions(_wrapped(unwrapped, topology))
+        with lammps.quiet():
+            for frame in wrapped:
+                lammps.scatter_positions(frame)
                 lammps.commands("run 0 post no")
-                energies[frame] = lammps.thermo("pe") * lammps.units.energy_eV
-                advance(1)
-    return energies
+                yield np.array([lammps.thermo("pe") * lammps.units.energy_eV])
 
 
 def relaxed(

@@ -2,13 +2,15 @@
 
 Each file has `MODELS` (names in a configuration → what the library calls them), `PACKAGE` (what to install), `DEVICES`
 (where it computes), `ENVIRONMENT` (the file of envs/ that has it), `OWN_FILES` (whether it takes `family:path`, a file
-of one's own), and `calculator(model, device)` → a new ASE calculator, which remembers nothing of others.
+of one's own), and `calculator(model, device)` → a new ASE calculator, which remembers nothing of others. Where the
+library computes many structures at once, `energies(calculator, structures)` → their potential energies (eV).
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 from trajcast.errors import UserError
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from ase.calculators.calculator import BaseCalculator
 
 KEY = "reference.potential"
@@ -62,6 +65,11 @@ def calculator(potential: str, device: str) -> BaseCalculator:
         message = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(f"{KEY}: {potential} cannot be loaded: {message}") from None
     return made
+
+
+def energies(potential: str) -> Callable[[BaseCalculator, list[Atoms]], list[float]] | None:
+    """What gives the energies (eV) of a batch of structures, with the potential's calculator; None without such."""
+    return getattr(named(potential).family, "energies", None)
 
 
 def device_name(potential: str, device: str) -> str:

@@ -7,6 +7,7 @@ import io
 from functools import cache
 from typing import Any
 
+from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 MODELS = {"chgnet": "0.3.0", "chgnet-r2scan": "r2scan"}
@@ -22,6 +23,16 @@ def calculator(model: str, device: str) -> Calculator:
         from chgnet.model.dynamics import CHGNetCalculator
 
         return CHGNetCalculator(model=_network(model, device), use_device=device)
+
+
+def energies(calculator: Any, structures: list[Atoms]) -> list[float]:
+    """Potential energies (eV) of one batch, without the forces."""
+    from pymatgen.io.ase import AseAtomsAdaptor
+
+    graphs = [calculator.model.graph_converter(AseAtomsAdaptor.get_structure(atoms)) for atoms in structures]
+    found = calculator.model.predict_graph(graphs, task="e", batch_size=len(graphs))
+    per_atom = [found] if len(graphs) == 1 else found
+    return [float(one["e"]) * len(atoms) for one, atoms in zip(per_atom, structures, strict=True)]
 
 
 @cache

@@ -5,9 +5,12 @@ The weights of SevenNet-0, l3i5 and MF-0 come with the package; those of the oth
 
 from __future__ import annotations
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
+import torch
+from ase import Atoms
 from ase.calculators.calculator import Calculator
 
 MODELS = {
@@ -29,6 +32,26 @@ def calculator(model: str, device: str) -> Calculator:
     from sevenn.calculator import SevenNetCalculator
 
     return SevenNetCalculator(_network(model), file_type="model_instance", device=device, modal=PARTS.get(model))
+
+
+def energies(calculator: Any, structures: list[Atoms]) -> list[float]:
+    """Potential energies (eV) of one batch, without the forces."""
+    import sevenn._keys as keys
+    from sevenn.atom_graph_data import AtomGraphData
+    from sevenn.train.dataload import unlabeled_atoms_to_graph
+    from torch_geometric.loader.dataloader import Collater
+
+    graphs = [AtomGraphData.from_numpy_dict(unlabeled_atoms_to_graph(s, calculator.cutoff)) for s in structures]
+    if calculator.modal is not None:
+        for graph in graphs:
+            graph[keys.DATA_MODALITY] = calculator.modal
+    network = deepcopy(calculator.model)
+    network.delete_module_by_key("force_output")
+    network.set_is_batch_data(True)
+    with torch.no_grad():
+        batch = network(Collater([])(graphs).to(calculator.device))
+    found: list[float] = batch[keys.PRED_TOTAL_ENERGY].tolist()
+    return found
 
 
 @cache
