@@ -21,6 +21,7 @@ from trajcast.engines import Run
 from trajcast.engines._external import ExternalForces
 from trajcast.engines._lammps import Instance
 from trajcast.engines._potential import potential_of
+from trajcast.engines._weights import weights_sha256
 from trajcast.engines.lammps import potential_energies, simulate
 from trajcast.errors import UserError
 from trajcast.mechanics import thermal_velocities
@@ -188,6 +189,7 @@ def test_energy_is_conserved(potential: str, silicon: Path, tmp_path: Path):
         assert np.ptp(total) < 0.01 * np.ptp(potential_eV)
         assert np.ptp(potential_eV) > 0.05
         assert trajectory.provenance["speed"]["device"] == "cpu"
+        assert trajectory.provenance["weights"] == weights_sha256(potentials.calculator(potential, "cpu"))
         again = potential_energies(reference(silicon, potential), trajectory.topology, trajectory.positions[::25])
         np.testing.assert_allclose(again, potential_eV[::25], atol=2e-4)
 
@@ -208,6 +210,15 @@ def test_energies_of_batches_are_those_of_single_structures(potential: str, sili
         single.append(atoms.get_potential_energy())
     np.testing.assert_allclose(found, single, atol=8e-5)  # rounding of single precision
     assert np.std(single) > 0.1
+
+
+@pytest.mark.parametrize("potential", installed(CRYSTALS))
+def test_a_potential_is_known_by_its_weights(potential: str):
+    first, again = (weights_sha256(potentials.calculator(potential, "cpu")) for _ in range(2))
+    assert first == again
+    assert (first is None) == (potential == "gfn2-xtb")  # it has none
+    if potential == "sevennet-0":
+        assert first != weights_sha256(potentials.calculator("sevennet-l3i5", "cpu"))
 
 
 @pytest.mark.mlip

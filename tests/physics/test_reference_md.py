@@ -1,6 +1,7 @@
 """Reference MD through the command line: conservation, ensembles, units, and the same run by another route."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +14,9 @@ import tiny_reference
 from trajcast.config import Reference, read_settings
 from trajcast.engines._lammps import start_lammps
 from trajcast.engines.lammps import potential_energies
+from trajcast.errors import UserError
 from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum
-from trajcast.reference.health import examine, mean_error
+from trajcast.reference.health import check_health, examine, mean_error
 from trajcast.reference.temperatures import temperatures
 from trajcast.systems import liquid
 from trajcast.trajectory import Trajectory
@@ -112,6 +114,17 @@ def test_health_holds_the_measured_numbers(folder: Path, nve: Trajectory):
     table = (folder / "health.csv").read_text(encoding="utf-8").splitlines()
     assert len(table) == 7
     assert table[1].startswith("nve_1,NVE,2.0,4000,")
+
+
+def test_runs_with_different_weights_of_a_potential_are_refused(folder: Path, tmp_path: Path):
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    for run, digest in (("nve_2", "a" * 64), ("nvt", "b" * 64)):
+        with h5py.File(tmp_path / f"{run}.h5md", "a") as file:
+            provenance = json.loads(file["trajcast"].attrs["provenance"]) | {"weights": digest}
+            file["trajcast"].attrs["provenance"] = json.dumps(provenance)
+    settings = read_settings(Reference, folder / "reference.yaml")
+    with pytest.raises(UserError, match=r"different weights of .*nve_2: aaaaaaaaaaaa…; nvt: bbbbbbbbbbbb…; remove"):
+        check_health(settings, tmp_path)
 
 
 def test_structure_is_put_beside_published_one(folder: Path):

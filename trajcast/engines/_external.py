@@ -14,6 +14,7 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
+from trajcast.engines._weights import weights_sha256
 from trajcast.errors import UserError
 from trajcast.trajectory import Topology
 
@@ -56,7 +57,8 @@ class ExternalForces:
     """What LAMMPS asks at every step. `make` gives a new calculator; with `stress` it must have that, too.
 
     Python's errors do not pass through LAMMPS: the first one is kept, and raised by `check` once LAMMPS is back.
-    `warnings` has every different warning of the calculator. `batch` gives energies of many structures, if it can.
+    `warnings` has every different warning of the calculator, `weights` the hash of its network's. `batch` gives the
+    energies of many structures, where the calculator's library can.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class ExternalForces:
         self._error: BaseException | None = None
         self._lammps: Any = None
         self.warnings: list[str] = []
+        self.weights: str | None = None
 
     def attach(self, lammps: Any) -> None:
         """Serve a LAMMPS that has just been set up.
@@ -81,6 +84,7 @@ class ExternalForces:
         self._lammps = lammps
         with self._listening():
             self._atoms.calc = self._make()
+        self.weights = weights_sha256(self._atoms.calc)
         given = self._atoms.calc.implemented_properties
         for name in ("forces", "stress") if self._stress else ("forces",):
             if name not in given:

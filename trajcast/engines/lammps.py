@@ -61,8 +61,8 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
             lammps.read_restart(saved["lammps"], setup)
             step, wall_s = int(saved["step"]), float(saved["wall_s"])
             if external is not None:
-                heard = json.loads(bytes(saved["warnings"]))
-                external.warnings += [text for text in heard if text not in external.warnings]
+                before = json.loads(bytes(saved["warnings"]))
+                external.warnings += [text for text in before if text not in external.warnings]
         with watched() as time_is_up, progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance:
             while step < run.steps:
                 begin = time.perf_counter()
@@ -77,9 +77,8 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
                 lammps.read_restart(restart, setup)  # where the next segment starts; proves that the restart is whole
                 state = {"lammps": restart, "step": step, "wall_s": wall_s}
                 recorder.commit(state if external is None else state | {"warnings": json.dumps(external.warnings)})
-    recorder.finish(
-        speed=_speed(run.steps / wall_s, settings, potential), warnings=[] if external is None else external.warnings
-    )
+    heard = {} if external is None else {"warnings": external.warnings, "weights": external.weights}
+    recorder.finish(speed=_speed(run.steps / wall_s, settings, potential), **heard)
 
 
 def _speed(steps_per_s: float, settings: Reference, potential: Potential) -> dict[str, Any]:

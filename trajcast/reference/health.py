@@ -94,13 +94,22 @@ def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
 
 
 def check_health(settings: Reference, folder: Path) -> None:
-    """Write health.json (with what the potential warned of) and health.csv; UserError that names every failure."""
-    rows, warnings = [], dict[str, None]()
+    """Write health.json (with the potential's warnings and hash) and health.csv; UserError that names every failure."""
+    rows, warnings, weights = [], dict[str, None](), dict[str, list[str]]()
     for run in run_names(settings):
         with Trajectory(folder / f"{run}.h5md") as trajectory:
             rows.append(examine(settings, run, trajectory))
             warnings |= dict.fromkeys(trajectory.provenance.get("warnings", []))
-    write_json(folder / "health.json", {"runs": [asdict(row) for row in rows], "warnings": list(warnings)})
+            if digest := trajectory.provenance.get("weights"):
+                weights.setdefault(digest, []).append(run)
+    if len(weights) > 1:
+        runs = "; ".join(f"{', '.join(names)}: {digest[:12]}…" for digest, names in weights.items())
+        raise UserError(
+            f"{folder}: the runs were made with different weights of {settings.potential}: {runs}; remove those of the "
+            "wrong weights, then give the same command again"
+        )
+    found = {"runs": [asdict(row) for row in rows], "warnings": list(warnings), "weights_sha256": [*weights]}
+    write_json(folder / "health.json", found)
     text = io.StringIO()
     table = csv.DictWriter(text, list(asdict(rows[0])), lineterminator="\n")
     table.writeheader()

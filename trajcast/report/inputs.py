@@ -121,6 +121,7 @@ class Study:
     reference_ps: float
     health: list[dict[str, Any]]
     warnings: list[str]  # of the potential
+    weights_sha256: list[str]  # of the potential: one or none
     largest_timestep: dict[str, Any] | None  # its speed; None where it was not asked for
     literature: list[dict[str, Any]]  # quantities of the reference beside published ones
     energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
@@ -161,6 +162,7 @@ def read_study(folder: Path, models: Mapping[float, str], timestep: Sequence[Pat
         reference_ps=length_ps,
         health=health["runs"],
         warnings=health.get("warnings", []),
+        weights_sha256=health.get("weights_sha256", []),
         largest_timestep=_read_json(timestep[0], ["safe"], "trajcast timestep")["safe"] if timestep else None,
         literature=literature,
         energies=_total_energies(reference),

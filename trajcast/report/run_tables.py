@@ -140,7 +140,8 @@ def health_table(study: Study) -> Table:
         title="Health of the reference MD",
         caption="Drift of the total energy in the NVE runs, mean temperature with its "
         "standard error against the target and what is allowed, and the degrees of freedom used.",
-        notes=[f"The potential warned: {text}" for text in study.warnings],
+        notes=[f"The potential warned: {text}" for text in study.warnings]
+        + [f"SHA-256 of the potential's weights: {digest}" for digest in study.weights_sha256],
         columns=[
             "Run",
             "Ensemble",
