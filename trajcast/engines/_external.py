@@ -19,7 +19,7 @@ from trajcast.errors import UserError
 from trajcast.trajectory import Topology
 
 FIX = "calculator"
-BATCH_ATOMS = 1024  # of all structures together: a potential's network takes a few MB for each
+BATCH_ATOMS = 512  # of all structures together: a potential's network takes a few MB for each
 log = logging.getLogger(__name__)
 COMMANDS = f"""\
 # forces of an ASE calculator, with which TrajCast answers this fix
