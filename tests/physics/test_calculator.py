@@ -8,56 +8,35 @@ from typing import Any
 import ase.io
 import numpy as np
 import pytest
-import tiny_reference
-import torch
 from ase.build import bulk, molecule
 from ase.calculators.emt import EMT
 from ase.calculators.lj import LennardJones
 from ase.md.verlet import VelocityVerlet
 from ase.units import fs as ASE_FS
+from calculator_runs import begin, record, reference
 from scipy import constants
 
-from trajcast.config import ConstantPressure, Reference, validate
+from trajcast.config import ConstantPressure, Reference
 from trajcast.engines import Run, lammps
 from trajcast.engines._lammps import Instance
 from trajcast.engines._potential import potential_of
-from trajcast.engines.lammps import potential_energies, simulate
+from trajcast.engines.lammps import potential_energies
 from trajcast.errors import UserError
-from trajcast.mechanics import angular_momentum, degrees_of_freedom, thermal_velocities
+from trajcast.mechanics import angular_momentum, degrees_of_freedom
 from trajcast.recorder import Recorder
-from trajcast.state import State
 from trajcast.systems import structure_file
-from trajcast.trajectory import Topology, Trajectory
+from trajcast.trajectory import Topology
 
 BAR = 1e-5 * constants.e / constants.angstrom**3  # one eV/Å³
 
 
-def reference(path: Path, calculator: str = "emt", timestep_fs: float = 4.0, **parameters: Any) -> Reference:
-    return tiny_reference.settings(
-        system="structure_file",
-        timestep_fs=timestep_fs,
-        nve={"interval_fs": timestep_fs},
-        nvt={"interval_fs": timestep_fs},
-    ).model_copy(update={"parameters": {"structure_file": str(path), "calculator": calculator, **parameters}})
-
-
-def begin(settings: Reference, temperature_K: float = 300.0) -> tuple[Topology, State]:
-    parameters = validate(structure_file.Parameters, settings.parameters, "reference.parameters")
-    topology, positions = structure_file.structure(parameters, 1)
-    at_rest = topology.state(positions, 0 * positions)
-    return topology, thermal_velocities(at_rest, temperature_K, torch.Generator().manual_seed(1))
+def with_calculator(path: Path, calculator: str = "emt", timestep_fs: float = 4.0, **parameters: Any) -> Reference:
+    return reference(path, timestep_fs, calculator=calculator, **parameters)
 
 
 def energy(settings: Reference) -> float:
     topology, start = begin(settings)
     return float(potential_energies(settings, topology, start.positions.numpy()[None])[0])
-
-
-def record(path: Path, settings: Reference, run: Run) -> Trajectory:
-    topology, start = begin(settings)
-    recorder = Recorder(path, topology, identity={}, provenance={}, energies=("potential", "total"))
-    simulate(settings, run, start, recorder)
-    return Trajectory(path)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +51,7 @@ def shaken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_forces_energy_and_pressure_are_the_calculators(shaken: Path):
-    settings = reference(shaken)
+    settings = with_calculator(shaken)
     topology, start = begin(settings)
     assert np.abs(topology.cell[np.tril_indices(3, -1)]).min() > 1  # skewed in all three directions
     potential = potential_of(settings, topology, stress=True)
@@ -99,7 +78,7 @@ def test_forces_energy_and_pressure_are_the_calculators(shaken: Path):
 
 def test_virial_is_the_slope_of_the_energy_with_the_volume(shaken: Path):
     """P = −dE/dV, from energies of cells that are a little larger and smaller."""
-    settings = reference(shaken)
+    settings = with_calculator(shaken)
     topology, start = begin(settings)
     energies, strain = [], 1e-4
     for factor in (1 - strain, 1 + strain):
@@ -120,7 +99,7 @@ def test_virial_is_the_slope_of_the_energy_with_the_volume(shaken: Path):
 
 
 def test_trajectory_is_that_of_ases_own_integrator(shaken: Path, tmp_path: Path):
-    settings = reference(shaken)
+    settings = with_calculator(shaken)
     run = Run(name="alloy", ensemble="NVE", steps=100, every=10)
     topology, start = begin(settings)
     atoms = ase.Atoms(topology.numbers, start.positions.numpy(), cell=topology.cell, pbc=True, calculator=EMT())
@@ -143,7 +122,7 @@ def test_isolated_cluster_keeps_its_angular_momentum(tmp_path: Path):
     path = tmp_path / "ethane.xyz"
     ase.io.write(path, molecule("C2H6"))
     run = Run(name="ethane", ensemble="NVE", steps=200, every=20)
-    settings = reference(path, timestep_fs=0.5)
+    settings = with_calculator(path, timestep_fs=0.5)
     with record(tmp_path / "ethane.h5md", settings, run) as trajectory:
         assert not trajectory.topology.periodic.any()
         last = trajectory.state(-1)
@@ -188,7 +167,7 @@ def test_a_calculator_that_stops_stops_the_run_with_its_message(shaken: Path, tm
     EMT_calculate = EMT.calculate
     monkeypatch.setattr(EMT, "calculate", failing)
     with pytest.raises(UserError, match="calculator EMT stopped: RuntimeError: SCF did not converge"):
-        record(tmp_path / "run.h5md", reference(shaken), Run(name="run", ensemble="NVE", steps=100, every=10))
+        record(tmp_path / "run.h5md", with_calculator(shaken), Run(name="run", ensemble="NVE", steps=100, every=10))
     assert len(calls) == 38  # it is not asked again
     assert not (tmp_path / "run.h5md").exists()
     assert not list(tmp_path.glob(".run.h5md.*/segment-*"))
@@ -205,7 +184,7 @@ def test_numbers_that_are_not_finite_stop_the_run(broken: str, shaken: Path, tmp
 
     monkeypatch.setattr(EMT, "calculate", infinite)
     with pytest.raises(UserError, match="forces or energy are not finite at step 0"):
-        record(tmp_path / "run.h5md", reference(shaken), Run(name="run", ensemble="NVE", steps=10, every=10))
+        record(tmp_path / "run.h5md", with_calculator(shaken), Run(name="run", ensemble="NVE", steps=10, every=10))
 
 
 def test_an_interrupt_inside_the_calculator_is_one(shaken: Path, tmp_path: Path, monkeypatch):
@@ -214,11 +193,11 @@ def test_an_interrupt_inside_the_calculator_is_one(shaken: Path, tmp_path: Path,
 
     monkeypatch.setattr(EMT, "calculate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        record(tmp_path / "run.h5md", reference(shaken), Run(name="run", ensemble="NVE", steps=10, every=10))
+        record(tmp_path / "run.h5md", with_calculator(shaken), Run(name="run", ensemble="NVE", steps=10, every=10))
 
 
 def test_a_calculator_without_stress_is_refused_at_constant_pressure(shaken: Path, monkeypatch):
-    settings = reference(shaken)
+    settings = with_calculator(shaken)
     topology, start = begin(settings)
     monkeypatch.setattr(EMT, "implemented_properties", ["energy", "forces"])
     potential = potential_of(settings, topology, stress=True)
@@ -241,7 +220,7 @@ def test_own_function_with_arguments(tmp_path: Path, monkeypatch):
     atoms = bulk("Ar", "fcc", a=5.4, cubic=True).repeat(2)
     atoms.rattle(0.1, seed=1)
     ase.io.write("argon.xyz", atoms)
-    settings = reference(Path("argon.xyz"), "my_potential:argon", arguments={"scale": 2.0})
+    settings = with_calculator(Path("argon.xyz"), "my_potential:argon", arguments={"scale": 2.0})
     atoms.calc = LennardJones(epsilon=0.0208, sigma=3.4, rc=6.0, smooth=True)
     assert energy(settings) == pytest.approx(atoms.get_potential_energy(), rel=1e-7)
 
@@ -250,7 +229,7 @@ def test_a_run_that_was_broken_off_goes_on_to_the_same_frames(shaken: Path, tmp_
     """Bit for bit, although calculators remember lists of neighbours."""
     monkeypatch.setattr(lammps, "SLOW_SEGMENT_FRAMES", 20)
     run = Run(name="run", ensemble="NVT (CSVR)", steps=200, every=2, relaxation_fs=100.0)
-    settings = reference(shaken)
+    settings = with_calculator(shaken)
     with record(tmp_path / "whole.h5md", settings, run) as trajectory:
         whole = trajectory.positions[()], trajectory.velocities[()]
     commit, commits = Recorder.commit, []
@@ -286,7 +265,7 @@ def test_a_run_that_was_broken_off_goes_on_to_the_same_frames(shaken: Path, tmp_
     ],
 )
 def test_wrong_parameters_are_named(changes: dict[str, Any], message: str, shaken: Path):
-    settings = reference(shaken, **({"calculator": "emt"} | changes))
+    settings = with_calculator(shaken, **({"calculator": "emt"} | changes))
     with pytest.raises(UserError, match=message):
         energy(settings)
 
@@ -305,7 +284,7 @@ def test_constant_pressure_finds_the_calculators_lattice(tmp_path: Path):
     ase.io.write(path, bulk("Cu", "fcc", a=3.46, cubic=True).repeat(2))
     pressure = ConstantPressure(duration_ps=1.6, pressure_bar=0.0, damping_fs=100.0, bulk_modulus_GPa=130.0)
     run = Run(name="npt", ensemble="NpT (Berendsen)", steps=400, every=5, relaxation_fs=100.0, pressure=pressure)
-    with record(tmp_path / "npt.h5md", reference(path), run) as trajectory:
+    with record(tmp_path / "npt.h5md", with_calculator(path), run) as trajectory:
         lengths = np.diagonal(trajectory.cells[len(trajectory) // 2 :], axis1=1, axis2=2)
         assert np.linalg.norm(trajectory.cells[0][0]) < 7.0
     assert lengths.mean() / 2 == pytest.approx(3.61, abs=0.02)
