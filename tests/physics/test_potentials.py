@@ -23,7 +23,7 @@ from trajcast.engines.lammps import potential_energies
 from trajcast.errors import UserError
 from trajcast.modules import named_module
 
-LIBRARY = {"sevennet-0": "sevenn", "chgnet": "chgnet", "gfn2-xtb": "tblite", "mace-mp-0": "mace"}
+LIBRARY = {"sevennet-0": "sevenn", "chgnet": "chgnet", "gfn2-xtb": "tblite"}
 CRYSTALS = ["sevennet-0", "chgnet", "gfn2-xtb"]
 SINGLE = {"sevennet-0", "chgnet"}  # precision
 

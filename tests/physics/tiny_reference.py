@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from snakemake.utils import update_config
 
 from trajcast.config import Reference, validate
 
@@ -31,11 +32,7 @@ def values(**changes: Any) -> dict[str, Any]:
     result = copy.deepcopy(VALUES)
     if "system" in changes:
         result["parameters"] = {}
-    for key, value in changes.items():
-        if isinstance(value, dict) and key in result:
-            result[key] |= value
-        else:
-            result[key] = value
+    update_config(result, changes)
     return result
 
 

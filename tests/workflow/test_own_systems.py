@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 from project import ROOT, environment, lay_out, snakemake
+from snakemake.utils import update_config
 
 from trajcast.plan import Plan
 
@@ -48,7 +49,7 @@ TINY: dict[str, Any] = {
         },
     },
     "silicon": {
-        "horizons_fs": [12.0],
+        "horizons_fs": [8.0],
         "reference": {
             "parameters": {"supercell": [1, 1, 1]},
             "equilibration": {"duration_ps": 0.2, "damping_fs": 50.0},
@@ -56,7 +57,7 @@ TINY: dict[str, Any] = {
             "nvt": {"duration_ps": 0.24, "tau_fs": 50.0},
             "max_drift_meV_per_atom_per_ps": 100.0,  # as for copper
         },
-        "forecast": {"duration_ps": 0.24, "equilibration_ps": 0.06},
+        "forecast": {"duration_ps": 0.24, "equilibration_ps": 0.064},
         "observables": {"structure_interval_fs": 24.0, "vdos_window_ps": 0.04},
     },
 }
@@ -154,8 +155,7 @@ def test_from_a_structure_file_and_a_machine_learned_potential_to_the_page(tmp_p
 def by_commands(folder: Path, name: str) -> None:
     """The whole study at its shortest horizon by the commands alone, in one process."""
     values = yaml.safe_load((folder / f"docs/examples/{name}/config.yaml").read_text(encoding="utf-8"))["systems"]
-    for key, section in TINY[name].items():
-        values[name][key] = merged(values[name][key], section)
+    update_config(values[name], TINY[name])
     plan = Plan({"systems": values})
     horizon, results = f"{TINY[name]['horizons_fs'][0]:g}", f"results/{name}"
     settings = {
@@ -190,10 +190,3 @@ def by_commands(folder: Path, name: str) -> None:
         [sys.executable, "-c", script], cwd=folder, env=environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-def merged(values: Any, changes: Any) -> Any:
-    """As Snakemake lays one configuration over another."""
-    if not isinstance(values, dict):
-        return changes
-    return values | {key: merged(values.get(key), change) for key, change in changes.items()}

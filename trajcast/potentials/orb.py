@@ -16,7 +16,7 @@ MODELS = {
         "orb-v3-conservative-20-mpa",
     )
 }
-PACKAGE = "pip install orb-models"
+PACKAGE = 'pip install "trajcast[orb]"'
 DEVICES = ("cpu", "cuda")
 ENVIRONMENT = "orb"
 OWN_FILES = False
