@@ -9,6 +9,7 @@ use rule reference_settings as cooling_settings with:
         "results/{system}/cooling/cooling.yaml",
     log:
         "logs/{system}/cooling/settings.log",
+    localrule: True
     params:
         section="cooling",
         json=lambda wildcards: section_json(cooling_study(plan, wildcards.system)),
@@ -20,6 +21,7 @@ use rule reference_settings as ramp_settings with:
         "results/{system}/cooling/ramp.yaml",
     log:
         "logs/{system}/cooling/ramp_settings.log",
+    localrule: True
     params:
         section="ramp",
         json=lambda wildcards: section_json(ramp(plan, wildcards.system)),
@@ -31,6 +33,7 @@ use rule reference_settings as cooling_observables_settings with:
         "results/{system}/cooling/observables.yaml",
     log:
         "logs/{system}/cooling/observables_settings.log",
+    localrule: True
     params:
         section="observables",
         json=lambda wildcards: plan.settings(wildcards.system, "observables"),
@@ -42,6 +45,7 @@ use rule reference_settings as cooling_forecast_settings with:
         "results/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.yaml",
     log:
         "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}_settings.log",
+    localrule: True
     params:
         section="forecast",
         json=lambda wildcards: section_json(

@@ -19,7 +19,8 @@ rule dataset:
     threads: 1
     resources:
         mem_mb=growing(2000),
-        runtime=growing(30),
+        runtime=growing(15),
+        turn=1,  # one after the other where profiles/slurm sends several of them together
     params:
         code=CODE["dataset"],
     shell:

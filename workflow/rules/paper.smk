@@ -20,7 +20,8 @@ rule paper_figure:
     threads: 1
     resources:
         mem_mb=growing(3000),
-        runtime=growing(20),
+        runtime=growing(10),
+        turn=1,  # one after the other where profiles/slurm sends several of them together
     params:
         path=lambda wildcards: f"results/paper/{wildcards.figure}",
         sources=lambda wildcards: json.dumps(figures()[wildcards.figure].sources(plan)),

@@ -94,7 +94,7 @@ rule health:
     threads: 1
     resources:
         mem_mb=growing(1000),
-        runtime=growing(30),
+        runtime=growing(15),
     params:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
@@ -134,6 +134,7 @@ use rule reference_settings as timestep_settings with:
         "results/{system}/reference/timestep.yaml",
     log:
         "logs/{system}/reference/timestep_settings.log",
+    localrule: True
     params:
         section="timestep",
         json=lambda wildcards: plan.timestep_settings(wildcards.system),

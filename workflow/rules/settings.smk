@@ -1,5 +1,5 @@
 # Each stage's section of the configuration, checked and written beside that stage's results: where Snakemake itself runs,
-# as handing a moment's work to a scheduler takes longer than the work.
+# as handing a moment's work to a scheduler takes longer than the work. `localrule` is not inherited: each rule says it.
 
 
 rule reference_settings:
@@ -27,6 +27,7 @@ use rule reference_settings as dataset_settings with:
         "results/{system}/{horizon}fs/dataset.yaml",
     log:
         "logs/{system}/{horizon}fs/dataset_settings.log",
+    localrule: True
     params:
         section="dataset",
         json=lambda wildcards: plan.dataset_settings(wildcards.system, wildcards.horizon),
@@ -38,6 +39,7 @@ use rule reference_settings as training_settings with:
         "results/{system}/{horizon}fs/model-n{samples}-s{seed}/training.yaml",
     log:
         "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/training_settings.log",
+    localrule: True
     params:
         section="training",
         json=lambda wildcards: plan.training_settings(wildcards.system, wildcards.samples, wildcards.seed),
@@ -49,6 +51,7 @@ use rule reference_settings as forecast_settings with:
         "results/{system}/{horizon}fs/{model}/forecast/forecast.yaml",
     log:
         "logs/{system}/{horizon}fs/{model}/forecast_settings.log",
+    localrule: True
     params:
         section="forecast",
         json=lambda wildcards: plan.settings(wildcards.system, "forecast"),
@@ -60,6 +63,7 @@ use rule reference_settings as observables_settings with:
         "results/{system}/observables/{horizon}fs/observables.yaml",
     log:
         "logs/{system}/{horizon}fs/observables_settings.log",
+    localrule: True
     params:
         section="observables",
         json=lambda wildcards: plan.settings(wildcards.system, "observables"),
@@ -71,6 +75,7 @@ use rule reference_settings as thermostat_settings with:
         "results/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}.yaml",
     log:
         "logs/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}_settings.log",
+    localrule: True
     params:
         section="forecast",
         json=lambda wildcards: plan.thermostat_settings(
@@ -84,6 +89,7 @@ use rule reference_settings as same_start_settings with:
         "results/{system}/{horizon}fs/{model}/same_start/forecast.yaml",
     log:
         "logs/{system}/{horizon}fs/{model}/same_start_settings.log",
+    localrule: True
     params:
         section="forecast",
         json=lambda wildcards: plan.same_start_settings(wildcards.system),
@@ -95,6 +101,7 @@ use rule reference_settings as speed_settings with:
         "results/{system}/{horizon}fs/{model}/speed/{cell}.yaml",
     log:
         "logs/{system}/{horizon}fs/{model}/speed/{cell}_settings.log",
+    localrule: True
     params:
         section="forecast",
         json=lambda wildcards: plan.speed_settings(wildcards.system, wildcards.horizon, wildcards.cell),
