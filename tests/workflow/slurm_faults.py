@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,12 @@ LOGS = "logs/liquid/2fs/model-n40-s1"
 WEIGHTS, ROLL_OUT, TEST = f"{MODEL}/model.safetensors", f"{MODEL}/forecast/forecast.h5md", f"{MODEL}/test.json"
 TRAINED = (WEIGHTS, f"{MODEL}/model.json", f"{MODEL}/metrics.csv")
 SUMMARY = "results/liquid/observables/2fs/summary.json"
+HEALTH = "results/liquid/reference/health.json"
+SMALL_MODELS = tuple(f"liquid/2fs/model-n{samples}-s1" for samples in (10, 20, 40))
+SMALL_RESULTS = (
+    *("results/liquid/1fs/dataset.h5", "results/liquid/2fs/dataset.h5"),
+    *(f"results/{model}/test.json" for model in SMALL_MODELS),
+)
 ROLLED_OUT = (ROLL_OUT, f"{MODEL}/forecast/outcome.json")
 SETTINGS = {
     "horizons_fs": [2.0],
@@ -48,14 +54,14 @@ class Run:
         path = self.folder / LOGS / f"{name}.log"
         return path.read_text(encoding="utf-8") if path.exists() else ""
 
-    def start(self, *arguments: str, target: str) -> None:
+    def start(self, *targets: str, options: Sequence[str] = ()) -> None:
         """Start Snakemake as a user does, but looking more often how the jobs are."""
         command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm"]
         command += ["--configfile", "config/test.yaml", "--slurm-init-seconds-before-status-checks", "8"]
         number = len(list(self.folder.glob("snakemake-*.log")))
         with open(self.folder / f"snakemake-{number}.log", "wb") as log:
             self.process = subprocess.Popen(
-                [*command, *arguments, "--", target],
+                [*command, *options, "--", *targets],
                 cwd=self.folder,
                 env=environment(),
                 stdout=log,
@@ -91,8 +97,8 @@ class Run:
         """Wait for success."""
         assert self.wait() == 0, self.output
 
-    def finish(self, *arguments: str, target: str) -> None:
-        self.start(*arguments, target=target)
+    def finish(self, *targets: str) -> None:
+        self.start(*targets)
         self.end()
 
     def jobs(self, states: str = "R") -> list[str]:
@@ -117,7 +123,7 @@ def undisturbed(folder: Path) -> Run:
     run = Run(lay_out(folder))
     change(run.folder, SETTINGS)
     began = time.monotonic()
-    run.finish(target=PAGE)
+    run.finish(PAGE)
     run.seconds["from nothing to the page"] = time.monotonic() - began
     return run
 
@@ -136,7 +142,7 @@ def copy_without(original: Run, folder: Path, *names: str) -> Run:
 def time_limit(original: Run, folder: Path) -> Run:
     """The training's time ends while it works."""
     run = copy_without(original, folder, *TRAINED)
-    run.start(target=WEIGHTS)
+    run.start(WEIGHTS)
     job = run.until_training()
     ask("scontrol", "update", f"JobId={job}", "EndTime=now")
     run.until_it_trains_again("time limit")
@@ -147,7 +153,7 @@ def time_limit(original: Run, folder: Path) -> Run:
 def preemption(original: Run, folder: Path) -> Run:
     """A job that comes before it takes the CPUs of the training, for some seconds."""
     run = copy_without(original, folder, *TRAINED)
-    run.start("--set-resources", "train:slurm_partition=spare", "train:cpus_per_task=10", target=WEIGHTS)
+    run.start(WEIGHTS, options=["--set-resources", "train:slurm_partition=spare", "train:cpus_per_task=10"])
     run.until_training()
     ask("sbatch", "--partition", "cpu", "--cpus-per-task", "10", "--output", "/dev/null", "--wrap", "sleep 3")
     run.until_it_trains_again("preemption")
@@ -164,18 +170,18 @@ def memory(original: Run, folder: Path) -> Run:
     rule, changes = re.subn(r"mem_mb=growing\(\d+\)", "mem_mb=growing(350)", rule)
     assert changes == 1
     rules.write_text(f"{before}rule evaluate:{rule}", encoding="utf-8")
-    run.finish(target=TEST)
+    run.finish(TEST)
     return run
 
 
 def killed_snakemake(original: Run, folder: Path) -> Run:
     """`kill -9` of Snakemake while it trains; the job goes on alone until the same command is given again."""
     run = copy_without(original, folder, *TRAINED, TEST, *ROLLED_OUT, SUMMARY, PAGE)
-    run.start(target=PAGE)
+    run.start(PAGE)
     run.until_training()
     run.kill()
     assert len(run.jobs()) == 1
-    run.start(target=PAGE)
+    run.start(PAGE)
     run.until_it_trains_again("kill -9")
     run.end()
     return run
@@ -184,20 +190,20 @@ def killed_snakemake(original: Run, folder: Path) -> Run:
 def killed_snakemake_long_ago(original: Run, folder: Path) -> Run:
     """`kill -9` of Snakemake while it trains; the same command is given again when the job has finished alone."""
     run = copy_without(original, folder, *TRAINED)
-    run.start(target=WEIGHTS)
+    run.start(WEIGHTS)
     run.until_training()
     run.kill()
     given_up = time.monotonic() + PATIENCE_S
     while run.jobs("PD,R,CG") and time.monotonic() < given_up:
         time.sleep(0.2)
-    run.finish(target=WEIGHTS)
+    run.finish(WEIGHTS)
     return run
 
 
 def interrupted_snakemake(original: Run, folder: Path) -> Run:
     """Ctrl-C while it rolls out; then the same command again."""
     run = copy_without(original, folder, *ROLLED_OUT)
-    run.start(target=ROLL_OUT)
+    run.start(ROLL_OUT)
     run.until(lambda: "forecast at" in run.log("forecast"), "roll-out")
     assert run.process is not None
     os.killpg(run.process.pid, signal.SIGINT)
@@ -207,7 +213,7 @@ def interrupted_snakemake(original: Run, folder: Path) -> Run:
         time.sleep(0.2)
     left = [path for path in (run.folder / MODEL).rglob("*") if path.is_file()]
     (run.folder / "left").write_text("\n".join(str(path) for path in left), encoding="utf-8")
-    run.finish(target=ROLL_OUT)
+    run.finish(ROLL_OUT)
     return run
 
 
@@ -217,7 +223,7 @@ def drained_node(original: Run, folder: Path) -> Run:
     node = ask("sinfo", "--noheader", "--format", "%n").strip()
     ask("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
     try:
-        run.start(target=TEST)
+        run.start(TEST)
         run.until(lambda: run.jobs("PD"), "waiting job")
         time.sleep(5)
         assert run.jobs("PD")
@@ -228,6 +234,16 @@ def drained_node(original: Run, folder: Path) -> Run:
     run.until(lambda: run.jobs("R"), "running job")
     run.seconds["drained node, until the job ran"] = time.monotonic() - began
     run.end()
+    return run
+
+
+def small_jobs(original: Run, folder: Path) -> Run:
+    """No fault: three models are trained for one epoch each, after another check of the reference MD."""
+    run = copy_without(original, folder, HEALTH)
+    change(run.folder, {"horizons_fs": [1.0, 2.0], "training.max_epochs": 1})
+    began = time.monotonic()
+    run.finish(*SMALL_RESULTS)
+    run.seconds["from the reference MD to three tested models"] = time.monotonic() - began
     return run
 
 
@@ -254,4 +270,5 @@ FAULTS = (
     killed_snakemake_long_ago,
     interrupted_snakemake,
     drained_node,
+    small_jobs,
 )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import psutil
 import pytest
 import slurm_cluster
 from project import PAGE
-from slurm_faults import FAULTS, ROLL_OUT, SUMMARY, TEST, WEIGHTS, Run, undisturbed
+from slurm_faults import FAULTS, ROLL_OUT, SMALL_MODELS, SMALL_RESULTS, SUMMARY, TEST, WEIGHTS, Run, undisturbed
 
 from trajcast.trajectory import Trajectory
 
@@ -122,6 +123,28 @@ def test_jobs_wait_for_a_drained_node(cluster: Cluster) -> None:
     assert _json(run, TEST) == _json(cluster.original, TEST)
 
 
+def test_small_jobs_share_a_slurm_job(cluster: Cluster) -> None:
+    """One by one, with the memory of one and the time of all; what Slurm and Snakemake add to each is then less."""
+    run = cluster.run("small_jobs")
+    assert all((run.folder / name).is_file() for name in SMALL_RESULTS)
+    slurm = {job["JobId"]: job for job in cluster.finished(run)}
+    submitted = re.findall(r"SLURM jobid (\d+) \(log: \S*/logs/slurm/(\w+)", run.output)
+    names = ["group_data_liquid_dataset_health", *["rule_train"] * 3, "group_tests_liquid_2_evaluate"]
+    assert [name for _, name in submitted] == names  # settings are none of Slurm's business
+    data, *trainings, tests = (slurm[number] for number, _ in submitted)
+    for together in (data, tests):
+        assert "cpu=1,mem=2000M," in together["Tres"]
+        assert together["TimeLimit"] == str(3 * 15)
+
+    alone_s = _overhead_s(run, trainings, [f"{model}/train" for model in SMALL_MODELS])
+    stages = ["liquid/reference/health", "liquid/1fs/dataset", "liquid/2fs/dataset"]
+    data_s = _overhead_s(run, [data], stages)
+    tests_s = _overhead_s(run, [tests], [f"{model}/evaluate" for model in SMALL_MODELS])
+    print(f"beside its work a job takes {alone_s:.1f} s alone; {data_s:.1f} s (data), {tests_s:.1f} s (tests) of three")
+    # Snakemake starts twice for a job alone, four times for three together: two thirds; the rest is for a busy machine.
+    assert 0 < (data_s + tests_s) / 2 < 5 / 6 * alone_s
+
+
 def test_a_stage_saves_itself_before_its_time_ends(cluster: Cluster) -> None:
     """By its own clock, before any signal."""
     folder = cluster.run("own_clock").folder
@@ -133,6 +156,14 @@ def test_a_stage_saves_itself_before_its_time_ends(cluster: Cluster) -> None:
         output.splitlines()[-1],
     )
     assert list(folder.glob(".model.*.checkpoint"))
+
+
+def _overhead_s(run: Run, jobs: list[dict[str, str]], benchmarks: list[str]) -> float:
+    """The time of Slurm's jobs beyond that of the work in them, for each piece of work."""
+    times = [datetime.fromisoformat(job["EndTime"]) - datetime.fromisoformat(job["StartTime"]) for job in jobs]
+    texts = [(run.folder / f"logs/{name}.tsv").read_text(encoding="utf-8") for name in benchmarks]
+    work_s = sum(float(text.splitlines()[1].split()[0]) for text in texts)
+    return (sum(time.total_seconds() for time in times) - work_s) / len(benchmarks)
 
 
 def _bytes(run: Run, name: str) -> bytes:
