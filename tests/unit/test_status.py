@@ -16,7 +16,7 @@ from trajcast.files import write_json
 from trajcast.jobs import Job, read_jobs
 from trajcast.running import note, record_path, seen
 from trajcast.settings import Forecast, Guard, Training
-from trajcast.status.logs import last_lines, matching
+from trajcast.status.logs import last_lines, logs_of, matching
 from trajcast.status.models import roll_out, validation
 from trajcast.status.states import SILENT_AFTER_S, Seen, State, states
 from trajcast.status.tables import page, status
@@ -179,6 +179,18 @@ def test_logs_are_found_by_rule_and_wildcards() -> None:
     jobs = [TRAIN, other, FORECAST]
     assert matching(jobs, "train", []) == [TRAIN, other]
     assert matching(jobs, "train", ["horizon=2", "seed=1"]) == [other]
+
+
+def test_slurms_logs_of_a_job_are_found() -> None:
+    """A job of its own has a folder; of jobs together, the log names those that it began."""
+    job = Job(rule="evaluate", wildcards={"system": "liquid", "horizon": "2"}, log="logs/liquid/2fs/evaluate.log")
+    alone = Path("logs/slurm/rule_evaluate/liquid_2/7.log")
+    together = [Path(f"logs/slurm/group_tests_liquid_2_evaluate/{number}.log") for number in (8, 9)]
+    texts = ["", f"rule evaluate:\n    log: {job.log}\n    jobid: 0\n", f"    log: {job.log}.old\n"]
+    for path, text in zip([alone, *together], texts, strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    assert logs_of(job) == [Path("logs/liquid/2fs/evaluate.log"), alone, together[0]]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def find_logs(rule: str, wildcards: Sequence[str], configfiles: Sequence[str]) -
     UserError where there is no such rule, no such job, or no log yet.
     """
     jobs = matching(planned_jobs(TARGETS, configfiles, finished=True), rule, wildcards)
-    found = {path for job in jobs for path in _logs(job) if path.is_file()}
+    found = {path for job in jobs for path in logs_of(job) if path.is_file()}
     if not found:
         raise UserError(
             f"none of these {len(jobs)} job(s) has begun: there is no {min(job.log or 'log' for job in jobs)}"
@@ -47,13 +48,22 @@ def matching(jobs: Sequence[Job], rule: str, wildcards: Sequence[str]) -> list[J
 
 def last_lines(path: Path, count: int) -> list[str]:
     """The last `count` lines."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = _text(path).splitlines()
     return lines[-count:] if count > 0 else []
 
 
-def _logs(job: Job) -> list[Path]:
-    folder = SLURM_LOGS / f"rule_{job.rule}" / "_".join(job.wildcards.values())
-    return [*([Path(job.log)] if job.log else []), *folder.glob("*.log")]
+def logs_of(job: Job) -> list[Path]:
+    """Where a job's own log is or will be, and Slurm's logs of it, alone or together with other jobs."""
+    if job.log is None:
+        return []
+    alone = SLURM_LOGS / f"rule_{job.rule}" / "_".join(job.wildcards.values())
+    named = re.compile(rf"^ *log: {re.escape(job.log)}$", re.MULTILINE)
+    groups = (path for path in SLURM_LOGS.glob("group_*/**/*.log") if named.search(_text(path)))
+    return [Path(job.log), *alone.glob("*.log"), *groups]
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _names(values: Iterable[str]) -> str:
