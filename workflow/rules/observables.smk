@@ -19,7 +19,7 @@ rule observe:
         with_forces("analysis")
     threads: 1
     resources:
-        mem_mb=memory_of_forces(3000),
+        mem_mb=memory_of_forces(5000),
         runtime=growing(60),
         gpu=gpu_of_forces,
     params:
