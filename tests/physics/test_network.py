@@ -143,7 +143,7 @@ def test_atoms_beyond_the_cutoff_do_not_matter_and_approach_smoothly() -> None:
         state = replace(pair, positions=positions)
         neighbors = find_neighbors(state, model.scales.cutoff)
         with torch.no_grad():
-            return model._network(state.velocities, model.species_index(state.numbers), neighbors)[0]
+            return model._network(state.velocities, model.fixed(state), neighbors)[0]
 
     far, near = velocity_of_first(3.5), velocity_of_first(2.0)
     assert (far - near).abs().max() > 1e-3

@@ -135,20 +135,35 @@ def test_species_linear(backend: ModuleType, species: Tensor, dtype: torch.dtype
     assert species_difference(backend, species, dtype) <= RELATIVE[dtype]
 
 
+@pytest.mark.parametrize("dtype", RELATIVE, ids=str)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_linear(backend: ModuleType, shape: ProductShape, dtype: torch.dtype) -> None:
+    sizes = {irrep: (columns, 5 + 2 * n) for n, (irrep, columns) in enumerate(sorted(shape.columns.items()))}
+    features = {k: draw(9, 2 * k[0] + 1, n, seed=sum(k), dtype=dtype) for k, (n, _) in sizes.items()}
+    weights = {k: draw(*size, seed=7 + sum(k), dtype=dtype) for k, size in sizes.items()}
+    inputs = [x.requires_grad_() for x in (*features.values(), *weights.values())]
+    found = [{(l, 1): x for l, x in enumerate(b.linear(features, weights))} for b in (backend, REFERENCE)]
+    assert difference(*found, inputs) <= RELATIVE[dtype]
+    with torch.no_grad():
+        for x, y in zip(backend.linear(features, weights), found[1].values(), strict=True):
+            assert (x - y).abs().max() <= RELATIVE[dtype] * y.abs().max()
+
+
+@pytest.mark.parametrize("pair_bytes", [0, 2**30], ids=["in ranges", "l by l"])
 @pytest.mark.parametrize("paired", [False, True], ids=["edges", "pairs"])
 @pytest.mark.parametrize("dtype", RELATIVE, ids=str)
 @pytest.mark.parametrize("team", ["OpenMP's", "Python's"])
 def test_threads_and_parts_of_compiled_kernels(
-    team: str, dtype: torch.dtype, paired: bool, monkeypatch: pytest.MonkeyPatch
+    team: str, dtype: torch.dtype, paired: bool, pair_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compiled kernels on three threads, with no more than a few edges at a time."""
+    """Compiled kernels on three threads, with no more than a few edges, or one l, at a time."""
     if team == "Python's":
         monkeypatch.setattr(_jit, "_openmp", lambda: None)
     compiled = named_module("model.ops", "llvm")
     if reason := compiled.unavailable(CPU, dtype):
         pytest.skip(reason)
     shape = SHAPES["both parities"]
-    monkeypatch.setattr(_parts, "PAIR_WEIGHTS", 0)
+    monkeypatch.setattr(_parts, "PAIR_WEIGHTS", pair_bytes)
     monkeypatch.setattr(_parts, "WEIGHTS_SHARED", 5 * shape.weights * dtype.itemsize)
     threads = torch.get_num_threads()
     torch.set_num_threads(3)

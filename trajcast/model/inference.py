@@ -50,7 +50,7 @@ def prepared(model: TrajCast) -> TrajCast:
     error = max(curve.spline_error(number) for curve in curves)
     if error > TOLERANCE[model.dtype]:
         log.warning("splines of the radial functions are off by %.1e, more than %.0e", error, TOLERANCE[model.dtype])
-    ready.bessel = Intervals(SHORTEST, bessel.cutoff, number)
+    ready.bessel = Intervals(SHORTEST, bessel.cutoff, number).to(model.device)
     for layer, curve in zip(layers, curves, strict=True):
         layer.radial = Splines(curve.splines(number)).to(device=model.device, dtype=model.dtype)
     return ready
@@ -59,22 +59,26 @@ def prepared(model: TrajCast) -> TrajCast:
 class Position(NamedTuple):
     """Where a distance lies on a grid."""
 
-    interval: Int[Tensor, " edges"]
-    offset: Float[Tensor, "edges 1"]  # Å, from the interval's beginning
+    rows: Int[Tensor, "edges 4"]  # of the interval's coefficients, the cubic one first
+    powers: Float[Tensor, "edges 4"]  # of the way (Å) from the interval's beginning
 
 
 class Intervals(nn.Module):
     """Takes the place of the Bessel functions: a grid of equal intervals up to the cutoff."""
 
+    order: Tensor
+
     def __init__(self, start: float, cutoff: float, number: int):
         super().__init__()
         self.start, self.cutoff, self.number = start, cutoff, number
         self.width = (cutoff - start) / number
+        self.register_buffer("order", torch.arange(4), persistent=False)
 
     def forward(self, distance: Float[Tensor, " edges"]) -> Position:
         x = distance.clamp(self.start, self.cutoff) - self.start
         interval = (x / self.width).long().clamp(max=self.number - 1)
-        return Position(interval, (x - self.width * interval.to(x))[:, None])
+        way = (x - self.width * interval.to(x))[:, None]
+        return Position(4 * interval[:, None] + self.order, way ** (3 - self.order))
 
 
 class Splines(nn.Module):
@@ -84,13 +88,12 @@ class Splines(nn.Module):
 
     def __init__(self, coefficients: Float[Tensor, "intervals 4 hidden"]):
         super().__init__()
-        self.register_buffer("coefficients", coefficients, persistent=False)
+        self.register_buffer("coefficients", coefficients.flatten(0, 1), persistent=False)
 
     def forward(self, position: Position) -> Float[Tensor, "edges hidden"]:
-        value, *lower = self.coefficients.index_select(0, position.interval).unbind(1)
-        for coefficient in lower:
-            value = torch.addcmul(coefficient, value, position.offset)
-        return value
+        return nn.functional.embedding_bag(
+            position.rows, self.coefficients, per_sample_weights=position.powers, mode="sum"
+        )
 
 
 class _Curve:

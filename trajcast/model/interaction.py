@@ -17,6 +17,9 @@ from trajcast.settings import Network
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+HALF = math.sqrt(0.5)
+"""Each of two terms of unit variance times this gives a sum of unit variance."""
+
 
 class Interaction(nn.Module):
     """Messages from neighbours, conditioned on the own velocity, then a gated update with a self-connection."""
@@ -41,7 +44,7 @@ class Interaction(nn.Module):
         gates = channels * sum(l > 0 for l, _ in updated)
         updated[0, 1] += gates  # one gate for each channel with l > 0
         self.update = EquivariantLinear(self.node_shape.columns, updated, rng)
-        self.self_connection = SpeciesLinear(parities, channels, n_species, rng)
+        self.self_connection = SpeciesLinear(parities, channels, n_species, rng, HALF)
 
     def forward(
         self,
@@ -58,13 +61,12 @@ class Interaction(nn.Module):
         `radial_basis` is what `radial` takes of each edge, `directions` are the harmonics of the velocities.
         """
         messages = ops.edge_product(self.edge_shape, features, edges, self.radial(radial_basis), self.edge_weights())
-        pooled = self.contraction(messages)
+        pooled = self.contraction(ops, messages)
         conditioned = ops.node_product(
             self.node_shape, pooled, directions, self.speed(speed_basis), self.node_weights()
         )
-        updated = gate(self.update(conditioned), self.channels)
         kept = self._where_updated(self.self_connection(ops, features, elements))
-        return [(x + y) / math.sqrt(2) for x, y in zip(updated, kept, strict=True)]  # two terms of unit variance
+        return joined(kept, self.update(ops, conditioned), self.channels)
 
     def _where_updated(self, features: Features) -> Features:
         """Zeros for the parities that the layer adds."""
@@ -76,12 +78,17 @@ class Interaction(nn.Module):
         return found
 
 
-def gate(features: Features, channels: int) -> Features:
-    """SiLU of even scalars, tanh of odd ones; all others times SiLU of the even scalars that follow the first."""
-    scalars, *others = features
+def joined(kept: Features, updated: Features, channels: int) -> Features:
+    """The `kept` features plus `HALF` the updated ones, gated.
+
+    Even scalars go through SiLU, odd ones through tanh; all others are multiplied with SiLU of the even scalars that
+    follow the first.
+    """
+    scalars, *others = updated
     widths = [x.shape[2] for x in others]
     odd, even = scalars.tensor_split([scalars.shape[2] - channels - sum(widths)], dim=-1)
-    kept, *gates = (SILU * nn.functional.silu(even)).split([channels, *widths], dim=-1)
+    gated, *gates = (HALF * SILU * nn.functional.silu(even)).split([channels, *widths], dim=-1)
     if odd.shape[2]:
-        kept = torch.cat([TANH * torch.tanh(odd), kept], dim=-1)
-    return [kept, *(x * g for x, g in zip(others, gates, strict=True))]
+        gated = torch.cat([HALF * TANH * torch.tanh(odd), gated], dim=-1)
+    first, *rest = kept
+    return [first + gated, *(torch.addcmul(x, y, g) for x, y, g in zip(rest, others, gates, strict=True))]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from trajcast.model.embedding import SILU, scaled
-from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape, join_parities
+from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -40,10 +40,10 @@ class EquivariantLinear(nn.Module):
             }
         )
 
-    def forward(self, features: ByIrrep) -> Features:
+    def forward(self, ops: ModuleType, features: ByIrrep) -> Features:
         """The mixed features of all l and parities in `columns_out`."""
         weights = {irrep: scaled(self.weights[_name(irrep)], self.scales[_name(irrep)]) for irrep in self.irreps}
-        return join_parities({irrep: features[irrep] @ weight for irrep, weight in weights.items()})
+        return ops.linear(features, weights)
 
     def fold(self) -> None:
         """Put the scales into the weights."""
@@ -53,13 +53,13 @@ class EquivariantLinear(nn.Module):
 
 
 class SpeciesLinear(nn.Module):
-    """Mixes the channels of each l and parity with weights of each atom's element."""
+    """Mixes the channels of each l and parity with weights of each atom's element; times `scale` / sqrt(fan in)."""
 
-    def __init__(self, parities: Parities, channels: int, n_species: int, rng: torch.Generator):
+    def __init__(self, parities: Parities, channels: int, n_species: int, rng: torch.Generator, scale: float = 1.0):
         super().__init__()
         self.parities = parities
         self.irreps = [(l, p) for l, present in enumerate(parities) for p in present]
-        self.scale = 1 / math.sqrt(channels * n_species)
+        self.scale = scale / math.sqrt(channels * n_species)
         self.weights = nn.ParameterDict(
             {
                 _name(irrep): torch.randn(channels, n_species, channels, generator=rng, dtype=torch.float64)

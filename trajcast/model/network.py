@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -59,6 +59,7 @@ class Fixed:
     device, using it does not."""
 
     species: Int[Tensor, " atoms"]  # index of each atom's element in the model
+    elements: Any  # the same as the backend makes it
     turning: bool  # whether any system is isolated, so that its angular momentum is conserved
 
 
@@ -125,7 +126,12 @@ class TrajCast(nn.Module):
 
     def fixed(self, state: State) -> Fixed:
         """What stays the same in all states of the systems of `state`; UserError for an unknown element."""
-        return Fixed(species=self.species_index(state.numbers), turning=bool(isolated(state).any()))
+        species = self.species_index(state.numbers)
+        return Fixed(
+            species=species,
+            elements=self.ops.elements(species, len(self.scales.species)),
+            turning=bool(isolated(state).any()),
+        )
 
     def forward(self, state: State, neighbors: Neighbors, fixed: Fixed | None = None) -> Prediction:
         """The step that follows `state`; `neighbors` within `scales.cutoff`, `fixed` found from `state` when not given.
@@ -135,7 +141,7 @@ class TrajCast(nn.Module):
         """
         fixed = fixed or self.fixed(state)
         species = fixed.species
-        raw = self._network(state.velocities, species, neighbors).to(state.positions)
+        raw = self._network(state.velocities, fixed, neighbors).to(state.positions)
         baseline, outputs = (x[species].to(state.positions)[:, :, None] for x in (self.baseline, self.outputs))
         step = baseline * state.velocities[:, None] + outputs * raw
         if self.scales.totals is not None:
@@ -143,26 +149,25 @@ class TrajCast(nn.Module):
         return conserving(state, step[:, 0], step[:, 1], self.scales.horizon_fs, turning=fixed.turning)
 
     def _network(
-        self, velocities: Float[Tensor, "atoms 3"], species: Int[Tensor, " atoms"], neighbors: Neighbors
+        self, velocities: Float[Tensor, "atoms 3"], fixed: Fixed, neighbors: Neighbors
     ) -> Float[Tensor, "atoms 2 3"]:
         l_max = self.settings.l_max
-        one_hot = nn.functional.one_hot(species, len(self.scales.species)).to(self.dtype)
+        one_hot = nn.functional.one_hot(fixed.species, len(self.scales.species)).to(self.dtype)
         v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
         radial_basis = self.bessel(_lengths(neighbors, r))
         speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
-        velocity_directions = directions(v, l_max)
+        velocity_directions, edge_directions = directions(torch.cat([v, r]), l_max).split([len(v), len(r)])
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
         entering[0, 1] = torch.cat([one_hot, speed_basis], dim=1)[:, None]
         backend = self.ops
-        features = self.embed(entering)
-        edges = backend.edges(neighbors, directions(r, l_max))
-        elements = backend.elements(species, len(self.scales.species))
+        features = self.embed(backend, entering)
+        edges = backend.edges(neighbors, edge_directions)
         for layer in self.layers:
-            features = layer(backend, features, elements, edges, radial_basis, speed_basis, velocity_directions)
+            features = layer(backend, features, fixed.elements, edges, radial_basis, speed_basis, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
-        narrow = {(1, -1): self.compress(vectors)[1]}
-        return self.readout(narrow)[1].transpose(1, 2)
+        narrow = {(1, -1): self.compress(backend, vectors)[1]}
+        return self.readout(backend, narrow)[1].transpose(1, 2)
 
 
 def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[Tensor, " pairs"]:
@@ -176,11 +181,12 @@ def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[T
 def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float, *, turning: bool) -> Prediction:
     """The step with the momentum of `state` and, where `turning`, the angular momentum of its isolated systems."""
     mass_B = system_sum(state.masses, state)[:, None]
-    wanted_BX = horizon_fs * momentum(state) / mass_B
+    momentum_BX = momentum(state)
+    wanted_BX = horizon_fs * momentum_BX / mass_B
     moved_BX = system_sum(state.masses[:, None] * displacement, state) / mass_B
     displacement = displacement + (wanted_BX - moved_BX)[state.system]
     after = replace(state, positions=state.positions + displacement, velocities=velocity)
-    after = set_momentum(after, momentum(state))
+    after = set_momentum(after, momentum_BX)
     if turning:
         after = set_angular_momentum(after, angular_momentum(state))
     return Prediction(displacement=displacement, velocity=after.velocities)

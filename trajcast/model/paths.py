@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -118,6 +119,17 @@ class ProductShape:
     def weights(self) -> int:
         """How many weights the product takes of each edge or atom."""
         return self.channels * len(self.outputs)
+
+    @cached_property
+    def weights_of(self) -> tuple[slice, ...]:
+        """Which of them are those of each l_in."""
+        counts = [self.channels * len(paths_from(l, self.l_max)) * len(p) for l, p in enumerate(self.parities)]
+        ends = list(accumulate(counts))
+        return tuple(slice(end - count, end) for count, end in zip(counts, ends, strict=True))
+
+    def last_layer(self, weight: Float[Tensor, "width weights"], l: int | None) -> Float[Tensor, "width weights"]:
+        """The columns of `weight` for one l_in, or all."""
+        return weight if l is None else weight[:, self.weights_of[l]]
 
 
 def split_parities(features: Features, parities: Parities) -> ByIrrep:

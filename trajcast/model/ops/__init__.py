@@ -10,7 +10,8 @@ is a module of this folder with
 - `edge_product(shape, features, edges, hidden, weight)`: Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂));
 - `node_product(shape, features, harmonics, hidden, weight)`: w · (h ⊗ Y(v̂)) of each atom;
 - `elements(species, count)`: what `species_linear` needs to know of the atoms' elements, numbered from 0;
-- `species_linear(features, parities, elements, weights)`: mixes the channels of each l and parity by element.
+- `species_linear(features, parities, elements, weights)`: mixes the channels of each l and parity by element;
+- `linear(features, weights)`: mixes the columns of each l and parity.
 
 The weight w of every path, parity and channel is a linear function of an MLP's last values `hidden`: for every pair of
 `neighbors` (every edge where pairs are not numbered), or for every atom; `weight` is (width, weights) with its scale

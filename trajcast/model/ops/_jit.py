@@ -44,10 +44,6 @@ def compiled(sources: tuple[str, ...], names: tuple[str, ...]) -> list[int]:
         codemodel="jitdefault",
         jit=True,
     )
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_unrolling = options.loop_vectorization = options.slp_vectorization = False
-    builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
     engine = llvm.create_mcjit_compiler(module, machine)
     engine.finalize_object()
     _engines.append(engine)
@@ -64,8 +60,8 @@ def _without_repeated_declarations(sources: Sequence[str]) -> list[str]:
 
 
 def run(functions: NDArray[np.int64], arguments: NDArray[np.int64]) -> None:
-    """Call every function with its arguments' address, on as many threads as PyTorch uses; the costliest come first."""
-    tasks = np.array([0, len(functions), functions.ctypes.data, arguments.ctypes.data])
+    """Call every function with its row of arguments, on as many threads as PyTorch uses; the costliest come first."""
+    tasks = np.array([0, len(functions), functions.ctypes.data, arguments.ctypes.data, arguments.strides[0]])
     address = tasks.ctypes.data
     threads = min(torch.get_num_threads(), len(functions))
     if threads <= 1:
@@ -88,6 +84,8 @@ entry:
   %functions = load ptr, ptr %functions.at
   %arguments.at = getelementptr i64, ptr %tasks, i64 3
   %arguments = load ptr, ptr %arguments.at
+  %stride.at = getelementptr i64, ptr %tasks, i64 4
+  %stride = load i64, ptr %stride.at
   br label %next
 next:
   %task = atomicrmw add ptr %tasks, i64 1 monotonic
@@ -96,8 +94,8 @@ next:
 work:
   %function.at = getelementptr ptr, ptr %functions, i64 %task
   %function = load ptr, ptr %function.at
-  %argument.at = getelementptr ptr, ptr %arguments, i64 %task
-  %argument = load ptr, ptr %argument.at
+  %offset = mul i64 %task, %stride
+  %argument = getelementptr i8, ptr %arguments, i64 %offset
   call void %function(ptr %argument)
   br label %next
 done:

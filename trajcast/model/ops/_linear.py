@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 ROWS = 6
 """Rows whose sums a kernel keeps in registers, for four vectors of columns each (two where registers are few)."""
 
+ARGUMENTS = 9
+"""How many numbers a kernel finds where it is told to look; see `kernel`."""
+
 SCALARS = {torch.float32: "float", torch.float64: "double"}
 
 
@@ -62,10 +65,11 @@ def product(
 ) -> Features:
     """Each block's columns times the matrix of the atom's element; weights are (columns, elements, width), one a block.
 
-    The results of one l lie side by side.
+    For one element they may be (columns, width). The results of one l lie side by side.
     """
     inputs = [x.contiguous() for x in inputs]
     if torch.is_grad_enabled():
+        weights = [weight.view(len(weight), -1, weight.shape[-1]) for weight in weights]
         return list(_Product.apply(blocks, elements, len(inputs), *inputs, *weights))
     return _forward(blocks, elements, inputs, weights)
 
@@ -116,10 +120,8 @@ def _forward(
     plan = _plan(blocks, elements.ends, columns, strides, dtype, torch.get_num_threads())
     outputs = [inputs[0].new_empty(atoms, 2 * l + 1, width) for l, width in enumerate(plan.widths)]
     rows = [elements.rows(l) for l in range(len(outputs))]
-    arguments = plan.arguments.copy()
-    for column, tensors in enumerate((rows, inputs, weights, outputs)):
-        arguments[:, column] += np.array([x.data_ptr() for x in tensors])[plan.numbers[column]]
-    _jit.run(plan.functions, arguments.ctypes.data + 8 * arguments.shape[1] * np.arange(len(arguments)))
+    places = np.array([0, *(x.data_ptr() for tensors in (rows, inputs, weights, outputs) for x in tensors)])
+    _jit.run(plan.functions, plan.arguments + places[plan.tensors])
     return outputs
 
 
@@ -130,7 +132,7 @@ class _Plan:
     widths: list[int]  # columns of the result of each l
     functions: NDArray[np.int64]  # where that of each task lies
     arguments: NDArray[np.int64]  # (tasks, arguments), addresses counted from the beginning of their tensors
-    numbers: NDArray[np.int64]  # (4, tasks) which tensors these are
+    tensors: NDArray[np.int64]  # (tasks, arguments) which of all tensors these are, from 1; 0 for other arguments
 
 
 @lru_cache(maxsize=256)
@@ -145,6 +147,9 @@ def _plan(
     sizes = [[b for b in blocks if b.l == l] for l in range(max(b.l for b in blocks) + 1)]
     widths = [sum(b.width for b in some) for some in sizes]
     most = _most_columns(dtype)
+    inputs = 1 + len(sizes)  # number of the first one: rows come before them, weights and results after
+    weights = inputs + len(columns)
+    results = weights + len(blocks)
     tasks: list[tuple[int, list[int], list[int]]] = []
     for number, b in reversed(list(enumerate(blocks))):  # the costliest first
         for element, rows in _rows_of(b.l, Elements(None, None, ends)):
@@ -159,12 +164,14 @@ def _plan(
                         min(some, rows.stop - row), columns[b.source], strides[number][0], widths[b.l], b.columns,
                     ]  # fmt: skip
                     function = _function(min(most, b.width - column), SCALARS[dtype])
-                    tasks.append((function, arguments, [b.l, b.source, number, b.l]))
+                    tasks.append((function, arguments, [1 + b.l, inputs + b.source, weights + number, results + b.l]))
+    tensors = np.zeros((len(tasks), ARGUMENTS), dtype=np.int64)
+    tensors[:, :4] = np.array([numbers for _, _, numbers in tasks]).reshape(-1, 4)
     return _Plan(
         widths=widths,
         functions=np.array([function for function, _, _ in tasks], dtype=np.int64),
-        arguments=np.array([arguments for _, arguments, _ in tasks], dtype=np.int64).reshape(len(tasks), -1),
-        numbers=np.array([numbers for _, _, numbers in tasks], dtype=np.int64).reshape(len(tasks), -1).T.copy(),
+        arguments=np.array([arguments for _, arguments, _ in tasks], dtype=np.int64).reshape(-1, ARGUMENTS),
+        tensors=tensors,
     )
 
 
@@ -187,7 +194,9 @@ def kernel(width: int, scalar: str) -> str:
     code = Code(width, scalar)
     pointers = [code.let(f"inttoptr i64 {code.integer('%arguments', k)} to ptr") for k in range(4)]
     numbers, source, matrix, target = pointers
-    count, source_stride, matrix_stride, target_stride, columns = (code.integer("%arguments", k) for k in range(4, 9))
+    count, source_stride, matrix_stride, target_stride, columns = (
+        code.integer("%arguments", k) for k in range(4, ARGUMENTS)
+    )
     last = code.let(f"sub i64 {count}, 1")
     tiles = code.let(f"udiv i64 {code.let(f'add i64 {count}, {ROWS - 1}')}, {ROWS}")
 

@@ -27,6 +27,7 @@ RANK = 40
 edges = e3nn.edges
 elements = dense.elements
 species_linear = dense.species_linear
+linear = dense.linear
 
 PACKAGES = ("cuequivariance", "cuequivariance_torch", "cuequivariance_ops_torch")
 

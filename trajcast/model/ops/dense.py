@@ -109,6 +109,11 @@ def species_linear(
     )
 
 
+def linear(features: ByIrrep, weights: ByIrrep) -> Features:
+    """The columns of each l and parity times their matrix; weights are (columns, columns of the result), scaled."""
+    return join_parities({irrep: features[irrep] @ weight for irrep, weight in weights.items()})
+
+
 def _by_l(shape: ProductShape, weights: Float[Tensor, "rows weights"]) -> list[Float[Tensor, "rows paths columns"]]:
     """The weights of each l_in."""
     sizes = [(len(paths_from(l, shape.l_max)), shape.channels * len(p)) for l, p in enumerate(shape.parities)]

@@ -69,6 +69,7 @@ def node_product(
 
 
 elements = dense.elements
+linear = dense.linear
 
 
 def species_linear(

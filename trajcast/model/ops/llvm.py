@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from trajcast.model.ops import _jit, _linear
 from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
 from trajcast.model.ops._linear import SCALARS, Block, Elements
 from trajcast.model.ops._parts import Edges, Part, parts
-from trajcast.model.paths import ByIrrep, Features, Parities, ProductShape, paths_from
+from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape, paths_from
 from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
@@ -96,6 +96,28 @@ def species_linear(features: Features, parities: Parities, elements: Elements, w
     return _linear.product(_of_parities(parities, some.shape[0]), elements, features, list(weights.values()))
 
 
+def linear(features: ByIrrep, weights: ByIrrep) -> Features:
+    """The columns of each l and parity times their matrix; weights are (columns, columns of the result), scaled."""
+    inputs = [features[irrep] for irrep in weights]
+    blocks = _of_irreps(tuple((irrep, *weight.shape) for irrep, weight in weights.items()))
+    return _linear.product(blocks, _of_one_kind(len(inputs[0])), inputs, list(weights.values()))
+
+
+@cache
+def _of_irreps(sizes: tuple[tuple[Irrep, int, int], ...]) -> tuple[Block, ...]:
+    """Blocks that come one by one; those of one l go side by side, odd before even. Sizes are those of the matrices."""
+    found, ends = [], dict.fromkeys((l for (l, _), _, _ in sizes), 0)
+    for source, ((l, _), columns, width) in enumerate(sizes):
+        found.append(Block(l, source, 0, columns, ends[l], width))
+        ends[l] += width
+    return tuple(found)
+
+
+@lru_cache(maxsize=8)
+def _of_one_kind(atoms: int) -> Elements:
+    return Elements(order=None, place=None, ends=(atoms,))
+
+
 @cache
 def _of_parities(parities: Parities, channels: int) -> tuple[Block, ...]:
     """Blocks of joined features, which stay where they are."""
@@ -121,9 +143,8 @@ def _forward(
     features = tuple(x.contiguous() for x in features)
     atoms = len(edges.first) - 1
     outputs = tuple(hidden.new_empty(atoms, 2 * l + 1, n) for (l, _), n in shape.columns.items())
-    call = _Call(shape, edges, features, outputs)
-    for part in parts(edges, shape.weights * call.size):
-        call.run(part, part.of(hidden) @ weight)
+    for part in parts(shape, edges, hidden):
+        _run(shape, edges, part, part.of(hidden) @ shape.last_layer(weight, part.l), features, outputs)
     return outputs
 
 
@@ -143,33 +164,64 @@ class _Product(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, *features = ctx.saved_tensors
+        slopes = tuple(x.contiguous() for x in slopes)
         gradients = [torch.zeros_like(x) for x in features]
         hidden_gradient, weight_gradient = torch.zeros_like(hidden), torch.zeros_like(weight)
-        call = _Call(ctx.shape, ctx.edges, features, [x.contiguous() for x in slopes], gradients)
-        for part in parts(ctx.edges, ctx.shape.weights * call.size):
-            own = part.of(hidden)
-            weights = own @ weight
+        for part in parts(ctx.shape, ctx.edges, hidden):
+            own, last = part.of(hidden), ctx.shape.last_layer(weight, part.l)
+            weights = own @ last
             weight_slopes = torch.zeros_like(weights)
-            call.run(part, weights, weight_slopes)
-            part.add(hidden_gradient, weight_slopes @ weight.T)
-            weight_gradient.addmm_(own.T, weight_slopes)
+            _run(ctx.shape, ctx.edges, part, weights, features, slopes, (weight_slopes, *gradients))
+            part.add(hidden_gradient, weight_slopes @ last.T)
+            ctx.shape.last_layer(weight_gradient, part.l).addmm_(own.T, weight_slopes)
         return None, None, hidden_gradient, weight_gradient, *gradients
+
+
+def _run(
+    shape: ProductShape,
+    edges: Edges,
+    part: Part,
+    weights: Tensor,
+    features: Sequence[Tensor],
+    outputs: Sequence[Tensor],
+    gradients: Sequence[Tensor] = (),
+) -> None:
+    """Let the kernels work on a part, whose edges have these `weights`; backward where there are `gradients`."""
+    layout = _layout(shape, weights.dtype, torch.get_num_threads())
+    before = weights.itemsize * shape.weights_of[part.l or 0].start  # weights that the part leaves out
+    places = np.array([x.data_ptr() for x in outputs])[layout.irreps] + layout.offsets
+    values = [
+        0, part.first_atom, part.last_atom,
+        edges.first.data_ptr(), edges.index.data_ptr(), edges.couplings.data_ptr(),
+        part.rows.data_ptr() - 8 * part.first_edge, weights.data_ptr() - before, weights.shape[1], places.ctypes.data,
+        *(x.data_ptr() for x in features),
+    ]  # fmt: skip
+    if gradients:
+        values += [gradients[0].data_ptr() - before, *(x.data_ptr() for x in gradients[1:])]
+    else:
+        values += [0] * (1 + len(features))
+    tasks = layout.tasks[part.l]
+    arguments = layout.arguments[tasks] + np.array(values)[layout.values[tasks]]
+    _jit.run(layout.functions[int(bool(gradients)), tasks], arguments)
+
+
+_VALUES = (
+    "", "first_atom", "last_atom", "first", "index", "couplings", "rows", "weights", "weights_per_row", "outputs",
+)  # fmt: skip
+"""What a call tells all tasks; then come the features of each l, the gradients of weights, and those of features."""
 
 
 @dataclass(frozen=True)
 class _Layout:
     """What all products of one shape have in common: a task is some blocks of columns of one l, all of one width."""
 
+    tasks: dict[int | None, slice]  # those of each l, and all
     functions: NDArray[np.int64]  # (2, tasks) where each task's functions lie, forward and backward
-    arguments: NDArray[np.int64]  # (tasks, arguments) those that never change
-    l: NDArray[np.int64]  # of each task
-    columns: list[NDArray[np.int64]]  # of each task: first column of each block
+    arguments: NDArray[np.int64]  # (tasks, arguments) those that never change; addresses from where tensors begin
+    values: NDArray[np.int64]  # (tasks, arguments) which of a call's values is added to them; the first one is 0
     irreps: NDArray[np.int64]  # of each block and path of all tasks: number of the output's irrep,
-    offsets: NDArray[np.int64]  # first column there,
-    widths: NDArray[np.int64]  # how many columns there are
-    tables: NDArray[np.int64]  # where each task's blocks begin in the three
-    weights: NDArray[np.int64]  # of each task: where the weights of its l begin
-    couplings: NDArray[np.int64]  # of each task: where the couplings of its l begin
+    offsets: NDArray[np.int64]  # bytes to its first column there
+    tables: tuple[NDArray[np.int64], ...]  # whose addresses are among the arguments
 
 
 @cache
@@ -177,50 +229,57 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
     """Blocks go together as far as they are of one width, or, for several threads, one by one."""
     lanes = _jit.vector_bytes() // dtype.itemsize
     irreps, channels, l_max = list(shape.columns), shape.channels, shape.l_max
-    weights = np.cumsum([0, *(channels * len(p) * len(paths_from(l, l_max)) for l, p in enumerate(shape.parities))])
-    coupling_starts = np.cumsum([0, *(coupling_matrix(l, l_max).shape[1] for l in range(l_max + 1))])
-    functions: list[list[int]] = [[], []]
-    rows, l_of, columns, tables = [], [], [], []
+    couplings = np.cumsum([0, *(coupling_matrix(l, l_max).shape[1] for l in range(l_max + 1))])
+    functions: list[list[int]] = []
+    rows: list[dict[str, int]] = []
+    values: list[dict[str, int]] = []
+    tables: list[NDArray[np.int64]] = []
     table: list[tuple[int, int, int]] = []
+    tasks: dict[int | None, slice] = {}
     for l, present in reversed(list(enumerate(shape.parities))):  # the costliest first
+        begin = len(functions)
         slots = {(o.path, o.parity): o for o in shape.outputs if o.path.l_in == l}
         by_lanes: dict[int, list[tuple[int, int]]] = {}
         for start in range(0, channels, lanes):
             by_lanes.setdefault(min(lanes, channels - start), []).extend((k, start) for k in range(len(present)))
         for width, blocks in by_lanes.items():
-            made = _functions(l, l_max, width, SCALARS[dtype])
             for some in [blocks] if threads == 1 else [[block] for block in blocks]:
-                functions[0].append(made[0])
-                functions[1].append(made[1])
-                l_of.append(l)
-                columns.append(np.array([k * channels + start for k, start in some]))
-                tables.append(len(table))
+                functions.append(_functions(l, l_max, width, SCALARS[dtype]))
+                tables.append(np.array([k * channels + start for k, start in some]))
                 rows.append(
                     {
                         "blocks": len(some),
-                        "columns": columns[-1].ctypes.data,
-                        "couplings_per_edge": int(coupling_starts[-1]),
-                        "weights_per_row": shape.weights,
+                        "columns": tables[-1].ctypes.data,
+                        "couplings": dtype.itemsize * int(couplings[l]),
+                        "couplings_per_edge": int(couplings[-1]),
+                        "weights": dtype.itemsize * shape.weights_of[l].start,
+                        "weight_gradients": dtype.itemsize * shape.weights_of[l].start,
                         "weights_per_path": channels * len(present),
                         "features_per_atom": (2 * l + 1) * channels * len(present),
                         "features_per_row": channels * len(present),
+                        "outputs": 8 * len(table),
+                        "widths": 8 * len(table),
                     }
                 )
+                of_l, of_gradients = len(_VALUES) + l, len(_VALUES) + len(shape.parities)
+                values.append({name: k for k, name in enumerate(_VALUES)})
+                values[-1] |= {"features": of_l, "weight_gradients": of_gradients}
+                values[-1] |= {"feature_gradients": of_gradients + 1 + l}
                 for k, start in some:
                     found = [slots[path, present[k]] for path in paths_from(l, l_max)]
                     table += [(irreps.index(o.irrep), o.slot * channels + start, shape.columns[o.irrep]) for o in found]
-    by_output = np.array(table).T.copy()
+        tasks[l] = slice(begin, len(functions))
+    of_irreps, first_columns, widths = np.array(table).T.copy()
+    arguments = np.array([[row.get(name, 0) for name in ARGUMENTS] for row in rows])
+    arguments[:, ARGUMENTS.index("widths")] += widths.ctypes.data
     return _Layout(
-        functions=np.array(functions),
-        arguments=np.array([[row.get(name, 0) for name in ARGUMENTS] for row in rows]),
-        l=np.array(l_of),
-        columns=columns,
-        irreps=by_output[0],
-        offsets=by_output[1],
-        widths=by_output[2],
-        tables=np.array(tables),
-        weights=weights[l_of],
-        couplings=coupling_starts[l_of],
+        tasks=tasks | {None: slice(None)},
+        functions=np.array(functions).T.copy(),
+        arguments=arguments,
+        values=np.array([[row.get(name, 0) for name in ARGUMENTS] for row in values]),
+        irreps=of_irreps,
+        offsets=dtype.itemsize * first_columns,
+        tables=(*tables, widths),
     )
 
 
@@ -229,52 +288,3 @@ def _functions(l: int, l_max: int, lanes: int, scalar: str) -> list[int]:
     """Forward and backward."""
     names = ("forward", "backward")
     return _jit.compiled(tuple(kernel(n, l, l_max, lanes, scalar, backward=n == "backward") for n in names), names)
-
-
-class _Call:
-    """One product: all that its kernels are told."""
-
-    def __init__(
-        self,
-        shape: ProductShape,
-        edges: Edges,
-        features: Sequence[Tensor],
-        outputs: Sequence[Tensor],
-        gradients: Sequence[Tensor] | None = None,
-    ):
-        dtype = edges.couplings.dtype
-        layout = _layout(shape, dtype, torch.get_num_threads())
-        self.size, self.layout = dtype.itemsize, layout
-        self.used = (edges, features, outputs, gradients)  # whose addresses the kernels get
-        self.functions = layout.functions[int(gradients is not None)]
-        self.outputs = _addresses(outputs)[layout.irreps] + layout.offsets * self.size
-        self.arguments = layout.arguments.copy()
-        self.rows = self.arguments.ctypes.data + 8 * len(ARGUMENTS) * np.arange(len(self.arguments))
-        self._set("first", edges.first.data_ptr())
-        self._set("index", edges.index.data_ptr())
-        self._set("couplings", edges.couplings.data_ptr() + layout.couplings * self.size)
-        self._set("features", _addresses(features)[layout.l])
-        self._set("outputs", self.outputs.ctypes.data + 8 * layout.tables)
-        self._set("widths", layout.widths.ctypes.data + 8 * layout.tables)
-        if gradients is not None:
-            self._set("feature_gradients", _addresses(gradients)[layout.l])
-
-    def _set(self, name: str, values: int | NDArray[np.int64]) -> None:
-        self.arguments[:, _NUMBER[name]] = values
-
-    def run(self, part: Part, weights: Tensor, weight_gradients: Tensor | None = None) -> None:
-        """Let the kernels work on some atoms; `weights` are those of their edges."""
-        self._set("first_atom", part.first_atom)
-        self._set("last_atom", part.last_atom)
-        self._set("rows", part.rows.data_ptr() - 8 * part.first_edge)
-        self._set("weights", weights.data_ptr() + self.layout.weights * self.size)
-        if weight_gradients is not None:
-            self._set("weight_gradients", weight_gradients.data_ptr() + self.layout.weights * self.size)
-        _jit.run(self.functions, self.rows)
-
-
-_NUMBER = {name: k for k, name in enumerate(ARGUMENTS)}
-
-
-def _addresses(tensors: Sequence[Tensor]) -> NDArray[np.int64]:
-    return np.array([x.data_ptr() for x in tensors])

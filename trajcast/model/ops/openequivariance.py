@@ -25,6 +25,7 @@ RANK = 35
 edges = e3nn.edges
 elements = dense.elements
 species_linear = dense.species_linear
+linear = dense.linear
 
 _NUMBERS = {torch.float32: np.float32, torch.float64: np.float64}
 

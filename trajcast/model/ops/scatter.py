@@ -21,6 +21,7 @@ RANK = 1  # better than `e3nn`, whose messages cost far more than their sums
 node_product = e3nn.node_product
 elements = e3nn.elements
 species_linear = e3nn.species_linear
+linear = e3nn.linear
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:

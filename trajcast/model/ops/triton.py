@@ -27,6 +27,7 @@ RANK = 30
 
 elements = dense.elements
 species_linear = dense.species_linear
+linear = dense.linear
 
 EDGES_AT_ONCE = 4  # hides the latency of loads; more would need too many registers
 COLUMNS_AT_ONCE = 64
