@@ -65,11 +65,10 @@ def product(
 ) -> Features:
     """Each block's columns times the matrix of the atom's element; weights are (columns, elements, width), one a block.
 
-    For one element they may be (columns, width). The results of one l lie side by side.
+    Without gradients those of one element may be (columns, width). The results of one l lie side by side.
     """
     inputs = [x.contiguous() for x in inputs]
     if torch.is_grad_enabled():
-        weights = [weight.view(len(weight), -1, weight.shape[-1]) for weight in weights]
         return list(_Product.apply(blocks, elements, len(inputs), *inputs, *weights))
     return _forward(blocks, elements, inputs, weights)
 

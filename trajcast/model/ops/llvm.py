@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from trajcast.model.ops import _jit, _linear
+from trajcast.model.ops import _jit, _linear, dense
 from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
 from trajcast.model.ops._linear import SCALARS, Block, Elements
 from trajcast.model.ops._parts import Edges, Part, parts
@@ -98,6 +98,8 @@ def species_linear(features: Features, parities: Parities, elements: Elements, w
 
 def linear(features: ByIrrep, weights: ByIrrep) -> Features:
     """The columns of each l and parity times their matrix; weights are (columns, columns of the result), scaled."""
+    if torch.is_grad_enabled():  # gradients come faster from the library's products, one for each l and parity
+        return dense.linear(features, weights)
     inputs = [features[irrep] for irrep in weights]
     blocks = _of_irreps(tuple((irrep, *weight.shape) for irrep, weight in weights.items()))
     return _linear.product(blocks, _of_one_kind(len(inputs[0])), inputs, list(weights.values()))
