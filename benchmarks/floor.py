@@ -8,8 +8,8 @@ is two edges.
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -189,5 +189,8 @@ def peaks_for(cells: Sequence[Cell]) -> Peaks:
 
 
 if __name__ == "__main__":
-    measured = [Cell(**values) for values in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.floor", description="The floor of measured cells.")
+    parser.add_argument("cells", type=Path, help="JSON file that benchmarks.speed wrote")
+    file = parser.parse_args().cells
+    measured = [Cell(**values) for values in json.loads(file.read_text(encoding="utf-8"))]
     print(report(measured, peaks_for(measured)))

@@ -66,7 +66,7 @@ def write_report(
         observables = [figure for name in study.observables for figure in _observable_figures(study, name)]
         temperature, training, health = _run_figures(study)
     page = template("page.html", Path(__file__).parent).render(
-        system=study.settings["system"],
+        system=study.folder.resolve().name,
         version=__version__,
         facts=_facts(study, models),
         verdict=verdict_table(study),
