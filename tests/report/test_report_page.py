@@ -248,6 +248,12 @@ def test_published_errors_stand_only_where_system_and_horizon_match(folder: Path
         ("Δt = 2 fs", ["this run", "published"]),
         ("Δt = 3 fs", ["this run"]),  # the paper has paracetamol, but no water, at 3 fs
     ]
+    assert "published" in table.caption
+    study = read_study(folder, {2.0: MODEL})
+    study.settings["potential"] = "sevennet-0"  # not what the paper learned from
+    alone = errors_table(study)
+    assert [[row[0].text for row in rows] for _, rows in alone.groups] == [["this run"]]
+    assert "published" not in alone.caption + "".join(alone.notes)
 
 
 def test_job_timings_are_shown_where_the_workflow_kept_them(folder: Path) -> None:

@@ -61,8 +61,9 @@ def stability_table(study: Study) -> Table:
 
 
 def test_error_table(study: Study) -> Table:
-    """Mean absolute errors on the test set beside the published ones of the same system and horizon."""
-    published = published_errors(study.settings["system"])
+    """Mean absolute errors on the test set beside the published ones of the same system, force field and horizon."""
+    published = {} if study.settings.get("potential") else published_errors(study.settings["system"])
+    beside = any(run.horizon_fs in published for run in study.runs)
     groups = []
     for run in study.runs:
         test, paper = run.test, published.get(run.horizon_fs)
@@ -84,14 +85,16 @@ def test_error_table(study: Study) -> Table:
         groups.append((horizon_name(run.horizon_fs), rows))
     return Table(
         title="Accuracy of one step",
-        caption="Mean absolute errors on the test set, absolute and relative to the mean absolute value over that set; "
-        "beside them those published for this system and horizon.",
+        caption="Mean absolute errors on the test set, absolute and relative to the mean absolute value over that set"
+        + ("; beside them those published for this system and horizon." if beside else "."),
         columns=["Model", "Weights", "Training", "Test frames", "Δr / 10⁻⁵ Å", "Δr / %", "v′ / 10⁻⁵ Å fs⁻¹", "v′ / %"],
         groups=groups,
         notes=[
             "Published: Table S1 of the supplementary information of arXiv:2503.23794v1. Those models are far larger "
             "and were trained for days on a GPU, on other trajectories: a goal, not a like-for-like comparison."
-        ],
+        ]
+        if beside
+        else [],
     )
 
 

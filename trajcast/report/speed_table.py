@@ -47,7 +47,7 @@ def _reference_row(study: Study, speed: dict[str, Any], timestep_fs: float, rema
             f"{name} (δt = {timestep_fs:g} fs{remark})",
             plain(timestep_fs),
             text_cell(_where(speed.get("device", "cpu"), study.provenance)),
-            MISSING,
+            text_cell(MISSING),
             str(speed["threads"]),
             number_of(study.topology.n_atoms),
             number(speed["steps_per_s"], 3),
