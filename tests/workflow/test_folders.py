@@ -13,10 +13,13 @@ TARGET = "results/liquid/reference/reference.yaml"
 
 
 def _runs(folder: Path, script: str) -> dict[str, tuple[int, str]]:
-    """Exit code and output of the steps of a shell script that mounts; a step is named and run by `step NAME …`."""
+    """Exit code and output of each `run NAME` of the workflow in a shell script that mounts, begun in a new project."""
+    lay_out(folder)
+    (folder / "results").mkdir()
     steps = folder.parent / "steps"
     steps.mkdir()
-    step = f'step() {{ name=$1; shift; "$@" > "{steps}/$name" 2>&1; echo $? > "{steps}/$name.code"; }}\n'
+    snakemake = " ".join(f"'{word}'" for word in command("--", TARGET))
+    step = f'run() {{ {snakemake} > "{steps}/$1" 2>&1; echo $? > "{steps}/$1.code"; }}\n'
     done = subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", step + script],
         cwd=folder,
@@ -34,17 +37,15 @@ def _runs(folder: Path, script: str) -> dict[str, tuple[int, str]]:
 
 
 def test_read_only_results(tmp_path: Path) -> None:
-    folder = lay_out(tmp_path / "project")
-    (folder / "results").mkdir()
-    snakemake = " ".join(f"'{word}'" for word in command("--", TARGET))
+    folder = tmp_path / "project"
     runs = _runs(
         folder,
-        f"""
+        """
         mount --bind results results || exit 99
         mount -o remount,bind,ro results || exit 99
-        step read_only {snakemake}
+        run read_only
         mount -o remount,bind,rw results
-        step writable {snakemake}
+        run writable
         """,
     )
     code, output = runs["read_only"]
@@ -56,18 +57,16 @@ def test_read_only_results(tmp_path: Path) -> None:
 
 
 def test_full_results(tmp_path: Path) -> None:
-    folder = lay_out(tmp_path / "project")
-    (folder / "results").mkdir()
-    snakemake = " ".join(f"'{word}'" for word in command("--", TARGET))
+    folder = tmp_path / "project"
     runs = _runs(
         folder,
         f"""
         mount -t tmpfs -o size=64k tmpfs results || exit 99
         dd if=/dev/zero of=results/ballast bs=1k count=1000 2> /dev/null
-        step full {snakemake}
+        run full
         ls -RA results > results.txt
         rm results/ballast
-        step room {snakemake}
+        run room
         cp {TARGET} kept.yaml
         """,
     )
