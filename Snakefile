@@ -26,7 +26,8 @@ wildcard_constraints:
     horizon=r"\d+(\.\d*[1-9])?",
     samples=r"[1-9]\d*",
     seed=r"[1-9]\d*",
-    model=r"model-(n[1-9]\d*-s[1-9]\d*|pretrained)",
+    model=r"model-[A-Za-z0-9_][A-Za-z0-9_.-]*",
+    run=r"[A-Za-z0-9_][A-Za-z0-9_.-]*",
     tau=r"[\de.+-]+",
     cell=r"[1-9]\d*x[1-9]\d*x[1-9]\d*",
 

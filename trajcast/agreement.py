@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trajcast import shipped
 from trajcast.errors import UserError
 from trajcast.modules import check_name
 from trajcast.settings import distinct, whole_multiple
@@ -13,12 +16,18 @@ if TYPE_CHECKING:
     from trajcast.config import System
     from trajcast.trajectory import Topology
 
+TRAINED = "trained"  # as a run's model: the one that the workflow trains at the run's horizon
+FOLDER = re.compile(r"(?!n\d+-s\d+$)[A-Za-z0-9_][A-Za-z0-9_.-]*")  # what names a finished model's folder
+
 
 def check(system: System) -> None:
     """ValueError that names the keys that do not go together, with the remedy."""
     _names(system)
+    _models(system)
     _horizons(system)
-    _roll_out(system)
+    for name in system.roll_outs:
+        _roll_out(system, name)
+    _studies(system)
     _same_start(system)
     _cooling(system)
 
@@ -29,7 +38,7 @@ def check_structure(system: System, topology: Topology, where: str) -> None:
     for name, atoms in system.observables.dihedrals.items():
         if max(atoms) > last:
             raise UserError(f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; mend it")
-    cells = {"forecast.supercell": [system.forecast.supercell]}
+    cells = {f"runs.{run}.forecast.supercell": [system.forecast_of(run).supercell] for run in system.roll_outs}
     if speed := system.studies.speed:
         cells["studies.speed.supercells"] = speed.supercells
     for key, supercells in cells.items():
@@ -41,28 +50,65 @@ def check_structure(system: System, topology: Topology, where: str) -> None:
 def _names(system: System) -> None:
     check_name("systems", system.reference.system, "reference.system")
     check_name("engines", system.reference.engine, "reference.engine")
-    if system.forecast.thermostat is not None:
-        check_name("thermostats", system.forecast.thermostat, "forecast.thermostat")
+    thermostats = {"forecast": system.forecast.thermostat}
+    thermostats |= {f"runs.{run}.forecast": system.forecast_of(run).thermostat for run in system.roll_outs}
+    for where, thermostat in thermostats.items():
+        if thermostat is not None:
+            check_name("thermostats", thermostat, f"{where}.thermostat")
+
+
+def _models(system: System) -> None:
+    """Every model is known, and its folder is its own."""
+    if not system.roll_outs:
+        raise ValueError("neither horizons_fs nor runs names a horizon; give one of the two")
+    folders: dict[tuple[str, float], str] = {}
+    for name, run in system.roll_outs.items():
+        if run.model == TRAINED:
+            system.horizon_of(name)
+            continue
+        try:
+            shipped.resolve(run.model)
+        except UserError as error:
+            raise ValueError(f"runs.{name}.model: {error}") from None
+        horizon = system.horizon_of(name)
+        if run.model in shipped.names():
+            own = float(shipped.record(run.model)["horizon_fs"])
+            if abs(own - horizon) > 1e-6:
+                raise ValueError(
+                    f"runs.{name}.horizon_fs {horizon:g} is not that of {run.model}, {own:g}; mend it or leave it out"
+                )
+        stem = Path(run.model).stem if run.model not in shipped.names() else run.model
+        if not FOLDER.fullmatch(stem):
+            raise ValueError(
+                f"runs.{name}.model: {stem!r} names a folder: letters, digits, . _ and - without the form n…-s… of "
+                "trained models; rename the file"
+            )
+        if folders.setdefault((stem, horizon), run.model) != run.model:
+            raise ValueError(
+                f"runs.{name}.model: {run.model} and {folders[stem, horizon]} would have one folder; rename one of them"
+            )
 
 
 def _horizons(system: System) -> None:
     distinct("horizons_fs", system.horizons_fs)
-    distinct("forecast_horizons_fs", system.rolled_out_fs)
     if "horizon_fs" in system.dataset:
-        raise ValueError("dataset.horizon_fs does not belong here: every horizon of horizons_fs gets a data set")
-    for horizon in system.horizons_fs:
+        raise ValueError("dataset.horizon_fs does not belong here: every horizon gets a data set")
+    named = [("horizons_fs", horizon) for horizon in system.horizons_fs]
+    named += [(f"runs.{run}.horizon_fs", system.horizon_of(run)) for run in system.roll_outs]
+    for key, horizon in named:
         data = system.dataset_at(horizon)
-        whole_multiple(horizon, system.reference.nve.interval_fs, "horizons_fs", "reference.nve.interval_fs")
+        whole_multiple(horizon, system.reference.nve.interval_fs, key, "reference.nve.interval_fs")
         for name, samples in _samples(system):
             if samples > data.samples.training:
                 raise ValueError(
                     f"{name} {samples} is more than dataset.samples.training {data.samples.training}; "
                     "lower the one or raise the other"
                 )
+    known = system.all_horizons_fs
     for name, horizons in _asked_for(system).items():
-        for horizon in set(horizons) - set(system.horizons_fs):
+        for horizon in set(horizons) - set(known):
             raise ValueError(
-                f"{name} has {horizon:g}, horizons_fs {system.horizons_fs} does not; add it there or remove it here"
+                f"{name} has {horizon:g}, horizons_fs and runs have {known}; add it there or remove it here"
             )
 
 
@@ -80,25 +126,28 @@ def _asked_for(system: System) -> dict[str, list[float]]:
         for name in ("learning", "thermostat", "same_start", "cooling")
         if getattr(studies, name) is not None
     }
-    chosen |= {"forecast_horizons_fs": system.rolled_out_fs, "pretrained": list(system.pretrained)}
     return {name: horizons for name, horizons in chosen.items() if horizons is not None}
 
 
-def _roll_out(system: System) -> None:
-    forecast = system.forecast
-    for horizon in system.rolled_out_fs:
-        frame = horizon * forecast.frame_every
-        whole_multiple(frame, system.reference.nvt.interval_fs, "roll-out frames", "reference.nvt.interval_fs")
-        for name in ("duration_ps", "equilibration_ps"):
-            if duration_fs := getattr(forecast, name) * PS:
-                whole_multiple(duration_fs, horizon, f"forecast.{name} in fs", "the horizon")
+def _roll_out(system: System, run: str) -> None:
+    forecast, horizon, where = system.forecast_of(run), system.horizon_of(run), f"runs.{run}.forecast"
+    frame = horizon * forecast.frame_every
+    whole_multiple(
+        frame, system.reference.nvt.interval_fs, f"roll-out frames of runs.{run}", "reference.nvt.interval_fs"
+    )
+    for name in ("duration_ps", "equilibration_ps"):
+        if duration_fs := getattr(forecast, name) * PS:
+            whole_multiple(duration_fs, horizon, f"{where}.{name} in fs", "the horizon")
     if forecast.final_temperature_K is not None:
         raise ValueError(
-            f"forecast.final_temperature_K {forecast.final_temperature_K:g} does not belong here: the roll-out is "
+            f"{where}.final_temperature_K {forecast.final_temperature_K:g} does not belong here: the roll-out is "
             "compared with MD at constant temperature; ask for studies.cooling in its place"
         )
+
+
+def _studies(system: System) -> None:
     for name in ("thermostat", "cooling"):
-        if forecast.thermostat is None and getattr(system.studies, name) is not None:
+        if system.forecast.thermostat is None and getattr(system.studies, name) is not None:
             raise ValueError(
                 f"studies.{name} needs a thermostat, but forecast.thermostat is null; "
                 f"name one there or leave studies.{name} out"
@@ -123,7 +172,7 @@ def _cooling(system: System) -> None:
         return
     name, first_K = "studies.cooling.interval_fs", system.reference.temperature_K
     whole_multiple(study.interval_fs, system.reference.timestep_fs, name, "reference.timestep_fs")
-    for horizon in study.horizons_fs or system.rolled_out_fs:
+    for horizon in study.horizons_fs or sorted({system.horizon_of(run) for run in system.roll_outs}):
         whole_multiple(study.interval_fs, horizon, name, "its horizon")
     if study.final_temperature_K == first_K:
         raise ValueError(

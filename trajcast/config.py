@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from trajcast import agreement
+from trajcast import agreement, shipped
 from trajcast.errors import UserError
 from trajcast.machine import Machine
 from trajcast.potentials import named
@@ -23,6 +23,7 @@ from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training
 from trajcast.studies import Studies
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # the same, with 0.5fs
 Atom = Annotated[int, Field(ge=0)]  # counted from 0, in the order of the trajectory
 Dihedral = Annotated[list[Atom], Field(min_length=4, max_length=4)]
 
@@ -82,6 +83,7 @@ class NvtRun(Section):
     duration_ps: Positive
     interval_fs: Positive
     tau_fs: Positive
+    second_run_ps: Positive | None = None  # length of a second run, judged as if it were a roll-out; null: none
 
 
 class Reference(Section):
@@ -121,7 +123,7 @@ class Observables(Section):
     vdos_window_ps: Positive = 2.0
     msd_fit_from_ps: Positive | None = None  # left out, like the next, where nothing diffuses: in crystals, molecules
     msd_fit_to_ps: Positive | None = None
-    blocks: Annotated[int, Field(ge=2)] = 4
+    blocks: Annotated[int, Field(ge=2)] = 16  # from whose spread the standard errors come
     dihedrals: dict[str, Dihedral] = {}  # two of them, by a name for the axes: their free-energy surface
     dihedral_bins: Count = 36
 
@@ -143,13 +145,20 @@ class Observables(Section):
         return self
 
 
+class Run(Section):
+    """One roll-out that is judged: its model and what it changes in the system's `forecast` section."""
+
+    model: str = agreement.TRAINED  # that, the name of a shipped model, or the path of a .safetensors file
+    horizon_fs: Positive | None = None  # may be left out for a shipped model
+    forecast: dict[str, Any] = {}
+
+
 class System(Section):
     """Everything about one system, stage by stage."""
 
-    horizons_fs: Annotated[list[Positive], Field(min_length=1)]
-    # those that are rolled out and reported; all without it
-    forecast_horizons_fs: Annotated[list[Positive], Field(min_length=1)] | None = None
-    pretrained: dict[Positive, str] = {}  # model files that take the place of training, by horizon in fs
+    horizons_fs: list[Positive] = []  # at which models are trained and tested
+    runs: dict[RunName, Run | None] = {}  # null takes a run of the configuration below away
+    shipped_reference: bool = True  # where long reference MD of these settings is shipped, judge by that
     reference: Reference
     dataset: dict[str, Any]
     training: Training
@@ -163,9 +172,32 @@ class System(Section):
         return self
 
     @property
-    def rolled_out_fs(self) -> list[float]:
-        """The horizons that are rolled out, fs."""
-        return self.horizons_fs if self.forecast_horizons_fs is None else self.forecast_horizons_fs
+    def roll_outs(self) -> dict[str, Run]:
+        """The roll-outs by their names; without `runs` one of the model trained at each horizon."""
+        kept = {name: run for name, run in self.runs.items() if run is not None}
+        return kept or {f"{horizon:g}fs": Run(horizon_fs=horizon) for horizon in self.horizons_fs}
+
+    def horizon_of(self, run: str) -> float:
+        """The horizon of one roll-out, fs; ValueError where neither it nor a shipped model says it."""
+        chosen = self.roll_outs[run]
+        if chosen.horizon_fs is not None:
+            return chosen.horizon_fs
+        if chosen.model not in shipped.names():
+            raise ValueError(f"runs.{run}.horizon_fs: missing, and {chosen.model!r} is no shipped model; add it")
+        return float(shipped.record(chosen.model)["horizon_fs"])
+
+    def forecast_of(self, run: str) -> Forecast:
+        """The settings of one roll-out: the section `forecast` with the run's own changes."""
+        values = section_values(self.forecast)
+        for key, value in self.roll_outs[run].forecast.items():
+            below = values.get(key)
+            values[key] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+        return validate(Forecast, values, f"runs.{run}.forecast")
+
+    @property
+    def all_horizons_fs(self) -> list[float]:
+        """Those of training and those of the roll-outs, in order."""
+        return sorted({*self.horizons_fs, *(self.horizon_of(run) for run in self.roll_outs)})
 
     def dataset_at(self, horizon_fs: float) -> Dataset:
         """The data-set section for one horizon."""
@@ -175,11 +207,18 @@ class System(Section):
 class Config(Section):
     """The whole of `config.yaml`."""
 
-    systems: Annotated[dict[Name, System], Field(min_length=1)]
+    systems: dict[Name, System | None]  # null takes a system of the configuration below away
     machine: Machine = Machine()
+
+    @property
+    def kept(self) -> dict[str, System]:
+        """The systems that are not taken away."""
+        return {name: system for name, system in self.systems.items() if system is not None}
 
     @model_validator(mode="after")
     def _own_folders(self) -> Config:
+        if not self.kept:
+            raise ValueError("systems: none is left; add one")
         if "paper" in self.systems:
             raise ValueError("no system can be called paper: results/paper has the published figures; rename it")
         return self

@@ -5,18 +5,22 @@ A result's path says what it depends on: the system, the horizon, and the model'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
+from trajcast import shipped
+from trajcast.agreement import TRAINED
 from trajcast.config import Config, System, read_config, section_json
 from trajcast.errors import UserError
 from trajcast.files import numbered
 from trajcast.potentials import named
 from trajcast.reference.input_files import input_files
 from trajcast.settings import Settings
+from trajcast.shipped import references
 from trajcast.units import PS
 
 Study = TypeVar("Study", bound=Settings)
@@ -29,21 +33,17 @@ CODE = {
     "train": 2,
     "pretrained": 1,
     "evaluate": 1,
-    "forecast": 4,
+    "forecast": 5,
     "thermostat": 3,
     "same_start": 1,
     "speed": 1,
     "cooling_md": 2,
     "cooling": 1,
-    "observe": 3,
-    "report": 4,
-    "paper": 2,
+    "observe": 4,
+    "report": 5,
+    "paper": 3,
 }
 """Version of each stage's code: raise a stage's number when its results change, and it is run again."""
-
-
-PRETRAINED = "model-pretrained"
-"""The folder name of a finished model that takes the place of training."""
 
 
 class Plan:
@@ -58,11 +58,11 @@ class Plan:
     @property
     def systems(self) -> list[str]:
         """Names of all systems."""
-        return list(self.config.systems)
+        return list(self.config.kept)
 
     def system(self, name: str) -> System:
         """One system's sections."""
-        return self.config.systems[name]
+        return self.config.kept[name]
 
     def settings(self, system: str, section: str) -> str:
         """One stage's settings as JSON with sorted keys."""
@@ -98,60 +98,116 @@ class Plan:
         runs = self.system(system).reference.nve.runs
         return [f"results/{system}/reference/nve_{run}.h5md" for run in range(1, runs + 1)]
 
+    def nvt(self, system: str) -> list[str]:
+        """The NVT trajectories: one, and a second where it is asked for."""
+        names = ["nvt"] if self.system(system).reference.nvt.second_run_ps is None else ["nvt", "nvt_2"]
+        return [f"results/{system}/reference/{name}.h5md" for name in names]
+
     def horizons(self, system: str) -> list[str]:
-        """The horizons (fs) as they stand in paths."""
-        return in_paths(self.system(system).horizons_fs)
+        """All horizons (fs), of training and of roll-outs, as they stand in paths."""
+        return in_paths(self.system(system).all_horizons_fs)
+
+    def runs(self, system: str) -> list[str]:
+        """The names of the roll-outs that are judged."""
+        return list(self.system(system).roll_outs)
+
+    def run_horizon(self, system: str, run: str) -> str:
+        """The horizon (fs) of a roll-out as it stands in paths."""
+        return f"{self.system(system).horizon_of(run):g}"
 
     def forecast_horizons(self, system: str) -> list[str]:
-        """The horizons (fs) that are rolled out and reported, as they stand in paths."""
-        return in_paths(self.system(system).rolled_out_fs)
+        """The horizons (fs) that are rolled out, as they stand in paths."""
+        return in_paths({self.system(system).horizon_of(run) for run in self.runs(system)})
 
-    def model(self, system: str, horizon: str) -> str:
-        """The folder name of the model that is rolled out: the configured one, or a finished one in its place."""
-        if float(horizon) in self.system(system).pretrained:
-            return PRETRAINED
-        training = self.system(system).training
-        return _trained(training.samples, training.seed)
+    def main_run(self, system: str, horizon: str) -> str | None:
+        """The first roll-out at a horizon, whose model stands for it in studies and published figures."""
+        return next((run for run in self.runs(system) if self.run_horizon(system, run) == horizon), None)
+
+    def model(self, system: str, run: str) -> str:
+        """The folder name of a roll-out's model."""
+        model, training = self.system(system).roll_outs[run].model, self.system(system).training
+        if model == TRAINED:
+            return _trained(training.samples, training.seed)
+        return f"model-{model if model in shipped.names() else Path(model).stem}"
+
+    def run_model_folder(self, system: str, run: str) -> str:
+        """The folder of a roll-out's model: model.safetensors, model.json, test.json; metrics.csv of a trained one."""
+        return f"results/{system}/{self.run_horizon(system, run)}fs/{self.model(system, run)}"
+
+    def run_folder(self, system: str, run: str) -> str:
+        """The folder of a roll-out and of what is observed on it."""
+        return f"results/{system}/runs/{run}"
 
     def model_folder(self, system: str, horizon: str, samples: int, seed: int) -> str:
-        """The folder of a trained model: model.safetensors, model.json, metrics.csv, test.json."""
+        """The folder of a trained model."""
         return f"results/{system}/{horizon}fs/{_trained(samples, seed)}"
 
     def main_model_folder(self, system: str, horizon: str) -> str:
-        """The folder of the model that is rolled out."""
-        return f"results/{system}/{horizon}fs/{self.model(system, horizon)}"
+        """The folder of the model that stands for a horizon: that of its first roll-out, or the trained one."""
+        run = self.main_run(system, horizon)
+        training = self.system(system).training
+        if run is None:
+            return self.model_folder(system, horizon, training.samples, training.seed)
+        return self.run_model_folder(system, run)
 
-    def forecast(self, system: str, horizon: str) -> str:
-        """The roll-out of the configured model at one horizon."""
-        return f"{self.main_model_folder(system, horizon)}/forecast/forecast.h5md"
+    def forecast_settings(self, system: str, run: str) -> str:
+        """The settings of one roll-out."""
+        return section_json(self.system(system).forecast_of(run))
 
-    def replicas(self) -> dict[int, list[str]]:
-        """The systems by their roll-outs' number of replicas."""
+    def replicas(self) -> dict[int, str]:
+        """For each number of replicas the systems whose roll-outs have so many, as a regular expression.
+
+        It looks ahead in the path to the names of the runs: systems and runs belong together.
+        """
         found: dict[int, list[str]] = {}
-        for name in self.systems:
-            found.setdefault(self.system(name).forecast.replicas, []).append(name)
-        return found
+        for system in self.systems:
+            for run in self.runs(system):
+                replicas = self.system(system).forecast_of(run).replicas
+                found.setdefault(replicas, []).append(rf"{system}(?=/runs/{re.escape(run)}/)")
+        return {replicas: "|".join(pairs) for replicas, pairs in found.items()}
 
     def reported(self, system: str) -> list[str]:
-        """What the report shows of every horizon."""
+        """What the report shows of every roll-out."""
         files = []
-        for horizon in self.forecast_horizons(system):
-            model = self.main_model_folder(system, horizon)
-            trained = () if float(horizon) in self.system(system).pretrained else ("metrics.csv",)
-            names = ("model.json", *trained, "test.json", "forecast/forecast.h5md", "forecast/outcome.json")
-            files += [f"{model}/{name}" for name in names]
-            files.append(f"results/{system}/observables/{horizon}fs/summary.json")
-        return files
+        for run in self.runs(system):
+            trained = ("metrics.csv",) if self.system(system).roll_outs[run].model == TRAINED else ()
+            files += [f"{self.run_model_folder(system, run)}/{name}" for name in ("model.json", *trained, "test.json")]
+            names = ("forecast.h5md", "outcome.json", "observables/summary.json")
+            files += [f"{self.run_folder(system, run)}/{name}" for name in names]
+        return list(dict.fromkeys(files))
 
-    def pretrained(self, system: str, horizon: str) -> dict[str, str]:
-        """The two files of the finished model that takes the place of training at one horizon.
+    def finished_model(self, system: str, horizon: str, name: str) -> dict[str, str]:
+        """The two files of a finished model that a roll-out names; UserError where none does."""
+        for run in self.runs(system):
+            model = self.system(system).roll_outs[run].model
+            if model != TRAINED and (self.run_horizon(system, run), self.model(system, run)) == (horizon, name):
+                path = shipped.resolve(model)
+                return {"model": str(path), "card": str(path.with_suffix(".json"))}
+        raise UserError(f"config.yaml: systems.{system}.runs: none has the model {name!r} at {horizon} fs; add one")
 
-        UserError where there is none.
+    def shipped_reference(self, system: str, run: str) -> str | None:
+        """The folder with the shipped summary of long reference MD that a roll-out is judged by; None: there is none.
+
+        It must have been made with this system's reference and observables, at the roll-out's frame spacing.
         """
-        model = self.system(system).pretrained.get(float(horizon))
-        if model is None:
-            raise UserError(f"config.yaml: systems.{system}.pretrained names no model for {horizon} fs; add it there")
-        return {"model": model, "card": str(Path(model).with_suffix(".json"))}
+        section = self.system(system)
+        if not section.shipped_reference:
+            return None
+        spacing_fs = section.horizon_of(run) * section.forecast_of(run).frame_every
+        found = references.matching(section.reference, section.observables, spacing_fs)
+        return None if found is None else str(found)
+
+    def judged_by(self, system: str, run: str) -> dict[str, str]:
+        """What a roll-out is compared with: `md`, and a `second` MD run that is judged as if it were a roll-out.
+
+        Beside a shipped reference the NVT run made here is the second.
+        """
+        nvt, reference = f"results/{system}/reference/nvt.h5md", self.shipped_reference(system, run)
+        if reference is not None:
+            return {"md": f"{reference}/{references.RECORD}", "second": nvt}
+        if self.system(system).reference.nvt.second_run_ps is None:
+            return {"md": nvt}
+        return {"md": nvt, "second": f"results/{system}/reference/nvt_2.h5md"}
 
     def learning(self, system: str) -> list[tuple[str, int, int]]:
         """Horizon, number of samples and seed of every model of the learning curves."""
@@ -165,7 +221,7 @@ class Plan:
         study = self.system(system).studies.thermostat
         if study is None:
             return []
-        horizons = in_paths(study.horizons_fs or self.system(system).horizons_fs)
+        horizons = in_paths(study.horizons_fs or self.system(system).all_horizons_fs)
         return list(product(horizons, sorted(study.tau_horizons), sorted(study.seeds)))
 
     def thermostat_run(self, system: str, horizon: str, tau_horizons: float, seed: int) -> str:
@@ -246,7 +302,7 @@ def _trained(samples: int, seed: int) -> str:
     return f"model-n{samples}-s{seed}"
 
 
-def in_paths(horizons_fs: Sequence[float]) -> list[str]:
+def in_paths(horizons_fs: Iterable[float]) -> list[str]:
     """Horizons (fs) in order, as they stand in paths."""
     return [f"{horizon:g}" for horizon in sorted(horizons_fs)]
 

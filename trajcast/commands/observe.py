@@ -1,8 +1,9 @@
 """Measure structure, dynamics, energy and temperature of a forecast beside its reference MD.
 
-Both trajectories are read at the forecast's frame spacing, and every observable of trajcast/observables/ is measured
-on both, with standard errors from blocks. OUTPUT then holds md/<observable>.json and forecast/<observable>.json (each
-with its curves as a .csv beside it), and summary.json, the verdict table.
+All trajectories are read at the forecast's frame spacing, and every observable of trajcast/observables/ is measured
+on each, with standard errors from blocks. OUTPUT then holds md/<observable>.json, forecast/<observable>.json and
+second/<observable>.json (each with its curves as a .csv beside it), and summary.json, the verdict table. In place of
+the reference MD the record of a summary of it will do (`trajcast summarize`).
 
 A forecast that ended early, even without frames, is no error: what cannot be measured is left out with a reason.
 """
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from contextlib import ExitStack
 from pathlib import Path
 
 
@@ -26,7 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="YAML with the reference section, whose potential gives the energies of the frames",
     )
-    parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD")
+    parser.add_argument(
+        "--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD, or reference.json of a summary"
+    )
+    parser.add_argument(
+        "--second", type=Path, metavar="FILE", help="another MD run, H5MD, judged as if it were a roll-out"
+    )
     parser.add_argument("--forecast", type=Path, required=True, metavar="FILE", help="roll-out, H5MD")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
 
@@ -45,6 +52,12 @@ def run(arguments: argparse.Namespace) -> None:
         settings=read_settings(Observables, arguments.settings),
         reference=read_settings(Reference, arguments.reference_settings),
     )
-    trajectories = Trajectory(arguments.md), Trajectory(arguments.forecast)
-    with seen(arguments.output / "summary.json"), trajectories[0] as md, trajectories[1] as forecast:
-        compare(md, forecast, context, arguments.output)
+    with ExitStack() as stack:
+        stack.enter_context(seen(arguments.output / "summary.json"))
+        opened = {
+            name: stack.enter_context(Trajectory(path))
+            for name, path in (("md", arguments.md), ("second", arguments.second), ("forecast", arguments.forecast))
+            if path is not None and path.suffix != ".json"
+        }
+        md = opened.get("md", arguments.md)
+        compare(md, opened["forecast"], context, arguments.output, opened.get("second"))

@@ -1,7 +1,8 @@
 """Run reference MD: equilibration, NVE runs, one NVT run, a table of their health, and published numbers beside theirs.
 
-Writes starts.h5, nve_1.h5md …, nvt.h5md, health.json, health.csv and literature.json, and the engine's input and log of
-each run. Finished parts are skipped; a part that was broken off goes on where it stopped.
+Writes starts.h5, nve_1.h5md …, nvt.h5md (nvt_2.h5md where a second run is asked for), health.json, health.csv and
+literature.json, and the engine's input and log of each run. Finished parts are skipped; a part that was broken off
+goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, help="YAML file with the reference section")
     parser.add_argument("--output", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--part", help="equilibration, nve_1 … nve_N, nvt, health or literature; all in turn without")
+    parser.add_argument(
+        "--part", help="equilibration, nve_1 … nve_N, nvt, nvt_2, health or literature; all in turn without"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:

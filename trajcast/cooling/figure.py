@@ -15,7 +15,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 from trajcast.cooling.comparison import Method, read_methods
 from trajcast.cooling.windows import Window
 from trajcast.observables.result import Curve
-from trajcast.observables.score import ceiling, score
+from trajcast.observables.score import halves, score
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels
 from trajcast.report.observable_figure import LABEL_BOX, draw_curve
@@ -126,7 +126,7 @@ def _score_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
 
     def own(window: Window) -> Point:
         md = _pair(window)
-        return (ceiling(md) or (None, None)) if md else (None, None)
+        return (halves(md) or (None, None)) if md else (None, None)
 
     rows = _along(ax, [reference], label, own)
     for index, method in enumerate(methods[1:], 1):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
+from trajcast import shipped
 from trajcast.agreement import check_structure
 from trajcast.config import validate
 from trajcast.cooling.plan import cooled_horizons, cooling_study, roll_out_settings
@@ -16,7 +17,7 @@ from trajcast.neighbors import find_neighbors
 from trajcast.plan import Plan
 from trajcast.reference.protocol import CONSTANT_PRESSURE, EQUILIBRATION
 from trajcast.reference.protocol import plan as reference_run
-from trajcast.settings import Forecast
+from trajcast.settings import Forecast, Network
 from trajcast.units import PS
 
 FRAME_BYTES = 24  # of an atom: position and velocity in single precision
@@ -49,14 +50,14 @@ class Prices:
         function: Callable[..., Price] | None = getattr(self, f"_{name}", None)
         return None if function is None else function(dict(wildcards))
 
-    def _size(self, system: str) -> Size:
-        """From the structure that the reference starts with."""
+    def _size(self, system: str, cutoff_A: float | None = None) -> Size:
+        """From the structure that the reference starts with; the cutoff is that of the data sets without another."""
         reference = self.plan.system(system).reference
         module = named_module("systems", reference.system)
         parameters = validate(module.Parameters, reference.parameters, "reference.parameters")
         topology, positions = module.structure(parameters, reference.seed)
         check_structure(self.plan.system(system), topology, f"config.yaml: systems.{system}")
-        cutoff = float(self.plan.system(system).dataset["cutoff_A"])
+        cutoff = cutoff_A or float(self.plan.system(system).dataset["cutoff_A"])
         found = find_neighbors(topology.state(positions, 0 * positions), cutoff)
         kind = reference.potential or reference.system
         return Size(kind=kind, atoms=topology.n_atoms, edges=len(found.index))
@@ -83,6 +84,9 @@ class Prices:
 
     def _nvt(self, wildcards: dict[str, str]) -> Price:
         return self._run(wildcards["system"], "nvt")
+
+    def _nvt_2(self, wildcards: dict[str, str]) -> Price:
+        return self._run(wildcards["system"], "nvt_2")
 
     def _run(self, system: str, part: str) -> Price:
         """A run of the reference as it will be recorded."""
@@ -120,26 +124,29 @@ class Prices:
 
     def _evaluate(self, wildcards: dict[str, str]) -> Price:
         data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
-        return self._steps(wildcards["system"], data.samples.test)
+        return self._steps(wildcards, data.samples.test)
 
     def _forecast(self, wildcards: dict[str, str]) -> Price:
-        return self._roll_out(wildcards, self.plan.system(wildcards["system"]).forecast)
+        system, run = wildcards["system"], wildcards["run"]
+        horizon = self.plan.run_horizon(system, run)
+        where = {"system": system, "horizon": horizon, "model": self.plan.model(system, run)}
+        return self._roll_out(where, self.plan.system(system).forecast_of(run))
 
     def _thermostat(self, wildcards: dict[str, str]) -> Price:
         study = self.plan.system(wildcards["system"]).studies.thermostat
         assert study is not None
-        return self._steps(wildcards["system"], study.steps + max(1, study.steps // 10))
+        return self._steps(wildcards, study.steps + max(1, study.steps // 10))
 
     def _same_start(self, wildcards: dict[str, str]) -> Price:
         study = self.plan.system(wildcards["system"]).studies.same_start
         assert study is not None
-        return self._steps(wildcards["system"], study.duration_fs / float(wildcards["horizon"]))
+        return self._steps(wildcards, study.duration_fs / float(wildcards["horizon"]))
 
     def _speed(self, wildcards: dict[str, str]) -> Price:
         study = self.plan.system(wildcards["system"]).studies.speed
         assert study is not None
         copies = math.prod(int(part) for part in wildcards["cell"].split("x"))
-        return self._steps(wildcards["system"], study.steps, copies)
+        return self._steps(wildcards, study.steps, copies)
 
     def _cooling_md(self, wildcards: dict[str, str]) -> Price:
         study = cooling_study(self.plan, wildcards["system"])
@@ -156,9 +163,10 @@ class Prices:
         return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
 
     def _observe(self, wildcards: dict[str, str]) -> Price:
-        system, horizon = self.plan.system(wildcards["system"]), float(wildcards["horizon"])
-        duration_fs = (system.forecast.duration_ps + system.reference.nvt.duration_ps) * PS
-        frames = duration_fs / (horizon * system.forecast.frame_every)
+        system, run = self.plan.system(wildcards["system"]), wildcards["run"]
+        forecast = system.forecast_of(run)
+        duration_fs = (forecast.duration_ps + system.reference.nvt.duration_ps) * PS
+        frames = duration_fs / (system.horizon_of(run) * forecast.frame_every)
         return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
 
     def _roll_out(self, wildcards: dict[str, str], settings: Forecast) -> Price:
@@ -166,11 +174,16 @@ class Prices:
         steps = (settings.duration_ps + settings.equilibration_ps) * PS / horizon
         kept = settings.duration_ps * PS / horizon / settings.frame_every
         disk = kept * self.size(wildcards["system"]).atoms * copies * FRAME_BYTES
-        return self._steps(wildcards["system"], steps, copies, disk)
+        return self._steps(wildcards, steps, copies, disk)
 
-    def _steps(self, system: str, steps: float, copies: int = 1, disk: float = 0.0) -> Price:
-        """So many passes through the network, of so many copies of the system at once."""
-        size, training = self.size(system), self.plan.system(system).training
+    def _steps(self, wildcards: Mapping[str, str], steps: float, copies: int = 1, disk: float = 0.0) -> Price:
+        """So many passes through the model's network, of so many copies of the system at once."""
+        system, training, cutoff_A = wildcards["system"], self.plan.system(wildcards["system"]).training, None
+        if (model := wildcards.get("model", "").removeprefix("model-")) in shipped.names():
+            found = shipped.record(model)
+            training = replace(training, network=Network(**found["network"]), dtype=found["dtype"], tf32=False)
+            cutoff_A = found["cutoff_A"]
+        size = self.size(system, cutoff_A)
         larger = Size(kind=size.kind, atoms=copies * size.atoms, edges=copies * size.edges)
         cpu, gpu = (steps * network_seconds(device, "rollout", larger, training) for device in ("cpu", "gpu"))
         return Price(cpu_s=START_S + cpu, gpu_s=START_S + gpu, disk=disk)

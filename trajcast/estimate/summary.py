@@ -10,7 +10,7 @@ from trajcast.jobs import Job
 from trajcast.plan import Plan
 
 STAGES = {
-    "reference MD": ("equilibration", "nve", "nvt", "health", "literature"),
+    "reference MD": ("equilibration", "nve", "nvt", "nvt_2", "health", "literature"),
     "data sets": ("dataset",),
     "training": ("train", "pretrained"),
     "test errors": ("evaluate",),

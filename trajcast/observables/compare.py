@@ -3,50 +3,90 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from trajcast.errors import UserError
 from trajcast.files import write_json
 from trajcast.observables import Context, observables
 from trajcast.observables.result import Result
-from trajcast.observables.selection import select
+from trajcast.observables.selection import Selection, select
 from trajcast.observables.summary import verdict_rows
 from trajcast.provenance import provenance
+from trajcast.shipped.references import read_record, read_results
 from trajcast.trajectory import Trajectory
 
-NAMES = {"md": "MD", "forecast": "forecast"}
+NAMES = {"md": "MD", "second": "second MD run", "forecast": "forecast"}
 log = logging.getLogger(__name__)
 
 
-def compare(md: Trajectory, forecast: Trajectory, context: Context, folder: Path) -> None:
-    """Measure every observable on both trajectories and write results, tables and the summary into `folder`.
+def compare(
+    md: Trajectory | Path, forecast: Trajectory, context: Context, folder: Path, second: Trajectory | None = None
+) -> None:
+    """Measure every observable and write results, tables and the summary into `folder`.
 
-    The MD is read at the forecast's frame spacing, or at its own where the forecast has fewer than two frames.
-    Raises UserError when the MD is too short, its interval does not divide the forecast's, or the elements differ.
+    `md` is the reference MD, or the record of a summary of it (`trajcast.shipped.references`); `second` another MD run,
+    judged as if it were a roll-out, of which no more is read than the forecast is long. MD is read at the forecast's
+    frame spacing, or at its own where the forecast has fewer than two frames. Raises UserError when the MD is too
+    short, its interval does not divide the forecast's, or the elements differ.
     """
-    if set(md.topology.numbers.tolist()) != set(forecast.topology.numbers.tolist()):
-        raise UserError(
-            f"{forecast.path} and {md.path} hold different elements; give a forecast and the reference MD of its system"
-        )
     of_forecast = select(forecast)
-    selections = {"md": select(md, of_forecast.spacing_fs or md.interval_fs), "forecast": of_forecast}
-    results: dict[str, dict[str, Result]] = {name: {} for name in selections}
-    modules = observables()
-    for index, (name, module) in enumerate(modules.items(), 1):
-        for kind, selection in selections.items():
-            log.info("observable %d of %d: %s of the %s, %s", index, len(modules), name, NAMES[kind], selection)
-            result = results[kind][name] = module.measure(selection, context)
-            result.save(folder / kind / f"{name}.json")
-            result.save_csv(folder / kind / f"{name}.csv")
-            if result.note:
-                log.warning("%s of the %s: %s", name, NAMES[kind], result.note)
+    selections = {"forecast": of_forecast}
+    for kind, trajectory in (("md", md), ("second", second)):
+        if isinstance(trajectory, Trajectory):
+            _check_elements(trajectory, forecast)
+            selections[kind] = select(trajectory, of_forecast.spacing_fs or trajectory.interval_fs)
+    if "second" in selections and len(of_forecast) > 1:
+        own = selections["second"]
+        selections["second"] = replace(own, frames=own.frames[: len(of_forecast)])
+    results = {kind: _measure(kind, selection, context, folder) for kind, selection in selections.items()}
+    frames, shipped = {kind: str(selection) for kind, selection in selections.items()}, None
+    if not isinstance(md, Trajectory):
+        spacing_fs = of_forecast.spacing_fs or read_record(md)["spacings_fs"][0]
+        results["md"] = _of_summary(md, spacing_fs, context, folder)
+        shipped = read_record(md)
+        frames["md"] = shipped["frames"][f"{spacing_fs:g}"]
     write_json(
         folder / "summary.json",
         {
             "provenance": provenance("observables", context.settings.model_dump(mode="json")),
-            "frames": {kind: str(selection) for kind, selection in selections.items()},
-            "rows": verdict_rows(
-                results["md"], results["forecast"], len(selections["md"]), len(selections["forecast"])
-            ),
+            "frames": frames,
+            "reference": shipped,
+            "rows": verdict_rows(results["md"], results["forecast"], results.get("second"), context.settings.blocks),
         },
     )
+
+
+def _check_elements(md: Trajectory, forecast: Trajectory) -> None:
+    if set(md.topology.numbers.tolist()) != set(forecast.topology.numbers.tolist()):
+        raise UserError(
+            f"{forecast.path} and {md.path} hold different elements; give a forecast and the reference MD of its system"
+        )
+
+
+def _measure(kind: str, selection: Selection, context: Context, folder: Path) -> dict[str, Result]:
+    results, modules = {}, observables()
+    for index, (name, module) in enumerate(modules.items(), 1):
+        log.info("observable %d of %d: %s of the %s, %s", index, len(modules), name, NAMES[kind], selection)
+        results[name] = module.measure(selection, context)
+        _save(results[name], folder / kind, name)
+        if results[name].note:
+            log.warning("%s of the %s: %s", name, NAMES[kind], results[name].note)
+    return results
+
+
+def _of_summary(record: Path, spacing_fs: float, context: Context, folder: Path) -> dict[str, Result]:
+    """What a summary of reference MD has, copied beside the forecast's; UserError where it was measured otherwise."""
+    if read_record(record)["observables"] != context.settings.model_dump(mode="json"):
+        raise UserError(f"{record}: was made with other settings of the observables; give the reference MD itself")
+    results = read_results(record, spacing_fs)
+    if missing := set(observables()) - set(results):
+        raise UserError(f"{record}: has no {', '.join(sorted(missing))}; make it again with trajcast summarize")
+    for name, result in results.items():
+        _save(result, folder / "md", name)
+    return results
+
+
+def _save(result: Result, folder: Path, name: str) -> None:
+    result.save(folder / f"{name}.json")
+    result.save_csv(folder / f"{name}.csv")

@@ -20,6 +20,7 @@ from trajcast.observables.result import Result, Scalar
 from trajcast.observables.selection import Selection
 
 UNIT = "meV/atom"
+TOLERANCE = 0.3  # of the mean: what 3.5 K do to harmonic vibrations
 DRAWN_WIDTHS = 10  # of the distribution on both sides of its mean: a roll-out gone wrong must not squeeze the rest
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ def measure(selection: Selection, context: Context) -> Result:
                 value=mean,
                 error=mean_error(energies, settings.blocks),
                 unit=UNIT,
+                tolerance=TOLERANCE,
                 note=note,
             ),
             Scalar(

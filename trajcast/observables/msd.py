@@ -21,6 +21,7 @@ from trajcast.units import PS
 
 UNIT = "1e-9 m²/s"
 TO_UNIT = 10.0  # Å²/ps in 1e-9 m²/s
+TOLERANCE = 0.05  # of D from the MSD, relative
 FEWEST_STEPS = 64  # for STACIE: twice the frequencies that its smallest fit takes
 
 
@@ -136,8 +137,8 @@ def _slope(curve: Curve, blocks: int, fit: tuple[float, float]) -> Scalar:
     if not curve.blocks:
         why = f"no error: {blocks} blocks are shorter than the fit range"
         return Scalar(name=name, value=diffusion(curve.y), error=None, unit=UNIT, note=why)
-    error = float(standard_error(np.array([diffusion(part) for part in curve.blocks])))
-    return Scalar(name=name, value=diffusion(curve.y), error=error, unit=UNIT)
+    value, error = diffusion(curve.y), float(standard_error(np.array([diffusion(part) for part in curve.blocks])))
+    return Scalar(name=name, value=value, error=error, unit=UNIT, tolerance=TOLERANCE * abs(value))
 
 
 def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, fit: tuple[float, float]) -> Scalar:

@@ -21,6 +21,7 @@ class Scalar:
     error: float | None
     unit: str
     theory: float | None = None  # what theory says it is, where it says so
+    tolerance: float | None = None  # a difference from reference MD that does not matter to a user; None: not stated
     note: str = ""
 
 

@@ -1,4 +1,4 @@
-"""Score of a curve against a reference, and the ceiling that the reference's own noise sets.
+"""Score of a curve against a reference, of each of its blocks, and of the reference's halves against each other.
 
 Score = 1 − Σ|f_ref − f| / (Σ f_ref + Σ f), f interpolated linearly onto the reference's grid; 1 for equal curves,
 0 for curves that nowhere overlap. Schran et al. 2021, doi:10.1073/pnas.2110077118.
@@ -12,6 +12,8 @@ import numpy as np
 
 from trajcast.observables.result import Curve
 
+DIVISIONS = 200  # of the reference into halves, at most
+
 
 def score(reference: Curve, other: Curve) -> float | None:
     """Score of `other` against `reference`; None where one of them is empty."""
@@ -23,25 +25,35 @@ def score(reference: Curve, other: Curve) -> float | None:
     return float(1 - np.abs(f_ref - f).sum() / total) if total > 0 else None
 
 
-def ceiling(reference: Curve) -> tuple[float, float | None] | None:
+def block_scores(reference: Curve, other: Curve) -> list[float]:
+    """Scores of the blocks of `other` against the whole reference; empty where it has no blocks.
+
+    Each is lowered by the noise of a block, all alike: to be set beside those of other blocks as long, not beside 1.
+    """
+    scores = [score(reference, Curve(name=other.name, x=other.x, y=block)) for block in other.blocks]
+    return [value for value in scores if value is not None]
+
+
+def halves(reference: Curve) -> tuple[float, float | None] | None:
     """Score of one half of the reference against the other, and its standard deviation.
 
-    The halves are made of the reference's blocks, in every possible way (1234: 12|34, 13|24, 14|23); the value is
-    the mean over these divisions, the deviation their spread (None for a single one). An odd last block is left out.
-    None without blocks.
+    The halves are made of the reference's blocks, in every possible way (1234: 12|34, 13|24, 14|23), or in
+    `DIVISIONS` evenly chosen ones where there are more; the value is the mean over these divisions, the deviation
+    their spread (None for a single one). An odd last block is left out. None without blocks.
     """
     count = len(reference.blocks) // 2 * 2
     if count < 2:
         return None
     blocks = np.array(reference.blocks[:count])
+    rests = list(combinations(range(1, count), count // 2 - 1))
     scores = []
-    for rest in combinations(range(1, count), count // 2 - 1):
+    for rest in rests[:: -(-len(rests) // DIVISIONS)]:
         first = [0, *rest]
         second = [i for i in range(count) if i not in first]
-        halves = [
+        parts = [
             Curve(name=reference.name, x=reference.x, y=blocks[half].mean(axis=0).tolist()) for half in (first, second)
         ]
-        value = score(*halves)
+        value = score(*parts)
         if value is None:
             return None
         scores.append(value)

@@ -1,38 +1,52 @@
-"""The verdict table: MD and forecast side by side, quantity by quantity.
+"""The verdict table: reference MD, roll-out and a second MD run side by side, quantity by quantity.
 
-Numbers are within error when they differ by at most two combined standard errors. Scored curves are within error when
-their score is at least the ceiling less two of its standard deviations, that is, when the forecast agrees with the MD
-as well as the MD's halves agree with each other. Without errors there is no verdict.
+The second run is MD from another start, as long as the roll-out at most, judged as if it were a roll-out: a perfect
+model does no better. Every difference from the reference is judged twice:
 
-Noise alone lowers a score: for stretches of m and f frames it grows with 1/m + 1/f, and is less than that between the
-MD's halves (4/m) as long as the forecast has a third of the MD's frames. A note is made of a shorter one.
+- within error: a number differs by no more than Student's t (95 %, degrees of freedom by Welch and Satterthwaite) times
+  the combined standard error; a curve's blocks score no less, by the same test, than those of the second run. Of 20
+  such quantities a perfect model misses one. Without errors there is no verdict.
+- within tolerance: a difference that does not matter to a user, however long the runs. Where noise alone exceeds the
+  tolerance, it is not resolved.
+
+Without a second run, scores are judged by those of the reference's halves against each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+from scipy.stats import t as student
+
 from trajcast.observables.result import Curve, Result, Scalar
-from trajcast.observables.score import ceiling, score
+from trajcast.observables.score import block_scores, halves, score
 
-SIGMAS = 2.0
+CONFIDENCE = 0.95
+SCORE_TOLERANCE = 0.01  # under the score of the second run
 ACRONYM = 4  # letters of an observable that is written in capitals, at most
+YES, NO, UNRESOLVED = "yes", "no", "not resolved"
+
+Results = Mapping[str, Result]
 
 
-def verdict_rows(
-    md: Mapping[str, Result], forecast: Mapping[str, Result], md_frames: int, forecast_frames: int
-) -> list[dict[str, Any]]:
-    """One row per scored curve and per number of every observable; both mappings have the same keys."""
+def verdict_rows(md: Results, forecast: Results, second: Results | None, blocks: int) -> list[dict[str, Any]]:
+    """One row per scored curve and per number of every observable; all mappings have the same keys.
+
+    `blocks`: how many the standard errors come from.
+    """
     rows = []
-    short = "shorter than a third of the MD: noise alone may lower its score" if 3 * forecast_frames < md_frames else ""
     for name, of_md in md.items():
-        of_forecast = forecast[name]
+        of_forecast, again = forecast[name], None if second is None else second[name]
         if of_md.scored:
-            curves = {curve.name: curve for curve in of_forecast.curves}
-            rows += [_curve_row(of_md, of_forecast, curve, curves.get(curve.name), short) for curve in of_md.curves]
-        scalars = {scalar.name: scalar for scalar in of_forecast.scalars}
-        rows += [_scalar_row(name, scalar, scalars[scalar.name]) for scalar in of_md.scalars if scalar.name in scalars]
+            for curve in of_md.curves:
+                rows.append(_curve_row(of_md, of_forecast, again, curve))
+        known = {scalar.name: scalar for scalar in of_forecast.scalars}
+        others = {scalar.name: scalar for scalar in again.scalars} if again else {}
+        for scalar in of_md.scalars:
+            if scalar.name in known:
+                rows.append(_scalar_row(name, scalar, known[scalar.name], others.get(scalar.name), blocks))
     return rows
 
 
@@ -41,12 +55,22 @@ def curve_quantity(observable: str, curve: str) -> str:
     return f"{observable.upper() if len(observable) <= ACRONYM else observable} of {curve}"
 
 
-def _curve_row(md: Result, forecast: Result, reference: Curve, curve: Curve | None, short: str) -> dict[str, Any]:
-    best, spread = ceiling(reference) or (None, None)
+def _curve_row(md: Result, forecast: Result, second: Result | None, reference: Curve) -> dict[str, Any]:
+    curve, again = (_named(result, reference.name) for result in (forecast, second))
     value = None if curve is None else score(reference, curve)
-    within = None
-    if value is not None and best is not None:
-        within = value >= best - SIGMAS * (spread or 0.0)
+    best, spread, within, second_within, why = None, None, None, None, ""
+    if again is not None:
+        best = score(reference, again)
+        of_forecast, of_second = ([] if c is None else block_scores(reference, c) for c in (curve, again))
+        spread = _standard_error(of_second)
+        within = _no_less(of_forecast, of_second)
+        second_within = None if within is None else True
+    elif second is None:
+        best, spread = halves(reference) or (None, None)
+        why = "judged by the halves of the reference" if best is not None else ""
+        if value is not None and best is not None:
+            within = value >= best - 2 * (spread or 0.0)
+    below = None if value is None or best is None else min(0.0, value - best)
     return {
         "observable": md.observable,
         "quantity": curve_quantity(md.observable, reference.name),
@@ -55,19 +79,23 @@ def _curve_row(md: Result, forecast: Result, reference: Curve, curve: Curve | No
         "md_error": None,
         "forecast": None,
         "forecast_error": None,
+        "second": None,
+        "second_error": None,
         "theory": None,
         "score": value,
         "ceiling": best,
         "ceiling_error": spread,
         "within_error": within,
-        "note": _notes(md.note, forecast.note or short),
+        "second_within_error": second_within,
+        "tolerance": SCORE_TOLERANCE,
+        "within_tolerance": _within(below, SCORE_TOLERANCE, within),
+        "note": _notes(md.note, forecast.note, second.note if second else "", why),
     }
 
 
-def _scalar_row(observable: str, md: Scalar, forecast: Scalar) -> dict[str, Any]:
-    within = None
-    if md.value is not None and forecast.value is not None and md.error is not None and forecast.error is not None:
-        within = abs(forecast.value - md.value) <= SIGMAS * (md.error**2 + forecast.error**2) ** 0.5
+def _scalar_row(observable: str, md: Scalar, forecast: Scalar, second: Scalar | None, blocks: int) -> dict[str, Any]:
+    within = _agree(md, forecast, blocks)
+    difference = None if md.value is None or forecast.value is None else forecast.value - md.value
     return {
         "observable": observable,
         "quantity": md.name,
@@ -76,14 +104,66 @@ def _scalar_row(observable: str, md: Scalar, forecast: Scalar) -> dict[str, Any]
         "md_error": md.error,
         "forecast": forecast.value,
         "forecast_error": forecast.error,
+        "second": second.value if second else None,
+        "second_error": second.error if second else None,
         "theory": forecast.theory,
         "score": None,
         "ceiling": None,
         "ceiling_error": None,
         "within_error": within,
-        "note": _notes(md.note, forecast.note),
+        "second_within_error": _agree(md, second, blocks) if second else None,
+        "tolerance": md.tolerance,
+        "within_tolerance": None if md.tolerance is None else _within(difference, md.tolerance, within),
+        "note": _notes(md.note, forecast.note, second.note if second else ""),
     }
 
 
-def _notes(md: str, forecast: str) -> str:
-    return "; ".join(f"{who}: {note}" for who, note in (("MD", md), ("forecast", forecast)) if note)
+def _agree(md: Scalar, other: Scalar, blocks: int) -> bool | None:
+    """Whether two numbers agree within their errors; None without errors."""
+    if md.value is None or other.value is None or md.error is None or other.error is None:
+        return None
+    width = _student(md.error**2, other.error**2, blocks, blocks)
+    return abs(other.value - md.value) <= width * (md.error**2 + other.error**2) ** 0.5
+
+
+def _no_less(scores: Sequence[float], others: Sequence[float]) -> bool | None:
+    """Whether the mean of some scores is no less than that of others within their errors; None for fewer than two."""
+    if len(scores) < 2 or len(others) < 2:
+        return None
+    variance, other = (float(np.var(values, ddof=1)) / len(values) for values in (scores, others))
+    width = _student(variance, other, len(scores), len(others)) * (variance + other) ** 0.5
+    return float(np.mean(scores)) >= float(np.mean(others)) - width
+
+
+def _student(variance: float, other: float, count: int, other_count: int) -> float:
+    """Quantile of Student's t for the difference of two means with these squared standard errors.
+
+    Satterthwaite 1946, doi:10.2307/3002019; Welch 1947, doi:10.1093/biomet/34.1-2.28.
+    """
+    total = variance + other
+    if total <= 0:
+        return 0.0
+    freedom = total**2 / (variance**2 / (count - 1) + other**2 / (other_count - 1))
+    return float(student.ppf(0.5 + CONFIDENCE / 2, freedom))
+
+
+def _within(difference: float | None, tolerance: float, within_error: bool | None) -> str | None:
+    """Whether a difference from MD is small enough to matter to nobody; None where it is not known."""
+    if difference is None:
+        return None
+    if abs(difference) <= tolerance:
+        return YES
+    return UNRESOLVED if within_error else NO
+
+
+def _standard_error(values: Sequence[float]) -> float | None:
+    return float(np.std(values, ddof=1) / len(values) ** 0.5) if len(values) > 1 else None
+
+
+def _named(result: Result | None, name: str) -> Curve | None:
+    return next((curve for curve in result.curves if curve.name == name), None) if result else None
+
+
+def _notes(md: str, forecast: str, second: str = "", why: str = "") -> str:
+    said = (("MD", md), ("forecast", forecast), ("second MD run", second), ("score", why))
+    return "; ".join(f"{who}: {note}" for who, note in said if note)

@@ -25,6 +25,7 @@ from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import BOLTZMANN, KINETIC
 
 RAMP = ", to "  # as in NVT (CSVR, to 180 K)
+TOLERANCE_K = 2.0  # of a mean temperature
 FRAMES_AT_ONCE = 1000  # bounds the memory of the inertia tensors
 
 
@@ -50,6 +51,7 @@ def measure(selection: Selection, context: Context) -> Result:
             error=mean_error(values, count),
             unit="K",
             theory=target,
+            tolerance=TOLERANCE_K,
             note=note,
         )
         for name, values in series.items()

@@ -58,14 +58,15 @@ class Comparison:
 
 
 def comparison_sources(plan: Plan, kind: str, published_horizon_fs: float) -> dict[str, list[str]]:
-    """The observables at the published horizon, or at the nearest one that is rolled out."""
+    """The observables of the first roll-out at the published horizon, or at the nearest one that is rolled out."""
     system = system_of_kind(plan, kind)
     if system is None:
         return {}
     horizon = min(plan.forecast_horizons(system), key=lambda h: abs(float(h) - published_horizon_fs))
+    folder = plan.run_folder(system, plan.main_run(system, horizon) or "")
     return {
-        "summary": [f"results/{system}/observables/{horizon}fs/summary.json"],
-        "outcome": [f"{plan.main_model_folder(system, horizon)}/forecast/outcome.json"],
+        "summary": [f"{folder}/observables/summary.json"],
+        "outcome": [f"{folder}/outcome.json"],
     }
 
 

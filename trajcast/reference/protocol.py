@@ -1,8 +1,8 @@
 """The published protocol (arXiv:2503.23794, §3): minimise, where asked for find the cell at constant pressure,
 equilibrate, then NVE runs and one NVT run.
 
-Parts are `equilibration`, `nve_1` … `nve_N` and `nvt`; each is one run with its own files in one folder. A part whose
-file exists is finished; a file made with other settings is refused.
+Parts are `equilibration`, `nve_1` … `nve_N`, `nvt` and, where it is asked for, `nvt_2`; each is one run with its own
+files in one folder. A part whose file exists is finished; a file made with other settings is refused.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import PS
 
 EQUILIBRATION = "equilibration"
+NVT, SECOND_NVT = "nvt", "nvt_2"
 CONSTANT_PRESSURE = "npt"  # first part of the equilibration, where there is one
 RESCALINGS_PER_DAMPING = 10  # of the cell, each followed by a frame
 START_KEYS = ("runs", "start_window_K", "start_window_percent", "start_spacing_ps")  # of the NVE section
@@ -41,7 +42,8 @@ CHECK_OF_ENERGY_FS = 2.0  # the window of energies is narrow: an isolated molecu
 
 def run_names(settings: Reference) -> list[str]:
     """The names of the runs that follow the equilibration."""
-    return [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), "nvt"]
+    second = [] if settings.nvt.second_run_ps is None else [SECOND_NVT]
+    return [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), NVT, *second]
 
 
 def perform(settings: Reference, part: str, folder: Path) -> None:
@@ -57,13 +59,21 @@ def perform(settings: Reference, part: str, folder: Path) -> None:
         raise UserError(f"{part}: {starts_path} is missing; run --part {EQUILIBRATION} first")
     with Trajectory(starts_path) as starts:
         _check_identity(starts, _identity(settings, EQUILIBRATION))
-        start = start_state(starts, run_names(settings).index(part))  # the NVT run comes last, as does its start
+        start = _start(settings, part, starts)
         identity = _identity(settings, part) | {
             "start": fingerprint(start.positions.tolist(), start.velocities.tolist())
         }
         path = folder / f"{part}.h5md"
         with sole_writer(path):
             record(settings, plan(settings, part), starts.topology, start, path, identity)
+
+
+def _start(settings: Reference, part: str, starts: Trajectory) -> State:
+    """The state that a part starts from; the second NVT run takes the first start with velocities of its own."""
+    if part == SECOND_NVT:
+        rng = torch.Generator().manual_seed(settings.seed + 1)
+        return thermal_velocities(start_state(starts, 0), settings.temperature_K, rng)
+    return start_state(starts, [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), NVT].index(part))
 
 
 def plan(settings: Reference, part: str) -> Run:
@@ -84,16 +94,17 @@ def plan(settings: Reference, part: str) -> Run:
             chain_length=settings.equilibration.chain_length,
             minimise=settings.equilibration.npt is None,
         )
-    section, name = (settings.nvt, "nvt") if part == "nvt" else (settings.nve, "nve")
+    section, name = (settings.nvt, "nvt") if part in (NVT, SECOND_NVT) else (settings.nve, "nve")
+    key = "second_run_ps" if part == SECOND_NVT else "duration_ps"
     try:
         every = whole_multiple(section.interval_fs, timestep_fs, f"{name}.interval_fs", "timestep_fs")
         frames = whole_multiple(
-            section.duration_ps * PS, section.interval_fs, f"{name}.duration_ps in fs", f"{name}.interval_fs"
+            getattr(section, key) * PS, section.interval_fs, f"{name}.{key} in fs", f"{name}.interval_fs"
         )
     except ValueError as error:
         raise UserError(str(error)) from None
     steps = frames * every
-    if part == "nvt":
+    if part in (NVT, SECOND_NVT):
         return Run(name=part, ensemble="NVT (CSVR)", steps=steps, every=every, relaxation_fs=settings.nvt.tau_fs)
     return Run(name=part, ensemble="NVE", steps=steps, every=every)
 
@@ -189,7 +200,8 @@ def _identity(settings: Reference, part: str) -> dict[str, Any]:
     used: Mapping[str, tuple[str, ...]] = {  # keys of each section
         CONSTANT_PRESSURE: {"equilibration": ("npt",)},
         EQUILIBRATION: {"equilibration": tuple(values["equilibration"]), "nve": START_KEYS},
-        "nvt": {"nvt": tuple(values["nvt"])},
+        NVT: {"nvt": ("duration_ps", "interval_fs", "tau_fs")},
+        SECOND_NVT: {"nvt": ("second_run_ps", "interval_fs", "tau_fs")},
     }.get(part, {"nve": ("duration_ps", "interval_fs")})
     for section in ("equilibration", "nve", "nvt"):
         values[section] = {key: values[section][key] for key in used.get(section, ())}

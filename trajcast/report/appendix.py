@@ -8,13 +8,12 @@ from typing import Any
 import yaml
 
 from trajcast.report.inputs import Study
-from trajcast.report.observable_figure import horizon_name
 from trajcast.report.table import Cell, Table
 
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """One stage of one horizon ("" where all horizons share it) and the record of how it was run."""
+    """One stage of one roll-out ("" where all share it) and the record of how it was run."""
 
     stage: str
     where: str
@@ -23,25 +22,25 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of one stage as YAML, and the horizons that used exactly them."""
+    """Settings of one stage as YAML, and the roll-outs that used exactly them."""
 
     title: str
     text: str
 
 
 def origins(study: Study) -> list[Origin]:
-    """All stages of all horizons that carry provenance, in the order of the workflow."""
+    """All stages of all roll-outs that carry provenance, in the order of the workflow."""
     found = [Origin(stage="reference", where="", provenance=study.provenance)]
     for stage in ("dataset", "training", "forecast", "observables"):
         for run in study.runs:
             if run.provenance.get(stage):
-                where = horizon_name(run.horizon_fs)
+                where = run.title
                 found.append(Origin(stage=stage, where=where, provenance=run.provenance[stage]))
     return found
 
 
 def settings(study: Study) -> list[Settings]:
-    """Settings of every stage, those that are the same for several horizons once."""
+    """Settings of every stage, those that are the same for several roll-outs once."""
     horizons: dict[tuple[str, str], list[str]] = {}
     for origin in origins(study):
         text = yaml.safe_dump(origin.provenance["settings"], sort_keys=True, allow_unicode=True)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from trajcast.errors import UserError
 from trajcast.mechanics import temperature
 from trajcast.observables.result import Result, load_result
-from trajcast.plan import PRETRAINED
 from trajcast.state import State
 from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import PS
@@ -47,7 +46,7 @@ TEST_KEYS = [
     "displacement_mae_percent",
     "velocity_mae_percent",
 ]
-MODEL_KEYS = ["horizon_fs", "provenance", "training", "weights"]
+MODEL_KEYS = ["horizon_fs", "weights"]  # imported and foreign models say no more
 METRICS_COLUMNS = ["time_s", "training_loss", "validation_loss", "displacement_mae_percent", "velocity_mae_percent"]
 SPEED_KEYS = ["steps_per_s", "ns_per_day", "threads"]
 SUMMARY_KEYS = ["rows"]
@@ -59,9 +58,14 @@ ROW_KEYS = [
     "md_error",
     "forecast",
     "forecast_error",
+    "second",
+    "second_error",
     "score",
     "ceiling",
     "within_error",
+    "second_within_error",
+    "tolerance",
+    "within_tolerance",
 ]
 HEALTH_KEYS = ["runs"]
 LITERATURE_KEYS = ["comparisons"]
@@ -90,10 +94,12 @@ class TemperatureSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class HorizonRun:
-    """One horizon: the trained model, its test errors, its roll-out and what was observed on it."""
+class Run:
+    """One roll-out: its model with the test errors, how it ended and what was observed on it."""
 
+    name: str
     horizon_fs: float
+    model_folder: str  # its name
     model: dict[str, Any]
     metrics: dict[str, NDArray[np.float64]] | None  # of a model trained here
     test: dict[str, Any]
@@ -103,16 +109,37 @@ class HorizonRun:
     summary: list[dict[str, Any]]
     md: dict[str, Result]
     forecast: dict[str, Result]
+    md_frames: str  # which frames of the reference MD were measured
+    shipped: dict[str, Any] | None  # record of the summary that stands for the reference MD; None: it was made here
+
+    @property
+    def title(self) -> str:
+        """How the roll-out is called in figures and tables."""
+        horizon = f"Δt = {self.horizon_fs:g} fs"
+        return horizon if self.name == f"{self.horizon_fs:g}fs" else f"{self.name}, {horizon}"
 
     @property
     def training_minutes(self) -> float | None:
         """How long the model was trained; None where it does not say."""
-        return self.model["training"].get("minutes")
+        return self._training.get("minutes")
+
+    @property
+    def training_effort(self) -> str:
+        """How long, or how many updates on which device, the model was trained; empty where it does not say."""
+        said, training = [], self._training
+        if isinstance(updates := training.get("updates"), int):
+            said.append(f"{updates} updates")
+        return ", ".join([*said, *([str(training["device"])] if said and training.get("device") else [])])
+
+    @property
+    def _training(self) -> dict[str, Any]:
+        training = self.model.get("training")
+        return training if isinstance(training, dict) else {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One system: its reference MD and all horizons."""
+    """One system: its reference MD and all roll-outs."""
 
     folder: Path
     provenance: dict[str, Any]  # of the NVT reference run
@@ -125,19 +152,19 @@ class Study:
     largest_timestep: dict[str, Any] | None  # its speed; None where it was not asked for
     literature: list[dict[str, Any]]  # quantities of the reference beside published ones
     energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
-    runs: list[HorizonRun]
+    runs: list[Run]
 
     @property
     def observables(self) -> list[str]:
-        """Names of all observables that any horizon has, in the order of the summary."""
+        """Names of all observables that any roll-out has, in the order of the summary."""
         names = dict.fromkeys(row["observable"] for run in self.runs for row in run.summary)
         for run in self.runs:
             names |= dict.fromkeys([*run.md, *run.forecast])
         return [name for name in names if any(name in run.md or name in run.forecast for run in self.runs)]
 
 
-def read_study(folder: Path, models: Mapping[float, str], timestep: Sequence[Path] = ()) -> Study:
-    """Read a results folder; `models`: the name of the model's folder at each horizon (fs); `timestep`: see the page.
+def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path] = ()) -> Study:
+    """Read a results folder; `models`: the folder of each roll-out's model; `timestep`: see the page.
 
     UserError names the first missing or malformed file and the command that makes it.
     """
@@ -166,55 +193,66 @@ def read_study(folder: Path, models: Mapping[float, str], timestep: Sequence[Pat
         largest_timestep=_read_json(timestep[0], ["safe"], "trajcast timestep")["safe"] if timestep else None,
         literature=literature,
         energies=_total_energies(reference),
-        runs=[_read_horizon(folder, horizon, models[horizon]) for horizon in sorted(models)],
+        runs=[_read_run(folder, name, model) for name, model in models.items()],
     )
 
 
-def _read_horizon(folder: Path, horizon_fs: float, model: str) -> HorizonRun:
-    at = f"{horizon_fs:g}fs"
-    trained, observed = folder / at / model, folder / "observables" / at
-    weights, forecast = trained / "model.safetensors", trained / "forecast" / "forecast.h5md"
-    by_train = (
-        f"trajcast train --settings {trained}/training.yaml --dataset {folder / at}/dataset.h5 --output {trained}"
-    )
-    by_evaluate = (
-        f"trajcast evaluate --model {weights} --dataset {folder / at}/dataset.h5 --output {trained / 'test.json'}"
-    )
+def _read_run(folder: Path, name: str, model: Path) -> Run:
+    run = folder / "runs" / name
+    weights, forecast, observed = model / "model.safetensors", run / "forecast.h5md", run / "observables"
+    data = model.parent / "dataset.h5"
+    by_train = f"trajcast train --settings {model}/training.yaml --dataset {data} --output {model}"
+    by_evaluate = f"trajcast evaluate --model {weights} --dataset {data} --output {model / 'test.json'}"
     by_forecast = (
-        f"trajcast forecast --settings {forecast.parent}/forecast.yaml --model {weights} --start "
-        f"{folder}/reference/nve_5.h5md --output {forecast} --outcome {forecast.parent / 'outcome.json'}"
+        f"trajcast forecast --settings {run}/forecast.yaml --model {weights} --start "
+        f"{folder}/reference/nve_5.h5md --output {forecast} --outcome {run / 'outcome.json'}"
     )
     by_observe = (
-        f"trajcast observe --settings {observed}/observables.yaml --reference-settings "
+        f"trajcast observe --settings {run}/observables.yaml --reference-settings "
         f"{folder}/reference/reference.yaml --md {folder}/reference/nvt.h5md --forecast {forecast} --output {observed}"
     )
-    model_card = _read_json(trained / "model.json", MODEL_KEYS, by_train)
-    outcome = _read_json(forecast.parent / "outcome.json", OUTCOME_KEYS, by_forecast)
-    for path, found in ((trained / "model.json", model_card), (forecast.parent / "outcome.json", outcome)):
-        if abs(found["horizon_fs"] - horizon_fs) > 1e-6:
-            raise UserError(f"{path}: made for a horizon of {found['horizon_fs']:g} fs, but lies in the folder {at}")
+    card = _read_json(model / "model.json", MODEL_KEYS, by_train)
+    outcome = _read_json(run / "outcome.json", OUTCOME_KEYS, by_forecast)
+    horizon_fs = outcome["horizon_fs"]
+    if card["horizon_fs"] is not None and abs(card["horizon_fs"] - horizon_fs) > 1e-6:
+        raise UserError(
+            f"{model / 'model.json'}: of a model with a horizon of {card['horizon_fs']:g} fs, but {run} was rolled out "
+            f"with {horizon_fs:g} fs; make the roll-out again with: {by_forecast}"
+        )
     summary = _read_json(observed / "summary.json", SUMMARY_KEYS, by_observe)
     _check_rows(observed / "summary.json", summary["rows"], ROW_KEYS, by_observe)
     with Trajectory(_existing(forecast, by_forecast)) as trajectory:
         of_forecast, series = trajectory.provenance, temperature_series(trajectory)
+    training = card.get("provenance") or {}
     provenance = {
-        "dataset": model_card["provenance"].get("dataset", {}),
-        "training": model_card["provenance"],
+        "dataset": training.get("dataset") or {},
+        "training": training,
         "forecast": of_forecast,
-        "observables": summary.get("provenance", {}),
+        "observables": summary.get("provenance") or {},
     }
-    return HorizonRun(
+    trained_here = any((model / made).exists() for made in ("training.yaml", "metrics.csv"))
+    return Run(
+        name=name,
         horizon_fs=horizon_fs,
-        model=model_card,
-        metrics=None if model == PRETRAINED else _read_metrics(trained / "metrics.csv", by_train),
-        test=_read_json(trained / "test.json", TEST_KEYS, by_evaluate),
+        model_folder=model.name,
+        model=card,
+        metrics=_read_metrics(model / "metrics.csv", by_train) if trained_here else None,
+        test=_read_json(model / "test.json", TEST_KEYS, by_evaluate),
         outcome=outcome,
-        provenance=provenance,
+        provenance={stage: record for stage, record in provenance.items() if _says_how(record)},
         temperature=series,
         summary=summary["rows"],
         md=_read_results(observed / "md"),
         forecast=_read_results(observed / "forecast"),
+        md_frames=(summary.get("frames") or {}).get("md", ""),
+        shipped=summary.get("reference"),
     )
+
+
+def _says_how(record: Any) -> bool:
+    """Whether a record has what the appendix shows; those of imported, shipped and foreign models may have less."""
+    wanted = (("settings", dict), ("versions", dict), ("machine", dict))
+    return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted)
 
 
 def _existing(path: Path, made_by: str) -> Path:

@@ -15,7 +15,7 @@ from trajcast.observables.result import Curve, Result
 from trajcast.report.style import GUIDE, REFERENCE, REFERENCE_BAND, THEORY, WIDTH_IN, horizon_style
 
 if TYPE_CHECKING:
-    from trajcast.report.inputs import HorizonRun
+    from trajcast.report.inputs import Run
 
 HEADROOM = 1.0  # how far beyond the MD's range, in units of that range, a forecast is still drawn
 BAND_POINTS = 400
@@ -26,10 +26,10 @@ def horizon_name(horizon_fs: float) -> str:
     return f"Δt = {horizon_fs:g} fs"
 
 
-def observable_figure(name: str, runs: Sequence[HorizonRun], styles: Sequence[int]) -> Figure | None:
-    """One row of panels per curve, one column per horizon: MD and forecast at the same frame spacing.
+def observable_figure(name: str, runs: Sequence[Run], styles: Sequence[int]) -> Figure | None:
+    """One row of panels per curve, one column per roll-out: MD and forecast at the same frame spacing.
 
-    `styles` are the horizons' places in the colour sequence. None when no run has a curve of this observable.
+    `styles` are the roll-outs' places in the colour sequence. None when no run has a curve of this observable.
     """
     results = [result for run in runs for result in (run.md.get(name), run.forecast.get(name)) if result]
     curves = list(dict.fromkeys(curve.name for result in results for curve in result.curves))
@@ -47,7 +47,7 @@ def observable_figure(name: str, runs: Sequence[HorizonRun], styles: Sequence[in
         axes[0, 0].set_xlim(*limits)
     for j, run in enumerate(runs):
         for ax in axes[:, j]:
-            ax.set_title(horizon_name(run.horizon_fs), loc="right", color=horizon_style(styles[j])["color"])
+            ax.set_title(run.title, loc="right", color=horizon_style(styles[j])["color"])
         axes[-1, j].set_xlabel(results[0].x_label)
         for result in (run.md.get(name), run.forecast.get(name)):
             if result:
@@ -150,9 +150,9 @@ def _with_line_breaks(label: str) -> str:
     return label if len(label) < 28 else label.replace(" / ", "\n/ ", 1)
 
 
-def _legend(figure: Figure, runs: Sequence[HorizonRun], styles: Sequence[int], *, theory: bool) -> None:
+def _legend(figure: Figure, runs: Sequence[Run], styles: Sequence[int], *, theory: bool) -> None:
     handles = [Line2D([], [], **REFERENCE)] + [Line2D([], [], **horizon_style(style)) for style in styles]
-    labels = ["reference MD"] + [f"forecast, {horizon_name(run.horizon_fs)}" for run in runs]
+    labels = ["reference MD"] + [f"forecast, {run.title}" for run in runs]
     if theory:
         handles.append(Line2D([], [], **THEORY))
         labels.append("theory")

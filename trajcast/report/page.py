@@ -16,9 +16,10 @@ from matplotlib.figure import Figure
 from trajcast import __version__
 from trajcast.files import write_text
 from trajcast.report.appendix import seeds_table, settings, versions_table
-from trajcast.report.inputs import HorizonRun, Study, read_study
+from trajcast.report.headline import headline, verdict
+from trajcast.report.inputs import Run, Study, read_study
 from trajcast.report.numbers import number, number_of, plain
-from trajcast.report.observable_figure import horizon_name, observable_figure
+from trajcast.report.observable_figure import observable_figure
 from trajcast.report.result_tables import scalar_table, verdict_table
 from trajcast.report.run_figures import health_figure, temperature_figure, training_figure
 from trajcast.report.run_tables import (
@@ -33,7 +34,7 @@ from trajcast.report.style import figure_style, svg
 from trajcast.report.table import Table, joined
 from trajcast.report.timings import read_jobs
 
-COLUMNS_AT_MOST = 4  # horizons side by side in one figure
+COLUMNS_AT_MOST = 4  # roll-outs side by side in one figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +52,14 @@ class DrawnFigure:
 
 def write_report(
     folder: Path,
-    models: Mapping[float, str],
+    models: Mapping[str, Path],
     output: Path,
     timings: Path | None = None,
     timestep: Sequence[Path] = (),
 ) -> None:
     """Write the page of one results folder to `output`, whole or not at all; UserError when results are missing.
 
-    `models`: the name of the model's folder at each horizon (fs) to show. `timings`: a folder of Snakemake benchmark
+    `models`: the folder of the model of each roll-out to show. `timings`: a folder of Snakemake benchmark
     files; without it the page has no table of times. `timestep`: the file of the largest time step, if any.
     """
     study = read_study(folder, models, timestep)
@@ -68,7 +69,8 @@ def write_report(
     page = template("page.html", Path(__file__).parent).render(
         system=study.folder.resolve().name,
         version=__version__,
-        facts=_facts(study, models),
+        facts=_facts(study),
+        headlines=[(headline(run), verdict(run).agrees) for run in study.runs],
         verdict=verdict_table(study),
         stability=stability_table(study),
         errors=test_error_table(study),
@@ -88,7 +90,7 @@ def write_report(
 
 
 def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
-    """The observable's figure, in several parts when there are many horizons, the numbers under the last."""
+    """The observable's figure, in several parts when there are many roll-outs, the numbers under the last."""
     starts = range(0, len(study.runs), COLUMNS_AT_MOST)
     for start in starts:
         part = study.runs[start : start + COLUMNS_AT_MOST]
@@ -96,12 +98,12 @@ def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
         results = [result for run in part for result in (run.md.get(name), run.forecast.get(name)) if result]
         if figure is None or not results:
             continue
-        horizons = joined([horizon_name(run.horizon_fs) for run in part])
+        titles = joined([run.title for run in part])
         curves = joined(list(dict.fromkeys(curve.name for result in results for curve in result.curves)))
         yield DrawnFigure(
             title=results[0].title,
             alt=f"{results[0].title}: {results[0].y_label} against {results[0].x_label} for {curves}, "
-            f"reference MD and forecast at {horizons}.",
+            f"reference MD and forecast {titles}.",
             caption="Dark grey: reference MD at the frame spacing of the roll-out; coloured: forecast; bands: one "
             "standard error.",
             source=_data_uri(figure),
@@ -111,31 +113,31 @@ def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
         )
 
 
-def _by_origin(runs: Sequence[HorizonRun], name: str, attribute: str) -> list[str]:
+def _by_origin(runs: Sequence[Run], name: str, attribute: str) -> list[str]:
     """A text of each result of one observable, said once where all say the same."""
-    origins: dict[str, dict[str, list[str]]] = {}  # text → MD or forecast → horizons
+    origins: dict[str, dict[str, list[str]]] = {}  # text → MD or forecast → roll-outs
     for run in runs:
         for who, results in (("reference MD", run.md), ("forecast", run.forecast)):
             if name in results and (text := getattr(results[name], attribute)):
-                origins.setdefault(text, {}).setdefault(who, []).append(f"{run.horizon_fs:g}")
+                origins.setdefault(text, {}).setdefault(who, []).append(run.name)
     return [
-        f"{joined([f'{who} (Δt = {joined(horizons)} fs)' for who, horizons in found.items()])}: {text}"
+        f"{joined([f'{who} ({joined(names)})' for who, names in found.items()])}: {text}"
         for text, found in origins.items()
     ]
 
 
 def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFigure]:
-    horizons = joined([horizon_name(run.horizon_fs) for run in study.runs])
+    titles = joined([run.title for run in study.runs])
     temperature = DrawnFigure(
         title="Temperature along each roll-out",
-        alt=f"Kinetic temperature against time for {horizons}, with the target temperature.",
+        alt=f"Kinetic temperature against time for {titles}, with the target temperature.",
         caption="Thin: instantaneous kinetic temperature of the kept frames; thick: its running mean; dotted: target. "
         "Grey ground: what a roll-out that ended early did not reach.",
         source=_data_uri(temperature_figure(study)),
     )
     training = DrawnFigure(
         title="Training",
-        alt=f"Loss and mean absolute errors against training time for {horizons}.",
+        alt=f"Loss and mean absolute errors against training time for {titles}.",
         caption="Left: loss (mean squared error of displacement and velocity, each divided by its mean square over the "
         "training set). Right: mean absolute errors relative to the mean absolute value.",
         source=_data_uri(training_figure(study)),
@@ -167,24 +169,27 @@ def _data_uri(figure: Figure) -> str:
     return "data:image/svg+xml;base64," + base64.b64encode(svg(figure)).decode()
 
 
-def _facts(study: Study, models: Mapping[float, str]) -> dict[str, Any]:
+def _facts(study: Study) -> dict[str, Any]:
     """What the opening paragraph and the limits say in numbers."""
     reference, topology = study.settings, study.topology
     counts = Counter(chemical_symbols[z] for z in topology.numbers)
-    minutes = [run.training_minutes for run in study.runs]
+    minutes = [minutes for run in study.runs if (minutes := run.training_minutes) is not None]
     planned = sorted({run.outcome["planned_ps"] for run in study.runs})
+    shipped = [run.shipped for run in study.runs if run.shipped is not None]
     return {
         "atoms": number_of(topology.n_atoms),
         "composition": ", ".join(f"{number_of(count)} {symbol}" for symbol, count in sorted(counts.items())),
         "temperature": plain(reference["temperature_K"]),
         "engine": reference["engine"],
         "timestep": f"{reference['timestep_fs']:g}",
-        "reference_ps": plain(study.reference_ps),
-        "horizons": joined([f"{run.horizon_fs:g}" for run in study.runs]),
-        "one_horizon": len(study.runs) == 1,
-        "model": joined(list(dict.fromkeys(models.values()))),
+        "reference_ps": plain(shipped[0]["duration_ps"] if shipped else study.reference_ps),
+        "shipped": len(shipped),
+        "own_ps": plain(study.reference_ps),
+        "horizons": joined(list(dict.fromkeys(f"{run.horizon_fs:g}" for run in study.runs))),
+        "one_run": len(study.runs) == 1,
+        "models": joined(list(dict.fromkeys(run.model_folder.removeprefix("model-") for run in study.runs))),
         "weights": joined(list(dict.fromkeys(number_of(run.model["weights"]) for run in study.runs))),
-        "minutes": joined([number(minutes, 2) for minutes in dict.fromkeys(minutes) if minutes is not None]),
+        "minutes": joined([number(value, 2) for value in dict.fromkeys(minutes)]) if minutes else "",
         "planned_ps": joined([plain(value) for value in planned]),
         "completed": sum(run.outcome["outcome"] == "completed" for run in study.runs),
         "runs": len(study.runs),

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from trajcast.observables.summary import SIGMAS
-from trajcast.report.inputs import HorizonRun, Study
-from trajcast.report.numbers import MISSING, fixed, measured, number, plain, unit_text
-from trajcast.report.observable_figure import horizon_name
+from trajcast.observables.summary import UNRESOLVED, YES
+from trajcast.report.headline import headline
+from trajcast.report.inputs import Study
+from trajcast.report.numbers import MISSING, fixed, measured, number, unit_text
 from trajcast.report.table import Cell, Table, cells
 
 
 def verdict_table(study: Study) -> Table:
-    """Each measured quantity of MD and forecast, its score and the ceiling, horizon by horizon."""
+    """Each measured quantity of MD, roll-out and second MD run, with both verdicts, roll-out by roll-out."""
     groups = []
     notes: dict[str, int] = {}
     for run in study.runs:
@@ -23,36 +23,47 @@ def verdict_table(study: Study) -> Table:
                 notes.setdefault(row["note"], len(notes) + 1)
                 mark = f" [{notes[row['note']]}]"
             unit = f" / {unit_text(row['unit'])}" if row["unit"] else ""
+            scored = row["score"] is not None or row["ceiling"] is not None
+            numbers = (
+                [MISSING, fixed(row["score"], 3), fixed(row["ceiling"], 3)]
+                if scored
+                else [measured(row[kind], row[f"{kind}_error"]) for kind in ("md", "forecast", "second")]
+            )
             rows.append(
                 cells(
                     [
-                        f"{row['quantity']}{unit}{mark}",
-                        measured(row["md"], row["md_error"]),
-                        measured(row["forecast"], row["forecast_error"]),
+                        f"{'score, ' if scored else ''}{row['quantity']}{unit}{mark}",
+                        *numbers,
                         number(row.get("theory")),
-                        fixed(row["score"], 3),
-                        _ceiling(row),
                         _verdict(row["within_error"]),
+                        _verdict(row["second_within_error"]),
+                        _tolerance(row, scored),
                     ]
                 )
             )
-        groups.append((f"{horizon_name(run.horizon_fs)} – {_outcome_phrase(run)} – {_count_phrase(run)}", rows))
+        groups.append((headline(run), rows))
     return Table(
-        title="Verdict",
-        caption="MD and forecast with standard errors from blocks; both are measured by the same code at the "
-        "same frame spacing. Score: overlap of the two curves, 1 is identity. Ceiling: the score of two independent "
-        "halves of the reference MD against each other, with its standard deviation. Within error: MD and forecast "
-        f"differ by at most {SIGMAS:g} combined standard errors, or the score is no more than {SIGMAS:g} standard "
-        "deviations below the ceiling. A dash: not measured, or without an error to judge by.",
-        columns=["Quantity", "Reference MD", "Forecast", "Theory", "Score", "Ceiling", "Within error"],
+        title="Verdict, quantity by quantity",
+        caption="With standard errors from blocks; all are measured by the same code at the same frame spacing. Second "
+        "MD run: MD from another start, as long as the roll-out at most, judged as if it were a roll-out: a perfect "
+        "model does no better. Score: overlap of a curve with that of the reference, 1 is identity. Within error: MD and "
+        "roll-out differ by no more than Student's t (95 %) times the combined standard error; blocks of a curve score "
+        "no less than those of the second run by the same test. Of twenty such quantities a perfect model misses one. "
+        "Tolerance: a difference that matters to no user, however long the runs; “not resolved”: noise exceeds it. "
+        "A dash: not measured, or without an error to judge by.",
+        columns=[
+            "Quantity",
+            "Reference MD",
+            "Roll-out",
+            "Second MD run",
+            "Theory",
+            "Roll-out within error",
+            "Second run within error",
+            "Tolerance",
+        ],
         groups=groups,
         notes=[f"[{place}] {note}" for note, place in notes.items()],
     )
-
-
-def _ceiling(row: dict[str, Any]) -> str:
-    spread = row.get("ceiling_error")
-    return fixed(row["ceiling"], 3) + (f" ± {fixed(spread, 3)}" if spread is not None else "")
 
 
 def _verdict(within: bool | None) -> Cell:
@@ -61,17 +72,14 @@ def _verdict(within: bool | None) -> Cell:
     return Cell(text="✓ yes", kind="good") if within else Cell(text="✗ no", kind="bad")
 
 
-def _count_phrase(run: HorizonRun) -> str:
-    judged = [row["within_error"] for row in run.summary if row["within_error"] is not None]
-    return f"{sum(judged)} of {len(judged)} quantities within error"
-
-
-def _outcome_phrase(run: HorizonRun) -> str:
-    outcome = run.outcome
-    if outcome["outcome"] == "completed":
-        return f"roll-out completed, {plain(outcome['planned_ps'])} ps"
-    reached = f"{plain(outcome['time_ps'])} ps of {plain(outcome['planned_ps'])} ps"
-    return f"roll-out ended early ({outcome['outcome']}) at {reached}"
+def _tolerance(row: dict[str, Any], scored: bool) -> Cell:
+    found = row["within_tolerance"]
+    if found is None or row["tolerance"] is None:
+        return Cell(text=MISSING)
+    limit = f"{'−' if scored else '± '}{number(row['tolerance'], 1 if scored else 2)}"
+    if found == UNRESOLVED:
+        return Cell(text=f"{limit}: not resolved")
+    return Cell(text=f"{limit}: {'✓' if found == YES else '✗'}", kind="good" if found == YES else "bad")
 
 
 def scalar_table(study: Study, name: str) -> Table | None:
@@ -91,9 +99,9 @@ def scalar_table(study: Study, name: str) -> Table | None:
             rows.append(cells([f"{key} / {unit}" if unit else key, *values, number(theory)]))
             for who, scalar in zip(("reference MD", "forecast"), pair, strict=True):
                 if scalar and scalar.note:
-                    notes.append(f"{horizon_name(run.horizon_fs)}, {who}, {key}: {scalar.note}")
+                    notes.append(f"{run.title}, {who}, {key}: {scalar.note}")
         if rows:
-            groups.append((horizon_name(run.horizon_fs), rows))
+            groups.append((run.title, rows))
     if not groups:
         return None
     columns = ["Quantity", "Reference MD", "Forecast", "Theory"]

@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from trajcast.report.inputs import Study
-from trajcast.report.observable_figure import LABEL_BOX, horizon_name
+from trajcast.report.observable_figure import LABEL_BOX
 from trajcast.report.style import GUIDE, WIDTH_IN, horizon_style
 
 MEV = 1000.0
@@ -44,7 +44,7 @@ def temperature_figure(study: Study) -> Figure:
             ax.axvline(reached, color=colour, linewidth=1.2, linestyle="--")
             ax.axvspan(reached, planned, color="#000000", alpha=0.05, linewidth=0)
         ax.set_ylabel("T / K")
-        label = f"{horizon_name(run.horizon_fs)}: {run.outcome['outcome']}"
+        label = f"{run.title}: {run.outcome['outcome']}"
         ax.text(0.995, 0.95, label, transform=ax.transAxes, ha="right", va="top", fontweight="bold", bbox=LABEL_BOX)
     axes[-1].set_xlim(0, max(run.outcome["planned_ps"] for run in runs))
     axes[-1].set_xlabel("time after equilibration / ps")
@@ -69,7 +69,7 @@ def training_figure(study: Study) -> Figure:
         minutes = run.metrics["time_s"] / 60
         points = {"marker": ".", "markersize": 3} if len(minutes) < 40 else {}
         left.plot(minutes, run.metrics["training_loss"], color=colour, linestyle=":", **points)
-        left.plot(minutes, run.metrics["validation_loss"], color=colour, label=horizon_name(run.horizon_fs), **points)
+        left.plot(minutes, run.metrics["validation_loss"], color=colour, label=run.title, **points)
         right.plot(minutes, run.metrics["velocity_mae_percent"], color=colour, **points)
         right.plot(minutes, run.metrics["displacement_mae_percent"], color=colour, linestyle="--", **points)
     left.set_ylabel("loss")

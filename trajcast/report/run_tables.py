@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trajcast.paper.published import published_errors
-from trajcast.report.inputs import Study
+from trajcast.report.inputs import Run, Study
 from trajcast.report.numbers import MISSING, duration, fixed, measured, number, number_of, plain, unit_text
-from trajcast.report.observable_figure import horizon_name
-from trajcast.report.table import Cell, Table, cells, text_cell
+from trajcast.report.table import Cell, Table, cells, joined, text_cell
 from trajcast.report.timings import Job
 
 PUBLISHED_ERRORS = (
@@ -28,7 +27,7 @@ def stability_table(study: Study) -> Table:
         rows.append(
             cells(
                 [
-                    f"{run.horizon_fs:g}",
+                    run.title,
                     text_cell(outcome["ensemble"]),
                     Cell(text=outcome["outcome"], kind="good" if completed else "bad"),
                     f"{plain(outcome['time_ps'])} of {plain(outcome['planned_ps'])}",
@@ -46,7 +45,7 @@ def stability_table(study: Study) -> Table:
         "allowed band; the frames before it are kept. Time and frames count from the end of the equilibration, steps "
         "from its start; ⟨T⟩ is over the frames kept.",
         columns=[
-            "Δt / fs",
+            "Roll-out",
             "Ensemble",
             "Outcome",
             "Time / ps",
@@ -65,12 +64,17 @@ def test_error_table(study: Study) -> Table:
     published = {} if study.settings.get("potential") else published_errors(study.settings["system"])
     beside = any(run.horizon_fs in published for run in study.runs)
     groups = []
+    models: dict[tuple[str, float], list[Run]] = {}
     for run in study.runs:
-        test, paper = run.test, published.get(run.horizon_fs)
+        models.setdefault((run.model_folder, run.horizon_fs), []).append(run)
+    for (name, horizon_fs), runs in models.items():
+        run, paper = runs[0], published.get(horizon_fs)
+        test = run.test
+        effort = run.training_effort if run.training_minutes is None else duration(60 * run.training_minutes)
         mine: list[str | Cell] = [
-            "this run",
+            name.removeprefix("model-"),
             number_of(run.model["weights"]),
-            "–" if run.training_minutes is None else duration(60 * run.training_minutes),
+            effort or MISSING,
             number_of(test["frames"]),
             number(test["displacement_mae_A"] * 1e5, 3),
             number(test["displacement_mae_percent"], 3),
@@ -82,7 +86,7 @@ def test_error_table(study: Study) -> Table:
             training = f"up to {paper['training_days_up_to']} days, {paper['device']}"
             errors = [paper[key] for key in PUBLISHED_ERRORS]
             rows.append(cells(["published", f"≈ {paper['weights']}", training, paper["test_frames"], *errors]))
-        groups.append((horizon_name(run.horizon_fs), rows))
+        groups.append((f"Δt = {horizon_fs:g} fs, rolled out as {joined([run.name for run in runs])}", rows))
     return Table(
         title="Accuracy of one step",
         caption="Mean absolute errors on the test set, absolute and relative to the mean absolute value over that set"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from trajcast.report.inputs import HorizonRun, Study
+from trajcast.report.inputs import Run, Study
 from trajcast.report.numbers import MISSING, number, number_of, plain
-from trajcast.report.observable_figure import horizon_name
 from trajcast.report.table import Cell, Table, cells, text_cell
 
 
@@ -57,13 +56,13 @@ def _reference_row(study: Study, speed: dict[str, Any], timestep_fs: float, rema
     )
 
 
-def _forecast_row(study: Study, run: HorizonRun) -> list[Cell]:
+def _forecast_row(study: Study, run: Run) -> list[Cell]:
     outcome, rate = run.outcome, run.outcome["ns_per_day"]
     return cells(
         [
-            f"forecast, {horizon_name(run.horizon_fs)}",
+            f"forecast, {run.title}",
             f"{run.horizon_fs:g}",
-            text_cell(_where(outcome["device"], run.provenance["forecast"])),
+            text_cell(_where(outcome["device"], run.provenance.get("forecast", {}))),
             text_cell(outcome["backend"]),
             str(outcome["threads"]),
             number_of(outcome["atoms"]),
@@ -76,7 +75,8 @@ def _forecast_row(study: Study, run: HorizonRun) -> list[Cell]:
 
 def _where(device: str, provenance: dict[str, Any]) -> str:
     """The processor, or the GPU and the processor beside it."""
-    return f"{device}, {provenance['machine']['processor']}".replace("cpu", "CPU")
+    processor = provenance.get("machine", {}).get("processor", "unknown processor")
+    return f"{device}, {processor}".replace("cpu", "CPU")
 
 
 def _notes(study: Study) -> list[str]:
@@ -86,7 +86,7 @@ def _notes(study: Study) -> list[str]:
             "The reference is a classical force field, which is cheap to evaluate: a ratio below 1 means that the "
             f"forecast is slower than the MD it imitates. {notes[0]}"
         )
-    places = {_where(run.outcome["device"], run.provenance["forecast"]) for run in study.runs}
+    places = {_where(run.outcome["device"], run.provenance.get("forecast", {})) for run in study.runs}
     places.add(_where(study.provenance["speed"].get("device", "cpu"), study.provenance))
     if len(places) > 1:
         notes.append("Not all of these runs were made on the same processor or GPU; their ratios say little.")

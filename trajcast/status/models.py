@@ -13,7 +13,6 @@ from trajcast.errors import UserError
 from trajcast.settings import Forecast, Training
 from trajcast.status.states import Seen, State
 from trajcast.training.schedule import time_left_s
-from trajcast.units import PS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,9 +67,9 @@ def roll_out(seen: Seen) -> RollOut | None:
     if seen.state is State.DONE:
         found = json.loads(outcome.read_text(encoding="utf-8"))
         return RollOut(ns=found["time_ps"] / 1000, planned_ns=found["planned_ps"] / 1000, ending=found["outcome"])
-    if "done" not in seen.record:
+    if not seen.record.get("total"):
         return None
     settings = read_settings(Forecast, outcome.with_name("forecast.yaml"))
-    horizon_ps = float(seen.job.wildcards["horizon"]) / PS
-    ps = max(0.0, seen.record["done"] * horizon_ps - settings.equilibration_ps)
+    share = seen.record["done"] / seen.record["total"]
+    ps = max(0.0, share * (settings.duration_ps + settings.equilibration_ps) - settings.equilibration_ps)
     return RollOut(ns=ps / 1000, planned_ns=settings.duration_ps / 1000)

@@ -47,7 +47,7 @@ def _stages(seen: Sequence[Seen]) -> Table:
 
 
 def _models(seen: Sequence[Seen]) -> Table:
-    """A row a model that is being or has been trained or rolled out."""
+    """A row a model that is being or has been trained, and a row a roll-out."""
     table = _table(
         "Models and their roll-outs",
         "system",
@@ -55,9 +55,7 @@ def _models(seen: Sequence[Seen]) -> Table:
         numbers=["Δt / fs", "epoch", "validation: Δr / %", "v′ / %", "left at most", "roll-out / ns", "of"],
     )
     table.add_column("ending")
-    for (system, horizon, model), jobs in sorted(
-        _by_model(seen).items(), key=lambda row: (row[0][0], float(row[0][1]))
-    ):
+    for (system, horizon, model), jobs in sorted(_by_model(seen).items(), key=lambda row: (row[0][0], row[0][2])):
         last = next((validation(one) for one in jobs if one.job.rule == "train"), None)
         rolled = next((roll_out(one) for one in jobs if one.job.rule.startswith("forecast")), None)
         if last is None and rolled is None:
@@ -110,12 +108,12 @@ def _by_model(seen: Iterable[Seen]) -> dict[tuple[str, str, str], list[Seen]]:
     for one in seen:
         key = one.job.wildcards
         if one.job.rule == "train":
-            model = f"model-n{key['samples']}-s{key['seed']}"
-        elif one.job.rule.startswith("forecast") and "model" in key and not one.job.rule.endswith("_settings"):
-            model = key["model"]
+            name = key["system"], key["horizon"], f"model-n{key['samples']}-s{key['seed']}"
+        elif one.job.rule.startswith("forecast") and "run" in key and not one.job.rule.endswith("_settings"):
+            name = key["system"], MISSING, f"roll-out {key['run']}"
         else:
             continue
-        found.setdefault((key["system"], key["horizon"], model), []).append(one)
+        found.setdefault(name, []).append(one)
     return found
 
 

@@ -1,29 +1,29 @@
-# Roll-outs of one model; they start from the trajectory that neither training nor validation has seen. What a rule writes
+# Roll-outs; they start from the trajectory that neither training nor validation has seen. What a rule writes
 # can't depend on a function of its wildcards: there is one for each number of replicas. Later stages read the first.
 
-for replicas, systems in plan.replicas().items():
+for replicas, runs in plan.replicas().items():
 
     rule:
         name:
             "forecast" if replicas == 1 else f"forecast_{replicas}_replicas"
         input:
-            settings="results/{system}/{horizon}fs/{model}/forecast/forecast.yaml",
-            model="results/{system}/{horizon}fs/{model}/model.safetensors",
-            card="results/{system}/{horizon}fs/{model}/model.json",
+            settings="results/{system}/runs/{run}/forecast.yaml",
+            model=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.safetensors",
+            card=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.json",
             start=lambda wildcards: plan.nve(wildcards.system)[-1],
         output:
-            trajectory="results/{system}/{horizon}fs/{model}/forecast/forecast.h5md",
-            outcome="results/{system}/{horizon}fs/{model}/forecast/outcome.json",
+            trajectory="results/{system}/runs/{run}/forecast.h5md",
+            outcome="results/{system}/runs/{run}/outcome.json",
             others=expand(
-                "results/{{system}}/{{horizon}}fs/{{model}}/forecast/{name}",
+                "results/{{system}}/runs/{{run}}/{name}",
                 name=other_replicas(replicas),
             ),
         log:
-            "logs/{system}/{horizon}fs/{model}/forecast.log",
+            "logs/{system}/runs/{run}/forecast.log",
         benchmark:
-            "logs/{system}/{horizon}fs/{model}/forecast.tsv"
+            "logs/{system}/runs/{run}/forecast.tsv"
         wildcard_constraints:
-            system="|".join(systems),
+            system=runs,
         conda:
             networks
         threads: 1

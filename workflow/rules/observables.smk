@@ -1,20 +1,20 @@
-# The same quantities from reference MD and from the configured model's roll-out, at the roll-out's frame spacing.
+# The same quantities from reference MD, a second MD run and a roll-out, at the roll-out's frame spacing.
 
 
 rule observe:
     input:
-        settings="results/{system}/observables/{horizon}fs/observables.yaml",
+        unpack(lambda wildcards: plan.judged_by(wildcards.system, wildcards.run)),
+        settings="results/{system}/runs/{run}/observables.yaml",
         reference_settings="results/{system}/reference/reference.yaml",
-        md="results/{system}/reference/nvt.h5md",
-        forecast=lambda wildcards: plan.forecast(wildcards.system, wildcards.horizon),
+        forecast="results/{system}/runs/{run}/forecast.h5md",
     output:
-        md=directory("results/{system}/observables/{horizon}fs/md"),
-        forecast=directory("results/{system}/observables/{horizon}fs/forecast"),
-        summary="results/{system}/observables/{horizon}fs/summary.json",
+        md=directory("results/{system}/runs/{run}/observables/md"),
+        forecast=directory("results/{system}/runs/{run}/observables/forecast"),
+        summary="results/{system}/runs/{run}/observables/summary.json",
     log:
-        "logs/{system}/{horizon}fs/observe.log",
+        "logs/{system}/runs/{run}/observe.log",
     benchmark:
-        "logs/{system}/{horizon}fs/observe.tsv"
+        "logs/{system}/runs/{run}/observe.tsv"
     conda:
         with_forces("analysis")
     threads: 1
@@ -24,7 +24,9 @@ rule observe:
         gpu=gpu_of_forces,
     params:
         folder=subpath(output.summary, parent=True),
+        second=lambda wildcards, input: ["--second", input.second] if "second" in input.keys() else [],
         code=CODE["observe"],
     shell:
         "trajcast observe --settings {input.settings:q} --reference-settings {input.reference_settings:q}"
-        " --md {input.md:q} --forecast {input.forecast:q} --output {params.folder:q} 2>&1 | tee -i {log:q}"
+        " --md {input.md:q} {params.second:q} --forecast {input.forecast:q} --output {params.folder:q}"
+        " 2>&1 | tee -i {log:q}"

@@ -73,16 +73,27 @@ rule nvt:
         gpu=gpu_of_forces,
     params:
         folder=subpath(output[0], parent=True),
+        part=subpath(output[0], basename=True, strip_suffix=".h5md"),
         code=CODE["reference"],
     shell:
-        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part nvt 2>&1 | tee -i {log:q}"
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part {params.part}"
+        " 2>&1 | tee -i {log:q}"
+
+
+use rule nvt as nvt_2 with:
+    output:
+        "results/{system}/reference/nvt_2.h5md",
+    log:
+        "logs/{system}/reference/nvt_2.log",
+    benchmark:
+        "logs/{system}/reference/nvt_2.tsv"
 
 
 rule health:
     input:
         settings="results/{system}/reference/reference.yaml",
         nve=lambda wildcards: plan.nve(wildcards.system),
-        nvt="results/{system}/reference/nvt.h5md",
+        nvt=lambda wildcards: plan.nvt(wildcards.system),
     output:
         "results/{system}/reference/health.json",  # not health.csv: it stays, for reading, when the check fails
     log:

@@ -6,8 +6,8 @@ rule report:
         health="results/{system}/reference/health.json",
         literature="results/{system}/reference/literature.json",
         nve=lambda wildcards: plan.nve(wildcards.system),
-        nvt="results/{system}/reference/nvt.h5md",
-        horizons=lambda wildcards: plan.reported(wildcards.system),
+        nvt=lambda wildcards: plan.nvt(wildcards.system),
+        runs=lambda wildcards: plan.reported(wildcards.system),
         timestep=lambda wildcards: plan.timestep(wildcards.system),
     output:
         "results/{system}/report.html",
@@ -23,9 +23,9 @@ rule report:
         runtime=growing(15),
     params:
         folder=subpath(output[0], parent=True),
-        horizons=lambda wildcards: plan.forecast_horizons(wildcards.system),
-        model=lambda wildcards: [plan.model(wildcards.system, h) for h in plan.forecast_horizons(wildcards.system)],
+        runs=lambda wildcards: plan.runs(wildcards.system),
+        models=lambda wildcards: [plan.run_model_folder(wildcards.system, run) for run in plan.runs(wildcards.system)],
         code=CODE["report"],
     shell:
-        "trajcast report --folder {params.folder:q} --horizons {params.horizons:q} --model {params.model:q}"
+        "trajcast report --folder {params.folder:q} --runs {params.runs:q} --models {params.models:q}"
         " --timings logs/{wildcards.system} --timestep {input.timestep:q} --output {output:q} 2>&1 | tee -i {log:q}"

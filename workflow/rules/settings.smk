@@ -48,21 +48,21 @@ use rule reference_settings as training_settings with:
 
 use rule reference_settings as forecast_settings with:
     output:
-        "results/{system}/{horizon}fs/{model}/forecast/forecast.yaml",
+        "results/{system}/runs/{run}/forecast.yaml",
     log:
-        "logs/{system}/{horizon}fs/{model}/forecast_settings.log",
+        "logs/{system}/runs/{run}/forecast_settings.log",
     localrule: True
     params:
         section="forecast",
-        json=lambda wildcards: plan.settings(wildcards.system, "forecast"),
+        json=lambda wildcards: plan.forecast_settings(wildcards.system, wildcards.run),
         code=CODE["settings"],
 
 
 use rule reference_settings as observables_settings with:
     output:
-        "results/{system}/observables/{horizon}fs/observables.yaml",
+        "results/{system}/runs/{run}/observables.yaml",
     log:
-        "logs/{system}/{horizon}fs/observables_settings.log",
+        "logs/{system}/runs/{run}/observables_settings.log",
     localrule: True
     params:
         section="observables",

@@ -30,12 +30,14 @@ rule train:
 
 rule pretrained:
     input:
-        unpack(lambda wildcards: plan.pretrained(wildcards.system, wildcards.horizon)),
+        unpack(lambda wildcards: plan.finished_model(wildcards.system, wildcards.horizon, wildcards.model)),
     output:
-        model="results/{system}/{horizon}fs/model-pretrained/model.safetensors",
-        card="results/{system}/{horizon}fs/model-pretrained/model.json",
+        model="results/{system}/{horizon}fs/{model}/model.safetensors",
+        card="results/{system}/{horizon}fs/{model}/model.json",
     log:
-        "logs/{system}/{horizon}fs/model-pretrained/pretrained.log",
+        "logs/{system}/{horizon}fs/{model}/pretrained.log",
+    wildcard_constraints:
+        model=r"(?!model-n[1-9]\d*-s[1-9]\d*/)model-[A-Za-z0-9_][A-Za-z0-9_.-]*",
     conda:
         "../../envs/trajcast.yaml"
     threads: 1

@@ -1,0 +1,44 @@
+"""Put what is observed on a long run of reference MD into small files, for `trajcast observe --md`.
+
+OUTPUT then holds reference.json, the record, and one folder for each frame spacing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "--settings", type=Path, required=True, metavar="FILE", help="YAML with the observables section"
+    )
+    parser.add_argument(
+        "--reference-settings",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="YAML, section reference, of the MD",
+    )
+    parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD")
+    parser.add_argument("--spacings-fs", type=float, nargs="+", required=True, metavar="FS", help="between frames, fs")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the summary")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
+    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
+
+    from trajcast.config import Observables, Reference, read_settings
+    from trajcast.observables import Context
+    from trajcast.observables.summarize import summarize
+    from trajcast.trajectory import Trajectory
+
+    context = Context(
+        settings=read_settings(Observables, arguments.settings),
+        reference=read_settings(Reference, arguments.reference_settings),
+    )
+    with Trajectory(arguments.md) as md:
+        summarize(md, context, arguments.spacings_fs, arguments.output)

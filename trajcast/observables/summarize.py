@@ -1,0 +1,42 @@
+"""A long trajectory of reference MD in small files: its observables, and how it was made."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from trajcast.files import write_json
+from trajcast.observables import Context, observables
+from trajcast.observables.selection import select
+from trajcast.provenance import provenance
+from trajcast.shipped.references import FORMAT, RECORD, physics
+from trajcast.trajectory import Trajectory
+
+log = logging.getLogger(__name__)
+
+
+def summarize(md: Trajectory, context: Context, spacings_fs: Sequence[float], folder: Path) -> None:
+    """Measure every observable of `md` at each frame spacing; the record comes last and makes the summary whole."""
+    frames = {}
+    for spacing_fs in spacings_fs:
+        selection = select(md, spacing_fs)
+        frames[f"{spacing_fs:g}"] = str(selection)
+        for name, module in observables().items():
+            log.info("%s, %s", name, selection)
+            module.measure(selection, context).save(folder / f"{spacing_fs:g}fs" / f"{name}.json")
+    settings = context.settings.model_dump(mode="json")
+    write_json(
+        folder / RECORD,
+        {
+            "format": FORMAT,
+            "physics": physics(context.reference),
+            "observables": settings,
+            "spacings_fs": list(spacings_fs),
+            "frames": frames,
+            "duration_ps": len(md) * md.interval_fs / 1000,
+            "atoms": md.topology.n_atoms,
+            "md": md.provenance,
+            "provenance": provenance("observables", settings),
+        },
+    )
