@@ -1,5 +1,6 @@
 # make report   the whole workflow with config.yaml: from reference MD to results/liquid/report.html
 # make reports  the same for every system of config.yaml
+# make figures   the published figures and tables by the shipped models, on a laptop: results/paper/report.html
 # make paper    every published figure and table at the published sizes: GPU-months (docs/paper.md); each says what it costs
 # make test     the tests, among them the whole workflow at a tiny size
 # make lint     style and types of code and workflow
@@ -13,6 +14,7 @@ INSTALLED := $(VENV)/installed
 PAGE := results/liquid/report.html
 PAPER := results/paper/report.html
 PROTOCOL := config/paper.yaml
+FIGURES := config/figures.yaml
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
 PYTHON = $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUITABLE)' 2> /dev/null && echo $$p && break; done)
@@ -20,7 +22,7 @@ PYTHON = $(shell for p in python3 python3.13 python3.12 python3.11; do \
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: report reports paper test lint clean
+.PHONY: report reports figures paper test lint clean
 
 report: $(INSTALLED)
 	@SECONDS=0; trajcast plan $(PAGE) && snakemake --profile profiles/local -- $(PAGE) && \
@@ -31,6 +33,12 @@ reports: $(INSTALLED)
 	@SECONDS=0; trajcast plan && snakemake --profile profiles/local && \
 	printf '\nThe reports: %s\nmade in %d min %02d s, set-up not counted\n' \
 		"file://$(CURDIR)/results/*/report.html" $$((SECONDS / 60)) $$((SECONDS % 60))
+
+figures: $(INSTALLED)
+	@SECONDS=0; trajcast plan --configfile $(FIGURES) -- $(PAPER) && \
+	snakemake --profile profiles/local --configfile $(FIGURES) -- $(PAPER) && \
+	printf '\nThe figures: %s\nmade in %d min %02d s, set-up not counted\n' \
+		"file://$(CURDIR)/$(PAPER)" $$((SECONDS / 60)) $$((SECONDS % 60))
 
 paper: $(INSTALLED)
 	@trajcast plan --configfile $(PROTOCOL) -- $(PAPER) && \

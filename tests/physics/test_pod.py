@@ -45,7 +45,7 @@ FIT = """\
 file_format extxyz
 file_extension xyz
 path_to_training_data_set train
-path_to_test_data_set train
+path_to_test_data_set test
 fitting_weight_energy 100.0
 fitting_weight_force 1.0
 fitting_regularization_parameter 1e-10
@@ -91,9 +91,12 @@ def data_file(atoms: ase.Atoms, order: list[str]) -> str:
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ase.Atoms]:
     """A folder with a potential fitted to effective-medium theory, and an alloy that it has not seen."""
     folder, rng = tmp_path_factory.mktemp("pod"), np.random.default_rng(1)
-    (folder / "train").mkdir()
-    frames = "".join(training_frame(alloy(rng)) for _ in range(20))
-    (folder / "train/alloy.xyz").write_text(frames, encoding="utf-8")
+    # `fitpod` leaves the size of the largest test frame unset where the test set is none or the training set itself,
+    # and allocates by it all the same: what lay in the memory before decides. So it gets a test set of its own.
+    for name, count in {"train": 20, "test": 1}.items():
+        (folder / name).mkdir()
+        frames = "".join(training_frame(alloy(rng)) for _ in range(count))
+        (folder / name / "alloy.xyz").write_text(frames, encoding="utf-8")
     (folder / "alloy.pod").write_text(DESCRIPTORS, encoding="utf-8")
     (folder / "fit.pod").write_text(FIT, encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:

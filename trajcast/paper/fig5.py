@@ -21,7 +21,7 @@ from trajcast.paper.model_errors import (
     best_trained,
     exponent,
     horizons,
-    model_error_sources,
+    learning_sources,
     over_seeds,
     read_model_errors,
 )
@@ -41,12 +41,12 @@ VELOCITY = "velocity_percent"
 
 def sources(plan: Plan) -> dict[str, list[str]]:
     """Test errors and MD steps of every system; models and data of the first one that parity is shown of."""
-    found = model_error_sources(plan)
+    found = learning_sources(plan)
     for kind in list(found):
         system = system_of_kind(plan, kind)
         found[f"{kind} reference"] = [f"results/{system}/reference/reference.yaml"]
     system = next((name for kind in KINDS if (name := system_of_kind(plan, kind))), None)
-    if system:
+    if system and found:
         near = [min(plan.horizons(system), key=lambda h: abs(float(h) - wanted)) for wanted in PARITY_HORIZONS_FS]
         for horizon in dict.fromkeys(near):
             model = plan.main_model_folder(system, horizon)

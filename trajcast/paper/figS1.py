@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from trajcast.paper.drawing import FIGURE_COLUMNS, Drawing, Value
-from trajcast.paper.model_errors import ModelErrors, curve, horizons, model_error_sources, read_model_errors
+from trajcast.paper.model_errors import ModelErrors, curve, horizons, learning_sources, read_model_errors
 from trajcast.paper.panels import PRINT_WIDTH_IN, letter_panels, logarithmic, points_with_errors, seed_notes
 from trajcast.paper.published import published_errors
 from trajcast.paper.sources import of_kinds
@@ -22,8 +22,8 @@ PUBLISHED_COLUMNS = {"displacement_percent": "displacement_mae_percent", "veloci
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The test errors of every model."""
-    return model_error_sources(plan)
+    """The test errors of every model, where learning curves are asked for."""
+    return learning_sources(plan)
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:

@@ -53,13 +53,20 @@ def model_error_sources(plan: Plan) -> dict[str, list[str]]:
     return found
 
 
+def learning_sources(plan: Plan) -> dict[str, list[str]]:
+    """The same where learning curves are asked for; nothing where no system has one."""
+    asked = any(plan.learning(system) for kind in KINDS if (system := system_of_kind(plan, kind)))
+    return model_error_sources(plan) if asked else {}
+
+
 def read_model_errors(paths: Iterable[str]) -> list[ModelErrors]:
     """The errors in every test.json of `paths`, with samples and seed from the model.json beside it."""
     found = []
     for path in map(Path, paths):
         if path.name == "test.json":
             test = json.loads(path.read_text(encoding="utf-8"))
-            settings = json.loads((path.parent / "model.json").read_text(encoding="utf-8"))["provenance"]["settings"]
+            card = json.loads((path.parent / "model.json").read_text(encoding="utf-8"))
+            settings = (card.get("provenance") or {}).get("settings") or {}  # of a model that was trained here
             found.append(
                 ModelErrors(
                     horizon_fs=test["horizon_fs"],

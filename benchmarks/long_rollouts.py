@@ -1,0 +1,116 @@
+"""Long roll-outs in a table: how they ended, temperatures, drift, kinetic energies, and the verdict beside MD.
+
+    python -m benchmarks.long_rollouts results/water/runs/water-5fs results/water-again/runs/water-5fs
+
+Each folder has forecast.h5md, outcome.json and observables/summary.json, as the workflow makes them. Kinetic energies are
+tested against the canonical distribution by physical_validation (`pip install physical-validation`), diffusion is
+corrected for the size of a cubic box (Yeh & Hummer 2004, doi:10.1021/jp0477147) with the viscosity of real water.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import constants
+
+from trajcast.mechanics import degrees_of_freedom
+from trajcast.observables.energy import UNIT as ENERGY_UNIT
+from trajcast.observables.temperature import kinetic_temperatures
+from trajcast.trajectory import Trajectory
+from trajcast.units import BOLTZMANN
+
+ONE_HALF_CUBE = 2.837297  # of a cubic lattice, in Yeh and Hummer's correction
+VISCOSITY = 0.8538e-3  # Pa s, of water at 300 K
+APART_FS = 500.0  # between kinetic energies that are taken as independent: several relaxation times of the thermostats
+TREND_PARTS = 10
+
+
+def main() -> None:
+    """Print one Markdown table for all folders."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="DIR")
+    columns = [_column(folder) for folder in parser.parse_args().folders]
+    names = list(dict.fromkeys(name for column in columns for name in column))
+    for name in names:
+        print(f"| {name} | " + " | ".join(column.get(name, "–") for column in columns) + " |")
+        if name == names[0]:
+            print("|" + "---|" * (1 + len(columns)))
+
+
+def _column(folder: Path) -> dict[str, str]:
+    outcome = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+    summary = json.loads((folder / "observables/summary.json").read_text(encoding="utf-8"))
+    with Trajectory(folder / "forecast.h5md") as trajectory:
+        series, dof = _temperatures(trajectory)
+        target = trajectory.provenance["settings"]["temperature_K"]
+        length = float(np.linalg.norm(trajectory.topology.cell[0]))
+        stride = max(1, round(APART_FS / trajectory.interval_fs))
+    found = {
+        "roll-out": f"{folder.parent.parent.name}/{folder.name}, {outcome['ensemble']}",
+        "outcome": f"{outcome['outcome']}, {outcome['time_ps']:g} ps, {outcome['step']} steps",
+        "drift of T / K per 100 ps": _trend(series["all atoms"], outcome["time_ps"]),
+        "kinetic energy canonical, p": f"{_canonical(series['all atoms'][::stride], dof, target):.2f}",
+    }
+    rows = summary["rows"]
+    for row in rows:
+        found[f"{row['quantity']} {row['unit']}".strip()] = _compared(row)
+        if row["quantity"].startswith("D of") and "MSD" in row["quantity"] and row["forecast"] is not None:
+            kT = constants.k * target
+            shift = 1e9 * ONE_HALF_CUBE * kT / (6 * np.pi * VISCOSITY * length * constants.angstrom)
+            found["the same, corrected for the box"] = f"{row['forecast'] + shift:.2f} ({row['md'] + shift:.2f})"
+    for name in ("within_error", "second_within_error"):
+        judged = [row[name] for row in rows if row[name] is not None]
+        found[name.replace("_", " ")] = f"{sum(judged)} of {len(judged)}"
+    return found
+
+
+def _temperatures(trajectory: Trajectory) -> tuple[dict[str, NDArray[np.float64]], float]:
+    found = kinetic_temperatures(trajectory.topology, trajectory.positions[()], trajectory.velocities[()])
+    return found, float(degrees_of_freedom(trajectory.state(0))[0])
+
+
+def _trend(series: NDArray[np.float64], duration_ps: float) -> str:
+    """Slope of the block means with its standard error from the residuals."""
+    parts = np.array([part.mean() for part in np.array_split(series, TREND_PARTS)])
+    times = (np.arange(TREND_PARTS) + 0.5) / TREND_PARTS * duration_ps
+    (slope, _), covariance = np.polyfit(times, parts, 1, cov=True)
+    return f"{100 * slope:.2f} ± {100 * covariance[0, 0] ** 0.5:.2f}"
+
+
+def _canonical(series: NDArray[np.float64], dof: float, target: float) -> float:
+    """Probability of such kinetic energies in the canonical ensemble."""
+    from physical_validation.util.kinetic_energy import check_distribution
+
+    return float(
+        check_distribution(
+            kin=0.5 * dof * BOLTZMANN * series,
+            temp=target,
+            ndof=dof,
+            kb=BOLTZMANN,
+            verbosity=0,
+            screen=False,
+            filename=None,
+            ene_unit="eV",
+            temp_unit="K",
+            data_is_uncorrelated=True,
+        )
+    )
+
+
+def _compared(row: dict[str, Any]) -> str:
+    if row["score"] is not None:
+        return f"{row['score']:.3f} ({row['ceiling']:.3f})" if row["ceiling"] is not None else f"{row['score']:.3f}"
+    if row["forecast"] is None or row["md"] is None:
+        return "–"
+    digits = 2 if row["unit"] in (ENERGY_UNIT, "1e-9 m²/s") else 1
+    error = "" if row["forecast_error"] is None else f" ± {row['forecast_error']:.{digits}f}"
+    return f"{row['forecast']:.{digits}f}{error} ({row['md']:.{digits}f})"
+
+
+if __name__ == "__main__":
+    main()
