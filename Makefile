@@ -7,6 +7,7 @@
 # make clean    remove the environment and caches; results stay
 #
 # The first of them builds the environment in .venv. Another Python: make report PYTHON=python3.13
+# More for trajcast plan and Snakemake: make report OPTIONS="--configfile mine.yaml"
 
 SHELL := bash
 VENV := .venv
@@ -16,6 +17,7 @@ PAPER := results/paper/report.html
 PROTOCOL := config/paper.yaml
 FIGURES := config/figures.yaml
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+OPTIONS :=
 PYTHON = $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c '$(SUITABLE)' 2> /dev/null && echo $$p && break; done)
 
@@ -25,12 +27,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: report reports figures paper test lint clean
 
 report: $(INSTALLED)
-	@SECONDS=0; trajcast plan $(PAGE) && snakemake --profile profiles/local -- $(PAGE) && \
+	@SECONDS=0; trajcast plan $(OPTIONS) -- $(PAGE) && snakemake --profile profiles/local $(OPTIONS) -- $(PAGE) && \
 	printf '\nThe report: %s\nmade in %d min %02d s, set-up not counted\n' \
 		"file://$(CURDIR)/$(PAGE)" $$((SECONDS / 60)) $$((SECONDS % 60))
 
 reports: $(INSTALLED)
-	@SECONDS=0; trajcast plan && snakemake --profile profiles/local && \
+	@SECONDS=0; trajcast plan $(OPTIONS) && snakemake --profile profiles/local $(OPTIONS) && \
 	printf '\nThe reports: %s\nmade in %d min %02d s, set-up not counted\n' \
 		"file://$(CURDIR)/results/*/report.html" $$((SECONDS / 60)) $$((SECONDS % 60))
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.long_rollouts results/water/runs/water-5fs results/water-again/runs/water-5fs
 
-Each folder has forecast.h5md, outcome.json and observables/summary.json, as the workflow makes them. Kinetic energies are
-tested against the canonical distribution by physical_validation (`pip install physical-validation`), diffusion is
-corrected for the size of a cubic box (Yeh & Hummer 2004, doi:10.1021/jp0477147) with the viscosity of real water.
+Each folder has forecast.h5md, outcome.json and observables/summary.json, as the workflow makes them. Kinetic energies
+are tested against the canonical distribution by physical_validation (`pip install physical-validation`), diffusion
+is corrected for the size of a cubic box (Yeh & Hummer 2004, doi:10.1021/jp0477147) with the viscosity of real water.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from report_folder import MODEL, write_folder
+from report_folder import models_of, write_folder
 
 from trajcast.report.page import write_report
 
@@ -21,7 +21,7 @@ def complete_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def complete_page(complete_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of that folder."""
     page = tmp_path_factory.mktemp("page") / "report.html"
-    write_report(complete_folder, dict.fromkeys([1.0, 2.0, 5.0], MODEL), page)
+    write_report(complete_folder, models_of(complete_folder), page)
     return page
 
 

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import yaml
 from paper_results import write_test
-from report_folder import MODEL
 
 from trajcast.cli import main
 from trajcast.data.dataset import Dataset, Pairs, Statistics, read_dataset, write_dataset
@@ -70,9 +69,9 @@ def test_a_system_without_studies_has_no_figures_of_them() -> None:
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     liquid = {key: value for key, value in values["systems"]["liquid"].items() if key != "studies"}
     plan = Plan({"systems": {"water": liquid}})
-    assert drawable(plan) == ["fig4", "fig5", "figS1", "tableS1"]
+    assert drawable(plan) == ["fig4", "tableS1"]
     (summary,) = figures()["fig4"].sources(plan)["summary"]
-    assert summary == "results/water/observables/5fs/summary.json"
+    assert summary == "results/water/runs/water-5fs/observables/summary.json"
 
 
 def drawn(folder: Path, name: str, sources: Mapping[str, list[str]]) -> Path:
@@ -82,13 +81,14 @@ def drawn(folder: Path, name: str, sources: Mapping[str, list[str]]) -> Path:
 
 
 def observed(results: Path, horizon: str) -> dict[str, list[str]]:
-    settings = results / f"{horizon}/{MODEL}/forecast/forecast.yaml"
+    run = results / "runs" / horizon
+    settings = run / "forecast.yaml"
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["molecule"]["forecast"]
     settings.write_text(yaml.safe_dump(values), encoding="utf-8")
     return {
         "settings": [str(settings)],
-        "summary": [str(results / f"observables/{horizon}/summary.json")],
-        "outcome": [str(results / f"{horizon}/{MODEL}/forecast/outcome.json")],
+        "summary": [str(run / "observables/summary.json")],
+        "outcome": [str(run / "outcome.json")],
     }
 
 
@@ -104,14 +104,14 @@ def test_figures_of_a_roll_out_come_out_of_any_part_of_the_observables(name: str
 
 def test_data_beside_a_figure_are_the_curves_of_both_methods(folder: Path, tmp_path: Path) -> None:
     for method in ("md", "forecast"):  # as if the made-up spectrum were the VDOS
-        where = folder / "observables/1fs" / method
+        where = folder / "runs/1fs/observables" / method
         values = json.loads((where / "spectrum.json").read_text(encoding="utf-8"))
         (where / "vdos.json").write_text(json.dumps(values | {"observable": "vdos"}), encoding="utf-8")
     drawn(tmp_path, "fig3", observed(folder, "1fs"))
     with open(tmp_path / "fig3.csv", encoding="utf-8", newline="") as handle:
         rows = [row for row in csv.DictReader(handle) if row["panel"] == "vdos O"]
     for method, series in (("md", "reference MD"), ("forecast", "forecast")):
-        result = json.loads((folder / f"observables/1fs/{method}/vdos.json").read_text(encoding="utf-8"))
+        result = json.loads((folder / f"runs/1fs/observables/{method}/vdos.json").read_text(encoding="utf-8"))
         curve = next(curve for curve in result["curves"] if curve["name"] == "O")
         found = [row for row in rows if row["series"] == series]
         assert [float(row["x"]) for row in found] == curve["x"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import base64
 import re
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_folder import MODEL, edit_json, result, write_horizon, write_trajectory
+from page_elements import Elements, page_of
+from report_folder import HORIZONS_FS, MODEL, edit_json, models_of, result, write_model, write_run, write_trajectory
 
 from trajcast.cli import main
 from trajcast.errors import UserError
@@ -20,64 +20,19 @@ from trajcast.report.observable_figure import observable_figure
 from trajcast.report.page import write_report
 from trajcast.report.run_tables import test_error_table as errors_table
 
-HORIZONS = (1.0, 2.0, 5.0)
 HOT = {"outcome": "too hot", "reason": "temperature 812 K exceeds 600 K", "step": 7, "time_ps": 0.0}
-
-
-class Elements(HTMLParser):
-    """The text of every table row and figure caption, and the attributes of every element."""
-
-    def __init__(self, page: str):
-        super().__init__()
-        self.rows: list[list[str]] = []
-        self.captions: list[str] = []
-        self.attributes: list[tuple[str, dict[str, str | None]]] = []
-        self._into: str | None = None
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.attributes.append((tag, dict(attrs)))
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("th", "td"):
-            self.rows[-1].append("")
-        elif tag == "figcaption":
-            self.captions.append("")
-        self._into = tag if tag in ("th", "td", "figcaption") or self._into == "figcaption" else self._into
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("th", "td", "figcaption"):
-            self._into = None
-
-    def handle_data(self, data: str) -> None:
-        if self._into in ("th", "td"):
-            self.rows[-1][-1] += data
-        elif self._into is not None:
-            self.captions[-1] += data
-
-    def starting(self, *cells: str) -> list[list[str]]:
-        """Rows whose first cells are these."""
-        return [row for row in self.rows if row[: len(cells)] == list(cells)]
-
-    def verdict(self, quantity: str) -> list[list[str]]:
-        """Rows of the verdict table, which has seven columns."""
-        return [row for row in self.starting(quantity) if len(row) == 7]
-
-
-def page_of(folder: Path, horizons: tuple[float, ...] = HORIZONS) -> str:
-    output = folder / "report.html"
-    write_report(folder, dict.fromkeys(horizons, MODEL), output)
-    return output.read_text(encoding="utf-8")
 
 
 def test_tables_hold_the_numbers_of_the_results(complete_page: Path) -> None:
     page = Elements(complete_page.read_text(encoding="utf-8"))
     assert len(page.verdict("centre / Å")) == 6  # two observables at three horizons
-    assert page.verdict("centre / Å")[0][1:] == ["3.00 ± 0.10", "3.05 ± 0.10", "–", "–", "–", "✓ yes"]
-    assert page.verdict("centre / Å")[-1][-1] == "✗ no"
-    assert page.verdict("score of O")[0][4:] == ["0.970", "0.985", "–"]
-    assert page.starting("2", "NVT (CSVR)", "completed", "0.12 of 0.12", "60 of 60", "51")
-    assert page.starting("this run")[1] == ["this run", "12\u2009345", "5.0 min", "20", "4.80", "0.610", "1.62", "1.23"]
+    numbers = ["3.00 ± 0.10", "3.05 ± 0.10", "3.02 ± 0.10"]
+    assert page.verdict("centre / Å")[0][1:] == [*numbers, "–", "✓ yes", "✓ yes", "± 0.20: ✓"]
+    assert page.verdict("centre / Å")[-1][-3:] == ["✗ no", "✓ yes", "± 0.20: ✗"]
+    assert page.verdict("score, profile of O")[0][1:] == ["–", "0.980", "0.985", "–", "✓ yes", "✓ yes", "−0.01: ✓"]
+    assert page.starting("Δt = 2 fs", "NVT (CSVR)", "completed", "0.12 of 0.12", "60 of 60", "51")
+    model = ["n40-s1", "12\u2009345", "5.0 min", "20", "4.80", "0.610", "1.62", "1.23"]
+    assert page.starting("n40-s1")[1] == model
     assert page.starting("published")[1][4:] == ["0.91", "0.05", "0.88", "0.09"]
     assert page.starting("nve_1")[0][4:6] == ["−0.0012", "297.0 ± 2.5"]
     assert page.starting("lammps (δt = 0.5 fs)")[0][-2:] == ["43.2", "1"]
@@ -93,7 +48,7 @@ def test_the_speed_up_is_told_at_each_ones_largest_safe_step(folder: Path, tmp_p
     write_json(timestep, {"safe": safe | {"drift_meV_per_atom_per_ps": 0.012}})
     edit_json(folder / "reference/health.json", warnings=["atoms are far from what was learned"])
     output = tmp_path / "report.html"
-    write_report(folder, dict.fromkeys(HORIZONS, MODEL), output, timestep=[timestep])
+    write_report(folder, models_of(folder), output, timestep=[timestep])
     text = output.read_text(encoding="utf-8")
     page = Elements(text)
     assert page.starting("lammps (δt = 2 fs, largest that conserves energy)")[0][-2:] == ["1.73", "0.0400"]
@@ -123,41 +78,42 @@ def test_the_page_is_reproducible(folder: Path, complete_page: Path) -> None:
 
 @pytest.mark.parametrize("frames", [0, 1])
 def test_a_roll_out_that_failed_gives_a_whole_page(folder: Path, frames: int) -> None:
-    shutil.rmtree(folder / "5fs")
-    shutil.rmtree(folder / "observables" / "5fs")
-    write_horizon(folder, 5.0, frames=frames, ended=HOT | {"ns_per_day": None})
+    shutil.rmtree(folder / "runs/5fs")
+    write_run(folder / "runs/5fs", 5.0, frames=frames, ended=HOT | {"ns_per_day": None})
     text = page_of(folder)
     page = Elements(text)
     assert len(page.captions) == 5
-    (row,) = page.starting("5", "NVT (CSVR)", "too hot")
+    (row,) = page.starting("Δt = 5 fs", "NVT (CSVR)", "too hot")
     assert row[3:6] == ["0 of 0.3", "7 of 60", str(frames)]
     assert row[-1] == HOT["reason"]
     assert (row[6] == "–") == (frames == 0)
-    assert "Δt = 5 fs – roll-out ended early (too hot) at 0 ps of 0.3 ps – 0 of 0 quantities within error" in text
-    assert "2 of 3 roll-outs reached the end" in text
-    assert "forecast (Δt = 5 fs): not measured: no frames" in text
-    assert page.verdict("centre / Å")[-1] == ["centre / Å", "3.00 ± 0.10", "–", "–", "–", "–", "–"]
+    assert (
+        "Not in all.</strong> Δt = 5 fs, NVT (CSVR): roll-out ended early (too hot) at 0 ps of 0.3 ps; 0 of 0" in text
+    )
+    assert "forecast (5fs): not measured: no frames" in text
+    nothing = ["centre / Å", "3.00 ± 0.10", "–", "3.02 ± 0.10", "–", "–", "✓ yes", "–"]
+    assert page.verdict("centre / Å")[-1] == nothing
 
 
 def test_a_new_observable_appears_by_itself(folder: Path) -> None:
-    for horizon in HORIZONS:
+    for horizon in HORIZONS_FS:
         for where, shift in (("md", 0.0), ("forecast", 0.3)):
             new = result("tetrahedrality", shift=shift, seed=1, curves=("order parameter",), title="Tetrahedral order")
-            new.save(folder / "observables" / f"{horizon:g}fs" / where / "tetrahedrality.json")
+            new.save(folder / f"runs/{horizon:g}fs/observables" / where / "tetrahedrality.json")
     text = page_of(folder)
     captions = Elements(text).captions
     assert len(captions) == 6
     assert sum("Tetrahedral order" in caption for caption in captions) == 1
-    assert "for order parameter, reference MD and forecast at Δt = 1 fs, Δt = 2 fs and Δt = 5 fs" in text
+    assert "for order parameter, reference MD and forecast Δt = 1 fs, Δt = 2 fs and Δt = 5 fs" in text
 
 
 def test_a_runaway_forecast_does_not_flatten_the_reference(folder: Path) -> None:
     wild = result("profile", shift=0.0, seed=3)
     edit_json(
-        folder / "observables/5fs/forecast/profile.json",
+        folder / "runs/5fs/observables/forecast/profile.json",
         curves=[{"name": c.name, "x": c.x, "y": [1e4 * y for y in c.y]} for c in wild.curves],
     )
-    figure = observable_figure("profile", read_study(folder, dict.fromkeys(HORIZONS, MODEL)).runs, range(3))
+    figure = observable_figure("profile", read_study(folder, models_of(folder)).runs, range(3))
     assert figure is not None
     texts = [[text.get_text() for text in ax.texts] for ax in figure.axes]
     assert [any("leaves the panel" in text for text in panel) for panel in texts] == [False, False, True] * 2
@@ -168,11 +124,14 @@ def test_a_runaway_forecast_does_not_flatten_the_reference(folder: Path) -> None
 
 def test_marks_theory_and_limits_are_drawn(folder: Path) -> None:
     theory = [{"name": "O", "x": [0.0, 10.0], "y": [0.0, 1.0]}]
-    for horizon in HORIZONS:
+    for horizon in HORIZONS_FS:
         edit_json(
-            folder / f"observables/{horizon:g}fs/md/profile.json", theory=theory, x_limits=[0, 9], marks={"far": 50}
+            folder / f"runs/{horizon:g}fs/observables/md/profile.json",
+            theory=theory,
+            x_limits=[0, 9],
+            marks={"far": 50},
         )
-    figure = observable_figure("profile", read_study(folder, dict.fromkeys(HORIZONS, MODEL)).runs, range(3))
+    figure = observable_figure("profile", read_study(folder, models_of(folder)).runs, range(3))
     assert figure is not None
     assert figure.axes[0].get_xlim() == (0, 9)
     assert "theory" in [text.get_text() for text in figure.legends[0].get_texts()]
@@ -190,8 +149,8 @@ def test_text_from_results_is_escaped(folder: Path) -> None:
         speed={"steps_per_s": 1.0, "ns_per_day": 1.0, "threads": 1},
     )
     write_trajectory(folder / "reference/nvt.h5md", frames=3, interval_fs=1.0, record=record, seed=1)
-    edit_json(folder / f"1fs/{MODEL}/forecast/outcome.json", reason=hostile, outcome=hostile, device=hostile)
-    edit_json(folder / "observables/1fs/md/profile.json", title=hostile, caption=hostile, note='"><img src=x>')
+    edit_json(folder / "runs/1fs/outcome.json", reason=hostile, outcome=hostile, device=hostile)
+    edit_json(folder / "runs/1fs/observables/md/profile.json", title=hostile, caption=hostile, note='"><img src=x>')
     text = page_of(folder)
     assert "<script" not in text
     assert "<img src=x" not in text
@@ -208,17 +167,18 @@ def test_text_from_results_is_escaped(folder: Path) -> None:
         (f"2fs/{MODEL}/model.json", "train"),
         (f"2fs/{MODEL}/metrics.csv", "train"),
         (f"2fs/{MODEL}/test.json", "evaluate"),
-        (f"2fs/{MODEL}/forecast/forecast.h5md", "forecast"),
-        (f"2fs/{MODEL}/forecast/outcome.json", "forecast"),
-        ("observables/2fs/summary.json", "observe"),
+        ("runs/2fs/forecast.h5md", "forecast"),
+        ("runs/2fs/outcome.json", "forecast"),
+        ("runs/2fs/observables/summary.json", "observe"),
     ],
 )
 def test_a_missing_file_is_named_with_the_command_that_makes_it(
     folder: Path, path: str, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / path).unlink()
-    arguments = ["--folder", str(folder), "--horizons", "1", "2", "--model", MODEL, "--output", str(folder / "r.html")]
-    assert main(["report", *arguments]) == 2
+    models = [str(model) for model in models_of(folder, 1.0, 2.0).values()]
+    arguments = ["--folder", str(folder), "--runs", "1fs", "2fs", "--models", *models]
+    assert main(["report", *arguments, "--output", str(folder / "r.html")]) == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert f"{folder / path}: no such file, the report needs it; make it with: trajcast {command} --" in message
@@ -231,28 +191,47 @@ def test_malformed_files_are_named(folder: Path) -> None:
     for broken, complaint in ((whole[:40], "not valid JSON"), ('{"frames": 3}', "lacks displacement_mae_A")):
         test.write_text(broken, encoding="utf-8")
         with pytest.raises(UserError, match=complaint):
-            read_study(folder, {1.0: MODEL})
+            read_study(folder, models_of(folder, 1.0))
     test.write_text(whole, encoding="utf-8")
-    edit_json(folder / "observables/1fs/summary.json", rows=[{"quantity": "x"}])
+    edit_json(folder / "runs/1fs/observables/summary.json", rows=[{"quantity": "x"}])
     with pytest.raises(UserError, match="a row lacks observable, unit"):
-        read_study(folder, {1.0: MODEL})
+        read_study(folder, models_of(folder, 1.0))
     edit_json(folder / f"1fs/{MODEL}/model.json", horizon_fs=3.0)
-    with pytest.raises(UserError, match="made for a horizon of 3 fs, but lies in the folder 1fs"):
-        read_study(folder, {1.0: MODEL})
+    with pytest.raises(UserError, match=r"of a model with a horizon of 3 fs, but .*runs/1fs was rolled out with 1 fs"):
+        read_study(folder, models_of(folder, 1.0))
+
+
+def test_every_roll_out_needs_a_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = str(folder / f"1fs/{MODEL}")
+    arguments = ["--folder", str(folder), "--runs", "1fs", "2fs", "--models", model, "--output", str(folder / "r.html")]
+    assert main(["report", *arguments]) == 2
+    assert "--models has 1 folders for 2 roll-outs; give one for each" in capsys.readouterr().err
+
+
+def test_roll_outs_of_one_model_are_told_apart_by_name(folder: Path) -> None:
+    write_run(folder / "runs/again", 2.0, seed=9)
+    models = models_of(folder, 2.0)
+    page = Elements(page_of(folder, models | {"again": models["2fs"]}))
+    assert page.starting("Δt = 2 fs", "NVT (CSVR)")
+    assert page.starting("again, Δt = 2 fs", "NVT (CSVR)")
+    assert len(page.starting("n40-s1")) == 1
+    assert page.starting("Δt = 2 fs, rolled out as 2fs and again")
 
 
 def test_published_errors_stand_only_where_system_and_horizon_match(folder: Path) -> None:
-    write_horizon(folder, 3.0)
-    table = errors_table(read_study(folder, {2.0: MODEL, 3.0: MODEL}))
+    models = models_of(folder, 2.0, 3.0)
+    write_model(models["3fs"], 3.0)
+    write_run(folder / "runs/3fs", 3.0)
+    table = errors_table(read_study(folder, models))
     assert [(heading, [row[0].text for row in rows]) for heading, rows in table.groups] == [
-        ("Δt = 2 fs", ["this run", "published"]),
-        ("Δt = 3 fs", ["this run"]),  # the paper has paracetamol, but no water, at 3 fs
+        ("Δt = 2 fs, rolled out as 2fs", ["n40-s1", "published"]),
+        ("Δt = 3 fs, rolled out as 3fs", ["n40-s1"]),  # the paper has paracetamol, but no water, at 3 fs
     ]
     assert "published" in table.caption
-    study = read_study(folder, {2.0: MODEL})
+    study = read_study(folder, models_of(folder, 2.0))
     study.settings["potential"] = "sevennet-0"  # not what the paper learned from
     alone = errors_table(study)
-    assert [[row[0].text for row in rows] for _, rows in alone.groups] == [["this run"]]
+    assert [[row[0].text for row in rows] for _, rows in alone.groups] == [["n40-s1"]]
     assert "published" not in alone.caption + "".join(alone.notes)
 
 
@@ -262,7 +241,7 @@ def test_job_timings_are_shown_where_the_workflow_kept_them(folder: Path) -> Non
     header = "s\th:m:s\tmax_rss\tmax_vms\tcpu_time\n"
     (logs / "1fs" / "train.tsv").write_text(f"{header}301.2\t0:05:01\t2210.5\t1\t300.1\n", encoding="utf-8")
     (logs / "quick.tsv").write_text(f"{header}0.4\t0:00:00\t-\t-\tNA\n", encoding="utf-8")
-    write_report(folder, {1.0: MODEL}, folder / "report.html", logs)
+    write_report(folder, models_of(folder, 1.0), folder / "report.html", logs)
     page = Elements((folder / "report.html").read_text(encoding="utf-8"))
     assert page.starting("1fs/train") == [["1fs/train", "5.0 min", "2.16", "5.0 min"]]
     assert page.starting("quick") == [["quick", "0.4 s", "–", "–"]]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from trajcast import shipped
 from trajcast.errors import UserError
 from trajcast.estimate.prices import FRAME_BYTES, START_S, Prices
 from trajcast.estimate.report import show
@@ -21,13 +22,16 @@ from trajcast.settings import Network, Training
 
 ROOT = Path(__file__).parents[2]
 PAPER = Training(samples=1, seed=1, dtype="float32")
+SHIPPED = "water-5fs"
 CRYSTAL = Size(kind="crystal", atoms=162, edges=5012)
 
 
 @pytest.fixture(scope="module")
 def values() -> dict[str, Any]:
-    """The liquid of config.yaml alone, with studies."""
+    """The liquid of config.yaml alone, with studies, a model that it trains and the same as a shipped one."""
     liquid = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["liquid"]
+    liquid["runs"] = {"5fs": {"horizon_fs": 5.0}, "shipped": {"model": SHIPPED}}
+    liquid["forecast"] |= {"duration_ps": 12.0, "equilibration_ps": 2.0}
     liquid["training"] |= {"network": {}, "max_epochs": 10, "budget_minutes": None}
     liquid["studies"] = {
         "thermostat": {"tau_horizons": [10.0], "seeds": [1], "steps": 1000},
@@ -42,6 +46,7 @@ def prices(values: dict[str, Any]) -> Prices:
 
 
 WILDCARDS = {"system": "liquid", "horizon": "5", "model": "model-n8000-s1", "samples": "8000", "seed": "1"}
+FORECAST = {"system": "liquid", "run": "5fs"}
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,7 @@ def test_a_price_is_steps_times_speed(prices: Prices) -> None:
     assert size.atoms == 192
     assert 8000 < size.edges < 12000  # 12 Å of 5 Å spheres: 0.1 atoms/Å³ × 524 Å³ × 192 atoms
     step = network_seconds("cpu", "rollout", size, training)
-    forecast = prices.of("forecast", WILDCARDS)
+    forecast = prices.of("forecast", FORECAST)
     assert forecast is not None
     assert forecast.cpu_s == pytest.approx(START_S + 2800 * step)  # 14 ps at 5 fs
     assert forecast.disk == pytest.approx(2400 * 192 * FRAME_BYTES)
@@ -97,6 +102,29 @@ def test_a_price_is_steps_times_speed(prices: Prices) -> None:
     assert cells[0] is not None
     assert cells[1] is not None
     assert (cells[1].cpu_s - START_S) / (cells[0].cpu_s - START_S) == pytest.approx(27, rel=0.3)
+
+
+def test_a_shipped_model_costs_what_its_own_network_does(prices: Prices) -> None:
+    record = shipped.record(SHIPPED)
+    own = Training(samples=1, seed=1, network=Network(**record["network"]), dtype=record["dtype"])
+    step = network_seconds("cpu", "rollout", prices.size("liquid", record["cutoff_A"]), own)
+    forecast = prices.of("forecast", FORECAST | {"run": "shipped"})
+    test = prices.of("evaluate", WILDCARDS | {"model": f"model-{SHIPPED}"})
+    assert forecast is not None
+    assert test is not None
+    assert forecast.cpu_s == pytest.approx(START_S + 2800 * step)
+    assert test.cpu_s == pytest.approx(START_S + 200 * step)
+
+
+def test_the_second_nvt_run_costs_as_much_as_its_length(values: dict[str, Any]) -> None:
+    longer = copy.deepcopy(values)
+    nvt = longer["systems"]["liquid"]["reference"]["nvt"]
+    nvt["second_run_ps"] = 2 * nvt["duration_ps"]
+    prices = Prices(Plan(longer))
+    first, second = (prices.of(rule, {"system": "liquid"}) for rule in ("nvt", "nvt_2"))
+    assert first is not None
+    assert second is not None
+    assert (second.cpu_s, second.disk) == (pytest.approx(2 * first.cpu_s), pytest.approx(2 * first.disk))
 
 
 def test_training_is_counted_to_its_last_epoch_or_the_end_of_its_budget(values: dict[str, Any], prices: Prices) -> None:
@@ -116,6 +144,8 @@ def test_training_is_counted_to_its_last_epoch_or_the_end_of_its_budget(values: 
 def test_the_equilibration_is_priced_as_it_is_recorded() -> None:
     """A frame every 10 fs, every 2 fs where starts are picked by energy; the cell's run has frames of its own."""
     systems = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]
+    npt = {"duration_ps": 10.0, "pressure_bar": 1.0, "damping_fs": 100.0, "bulk_modulus_GPa": 37.0}
+    systems["crystal"]["reference"]["equilibration"]["npt"] = npt
     prices = Prices(Plan({"systems": systems}))
     for name, frames, atoms in (("liquid", 1000, 192), ("crystal", 1000 + 1000, 162), ("molecule", 25000, 20)):
         price = prices.of("equilibration", {"system": name})
@@ -124,12 +154,12 @@ def test_the_equilibration_is_priced_as_it_is_recorded() -> None:
 
 
 def test_costs_add_up_and_rules_without_a_price_are_named(prices: Prices, capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = [Job(rule="nvt", wildcards=WILDCARDS), Job(rule="forecast", wildcards=WILDCARDS)]
+    jobs = [Job(rule="nvt", wildcards=WILDCARDS), Job(rule="forecast", wildcards=FORECAST)]
     jobs += [Job(rule="report", wildcards=WILDCARDS), Job(rule="sublimation", wildcards=WILDCARDS)]
     rows, unpriced = costs(prices.plan, jobs)
     assert [row.stage for row in rows] == ["reference MD", "roll-outs", "the rest"]
     assert unpriced == ["sublimation"]
-    sums, priced = total(rows), [prices.of(job.rule, WILDCARDS) for job in jobs[:3]]
+    sums, priced = total(rows), [prices.of(job.rule, job.wildcards) for job in jobs[:3]]
     assert sums.jobs == 4
     assert sums.core_hours == pytest.approx(sum(price.cpu_s for price in priced if price) / 3600)
     assert sums.core_hours_beside_gpu < sums.core_hours + sums.gpu_hours
@@ -180,25 +210,39 @@ rule all:
     assert read_jobs(text) == [Job(rule="train", wildcards=wildcards, outputs=outputs)]
 
 
+SUPERCELLS = {"supercells": [[1, 1, 1], [1, 2, 1]], "steps": 9}
+
+
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    ("name", "section", "changes", "said"),
     [
-        ("observables", {"dihedrals": {"one": [0, 1, 2, 3], "two": [0, 1, 2, 192]}}, "two: [0, 1, 2, 192] has atoms"),
         (
+            "liquid",
+            "observables",
+            {"dihedrals": {"one": [0, 1, 2, 3], "two": [0, 1, 2, 192]}},
+            "observables.dihedrals.two: [0, 1, 2, 192] has atoms beyond 191, the last",
+        ),
+        (
+            "molecule",
             "forecast",
             {"supercell": [1, 1, 2]},
-            "forecast.supercell: [1, 1, 2] repeats a direction that is not periodic",
+            "runs.paracetamol-7fs.forecast.supercell: [1, 1, 2] repeats a direction that is not periodic",
         ),
-        ("studies", {"speed": {"supercells": [[1, 1, 1], [1, 2, 1]], "steps": 9}}, "supercells: [1, 2, 1] repeats a"),
+        (
+            "molecule",
+            "runs",
+            {"trained-here": {"horizon_fs": 7.0, "forecast": {"supercell": [2, 1, 1]}}},
+            "runs.trained-here.forecast.supercell: [2, 1, 1] repeats a direction that is not periodic",
+        ),
+        ("molecule", "studies", {"speed": SUPERCELLS}, "studies.speed.supercells: [1, 2, 1] repeats a direction"),
     ],
 )
-def test_what_the_structure_does_not_have_is_refused(key: str, value: Any, said: str) -> None:
+def test_what_the_structure_does_not_have_is_refused(
+    name: str, section: str, changes: dict[str, Any], said: str
+) -> None:
     """Dihedrals of atoms that are not there, and supercells of a molecule in vacuum."""
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]
-    name = "liquid" if key == "observables" else "molecule"
-    values[name][key] = value if key == "studies" else values[name][key] | value
-    wildcards = WILDCARDS | {"system": name, "horizon": "2"}
+    values[name][section] |= changes
     with pytest.raises(UserError) as caught:
-        Prices(Plan({"systems": {name: values[name]}})).of("forecast", wildcards)
-    assert str(caught.value).startswith(f"config.yaml: systems.{name}.{key}.")
-    assert said in str(caught.value)
+        Prices(Plan({"systems": {name: values[name]}})).of("nvt", {"system": name})
+    assert str(caught.value).startswith(f"config.yaml: systems.{name}.{said}")

@@ -1,33 +1,14 @@
-"""Block errors, histograms, scores, ceilings and verdicts."""
+"""Block errors, histograms, scores of curves, of their blocks and of halves."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from noisy_curves import SHAPE, X, a_curve, noisy
 
 from trajcast.observables.blocks import mean_error, standard_error, width_error
 from trajcast.observables.histogram import density
-from trajcast.observables.result import Curve, Result, Scalar
-from trajcast.observables.score import ceiling, score
-from trajcast.observables.summary import verdict_rows
-
-X = np.linspace(0, 10, 80)
-SHAPE = 1 + np.sin(X) ** 2
-
-
-def a_curve(y, x=X, blocks=(), name="O–O"):
-    return Curve(name=name, x=list(x), y=list(y), blocks=[list(b) for b in blocks])
-
-
-def a_result(*curves, scalars=()):
-    return Result(
-        observable="rdf", title="", x_label="", y_label="", curves=list(curves), scalars=list(scalars), scored=True
-    )
-
-
-def noisy(rng, count, noise=0.05):
-    blocks = SHAPE + rng.normal(scale=noise, size=(count, len(X)))
-    return a_curve(blocks.mean(axis=0), blocks=blocks)
+from trajcast.observables.score import block_scores, halves, score
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.9])
@@ -94,48 +75,33 @@ def test_score_lies_between_0_and_1_and_does_not_prefer_either(a, b):
     assert value == pytest.approx(score(a_curve(b, x=x), a_curve(a, x=x)), abs=1e-12)
 
 
-def test_ceiling_is_the_mean_score_of_all_halves():
+def test_blocks_are_scored_against_the_whole_reference():
+    md, forecast = noisy(np.random.default_rng(4), 16), noisy(np.random.default_rng(5), 4)
+    found = block_scores(md, forecast)
+    assert found == [score(md, a_curve(block)) for block in forecast.blocks]
+    assert max(found) < score(md, forecast)  # a block has more noise than their mean
+    assert block_scores(md, a_curve(SHAPE)) == []  # no blocks
+    assert block_scores(a_curve([], x=[]), forecast) == []
+
+
+def test_halves_are_scored_in_every_division():
     blocks = np.random.default_rng(4).random((5, len(X))) + 1  # the fifth is left out
-    halves = [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
-    scores = [score(a_curve(blocks[list(a)].mean(0)), a_curve(blocks[list(b)].mean(0))) for a, b in halves]
-    value, spread = ceiling(a_curve(blocks.mean(0), blocks=blocks))
+    divisions = [((0, 1), (2, 3)), ((0, 2), (1, 3)), ((0, 3), (1, 2))]
+    scores = [score(a_curve(blocks[list(a)].mean(0)), a_curve(blocks[list(b)].mean(0))) for a, b in divisions]
+    value, spread = halves(a_curve(blocks.mean(0), blocks=blocks))
     assert value == pytest.approx(np.mean(scores))
     assert spread == pytest.approx(np.std(scores, ddof=1))
-    assert ceiling(a_curve(SHAPE)) is None
-    value, spread = ceiling(a_curve(SHAPE, blocks=blocks[:2]))
+    assert halves(a_curve(SHAPE)) is None
+    value, spread = halves(a_curve(SHAPE, blocks=blocks[:2]))
     assert value == pytest.approx(score(a_curve(blocks[0]), a_curve(blocks[1])))
     assert spread is None
 
 
-def test_verdict_passes_more_of_the_same_and_fails_what_differs():
-    """Forecasts drawn as the MD was are within error nearly always, a slightly wrong one never."""
-    rng = np.random.default_rng(5)
-    passed, repeats = {"same": 0, "wrong": 0}, 200
-    for _ in range(repeats):
-        md = noisy(rng, 4)
-        for name, factor in (("same", 1.0), ("wrong", 1 + 0.08 * np.cos(X))):
-            y = np.array(noisy(rng, 2).y) * factor
-            (row,) = verdict_rows({"rdf": a_result(md)}, {"rdf": a_result(a_curve(y))}, 400, 200)
-            passed[name] += row["within_error"]
-    assert passed["same"] > 0.9 * repeats
-    assert passed["wrong"] == 0
-
-
-def test_verdict_on_numbers():
-    def row(md, forecast):
-        md, forecast = (Scalar(name="D", value=v, error=e, unit="u", note=n) for v, e, n in (md, forecast))
-        (found,) = verdict_rows({"a": a_result(scalars=[md])}, {"a": a_result(scalars=[forecast])}, 10, 10)
-        return found
-
-    assert row((1.0, 0.03, ""), (1.09, 0.04, ""))["within_error"] is True
-    assert row((1.0, 0.03, ""), (1.11, 0.04, ""))["within_error"] is False
-    assert row((1.0, 0.03, ""), (None, None, "why"))["within_error"] is None
-    assert row((1.0, 0.03, ""), (None, None, "why"))["note"] == "forecast: why"
-    assert row((1.0, None, ""), (1.0, 0.1, ""))["within_error"] is None
-
-
-def test_a_forecast_too_short_for_its_score_is_noted():
-    md = noisy(np.random.default_rng(6), 4)
-    notes = [verdict_rows({"rdf": a_result(md)}, {"rdf": a_result(md)}, 300, frames)[0]["note"] for frames in (100, 99)]
-    assert notes[0] == ""
-    assert "shorter than a third" in notes[1]
+def test_many_blocks_are_divided_in_some_ways_only_with_the_same_result(monkeypatch):
+    """16 blocks have 6435 divisions."""
+    md = noisy(np.random.default_rng(6), 16)
+    value, spread = halves(md)
+    monkeypatch.setattr("trajcast.observables.score.DIVISIONS", 10**6)
+    every_value, every_spread = halves(md)
+    assert value == pytest.approx(every_value, abs=0.2 * every_spread)
+    assert spread == pytest.approx(every_spread, rel=0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,11 @@ TRAIN = Job(
     outputs=(f"{FOLDER}/model.safetensors", f"{FOLDER}/model.json", f"{FOLDER}/metrics.csv"),
     log="logs/train.log",
 )
+ROLL_OUT = "results/liquid/runs/hot"
 FORECAST = Job(
     rule="forecast",
-    wildcards=WILDCARDS | {"model": "model-n40-s1"},
-    outputs=(f"{FOLDER}/forecast/forecast.h5md", f"{FOLDER}/forecast/outcome.json"),
+    wildcards={"system": "liquid", "run": "hot"},
+    outputs=(f"{ROLL_OUT}/forecast.h5md", f"{ROLL_OUT}/outcome.json"),
     log="logs/forecast.log",
 )
 EVALUATE = Job(rule="evaluate", wildcards=WILDCARDS, outputs=(f"{FOLDER}/test.json",), log="logs/evaluate.log")
@@ -125,9 +127,10 @@ def test_the_last_validation_and_the_time_left_of_training() -> None:
 def test_roll_outs_tell_their_nanoseconds_after_equilibration() -> None:
     guard = Guard(min_temperature_K=0.0, max_temperature_K=1e3, min_distance_A=0.5)
     settings = Forecast(duration_ps=2000.0, equilibration_ps=100.0, temperature_K=300.0, seed=1, guard=guard)
-    write_json(f"{FOLDER}/forecast/forecast.yaml", section_values(settings))
+    write_json(f"{ROLL_OUT}/forecast.yaml", section_values(settings))
     assert roll_out(state(FORECAST)) is None
-    running = Seen(job=FORECAST, state=State.RUNNING, record={"done": 120_000})  # of 5 fs
+    assert roll_out(Seen(job=FORECAST, state=State.RUNNING, record={})) is None  # nothing told yet
+    running = Seen(job=FORECAST, state=State.RUNNING, record={"done": 120_000, "total": 420_000})  # of 5 fs
     found = roll_out(running)
     assert found is not None
     assert (found.ns, found.planned_ns) == (pytest.approx(0.5), 2.0)
@@ -135,6 +138,20 @@ def test_roll_outs_tell_their_nanoseconds_after_equilibration() -> None:
     finished = roll_out(Seen(job=FORECAST, state=State.DONE))
     assert finished is not None
     assert (finished.ns, finished.ending) == (2.0, "completed")
+
+
+def test_models_and_roll_outs_have_rows_of_their_own_and_settings_none() -> None:
+    """Also those of several replicas; not the roll-outs of studies, which no run has."""
+    outcome = {"time_ps": 1.0, "planned_ps": 2.0, "outcome": "too hot"}
+    write_json(f"{ROLL_OUT}/outcome.json", outcome)
+    jobs = [
+        replace(FORECAST, rule="forecast_3_replicas"),
+        replace(FORECAST, rule="forecast_settings", outputs=(f"{ROLL_OUT}/forecast.yaml",)),
+        replace(FORECAST, rule="cooling_forecast", wildcards=WILDCARDS),
+    ]
+    shown = text(*(Seen(job=job, state=State.DONE) for job in jobs))
+    rows = [line.split() for line in shown.split("Models and their roll-outs")[1].splitlines() if "liquid" in line]
+    assert rows == [["liquid", "roll-out", "hot", *("–",) * 5, "0.001", "0.002", "too", "hot"]]
 
 
 def test_the_page_stands_alone() -> None:

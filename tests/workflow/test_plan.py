@@ -14,7 +14,7 @@ from project import ROOT
 from trajcast import cli
 from trajcast.config import Training, read_settings
 from trajcast.errors import UserError
-from trajcast.plan import Plan, other_replicas
+from trajcast.plan import Plan
 
 
 @pytest.fixture
@@ -33,28 +33,21 @@ def test_splits_come_from_different_trajectories(plan: Plan) -> None:
     assert len(set(runs)) == len(runs) >= 5
 
 
-def test_systems_are_rolled_out_by_their_number_of_replicas() -> None:
-    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    liquid = values["systems"]["liquid"]
-    values["systems"]["copies"] = liquid | {"forecast": liquid["forecast"] | {"replicas": 2}}
-    assert Plan(values).replicas() == {1: ["liquid", "crystal", "molecule"], 2: ["copies"]}
-    assert other_replicas(1) == []
-    assert other_replicas(3) == ["forecast-2.h5md", "outcome-2.json", "forecast-3.h5md", "outcome-3.json"]
-
-
-def test_report_needs_every_horizon(plan: Plan) -> None:
+def test_report_needs_every_roll_out_and_each_model_once(plan: Plan) -> None:
     files = plan.reported("liquid")
-    assert plan.horizons("liquid") == ["1", "2", "5"]
-    for horizon in plan.horizons("liquid"):
-        assert f"results/liquid/observables/{horizon}fs/summary.json" in files
-        assert plan.forecast("liquid", horizon) in files
+    assert plan.runs("liquid") == ["water-5fs", "water-5fs-csvr", "trained-here"]
+    for run in plan.runs("liquid"):
+        for name in ("forecast.h5md", "outcome.json", "observables/summary.json"):
+            assert f"results/liquid/runs/{run}/{name}" in files
+    models = ["results/liquid/5fs/model-water-5fs", "results/liquid/5fs/model-n8000-s1"]
+    assert [file for file in files if file.endswith("test.json")] == [f"{model}/test.json" for model in models]
+    assert [file for file in files if file.endswith("metrics.csv")] == [f"{models[1]}/metrics.csv"]  # trained here
 
 
 def test_studies_say_what_they_are_made_of_and_where_it_lies() -> None:
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     values["systems"]["liquid"] |= {
-        "forecast_horizons_fs": [5.0],
-        "pretrained": {5.0: "water.safetensors"},
+        "runs": {"mine": {"model": "water.safetensors", "horizon_fs": 5.0}},
         "studies": {
             "learning": {"samples": [4000, 100], "seeds": [2], "horizons_fs": [5.0, 1.0]},
             "thermostat": {"tau_horizons": [2.5, 10.0], "seeds": [1], "steps": 1000, "horizons_fs": [5.0]},
@@ -66,7 +59,7 @@ def test_studies_say_what_they_are_made_of_and_where_it_lies() -> None:
     assert plan.learning("liquid") == [("1", 100, 2), ("1", 4000, 2), ("5", 100, 2), ("5", 4000, 2)]
     assert plan.model_folder("liquid", *plan.learning("liquid")[0]) == "results/liquid/1fs/model-n100-s2"
     assert plan.thermostat_runs("liquid") == [("5", 2.5, 1), ("5", 10.0, 1)]
-    folder = "results/liquid/5fs/model-pretrained"
+    folder = "results/liquid/5fs/model-water"
     assert plan.thermostat_run("liquid", "5", 2.5, 1) == f"{folder}/thermostat/tau2.5-s1.json"
     assert plan.same_start("liquid") == ["5"]
     assert plan.same_start_files("liquid", "5") == (
@@ -74,9 +67,7 @@ def test_studies_say_what_they_are_made_of_and_where_it_lies() -> None:
         f"{folder}/same_start/forecast.h5md",
     )
     assert plan.speed("liquid") == [f"{folder}/speed/1x1x1.json", f"{folder}/speed/2x2x3.json"]
-    assert plan.pretrained("liquid", "5") == {"model": "water.safetensors", "card": "water.json"}
-    assert plan.model("liquid", "1").startswith("model-n")
-    assert not any("metrics.csv" in file or "/1fs/" in file for file in plan.reported("liquid"))
+    assert plan.main_model_folder("liquid", "1") == "results/liquid/1fs/model-n8000-s1"  # which is not rolled out
 
 
 def test_studies_change_of_a_roll_out_what_they_are_about() -> None:
@@ -104,8 +95,6 @@ def test_studies_that_are_not_asked_for_are_empty_or_say_so() -> None:
     assert [list(function("liquid")) for function in found] == [[], [], [], []]
     with pytest.raises(UserError, match=r"systems.liquid.studies.thermostat: missing; add it"):
         plan.thermostat_settings("liquid", "2", "50", "7")
-    with pytest.raises(UserError, match=r"systems.liquid.pretrained names no model for 2 fs; add it there"):
-        plan.pretrained("liquid", "2")
 
 
 def test_settings_command_writes_what_the_stage_reads(plan: Plan, tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ import argparse
 from contextlib import nullcontext
 from pathlib import Path
 
+from trajcast.shipped.argument import add_model_argument
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, required=True, metavar="SAFETENSORS", help="the model")
+    add_model_argument(parser)
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--dataset", type=Path, metavar="H5", help="what `trajcast dataset` wrote")
     data.add_argument("--data", type=Path, metavar="EXTXYZ", help="frames with what follows them")

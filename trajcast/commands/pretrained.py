@@ -1,6 +1,6 @@
 """Put a finished model in the place of training: a copy of its two files, once they are found whole.
 
-MODEL is a .safetensors file of `trajcast train` or `trajcast import`, with its .json beside it.
+The model is a .safetensors file of `trajcast train` or `trajcast import`, with its .json beside it, or a shipped one.
 """
 
 from __future__ import annotations
@@ -8,9 +8,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.shipped.argument import add_model_argument
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, required=True, metavar="SAFETENSORS", help="the model")
+    add_model_argument(parser)
     parser.add_argument("--horizon-fs", type=float, required=True, metavar="FS", help="the horizon it must have")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the copy")
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from trajcast.shipped import thermostat
+from trajcast.shipped.argument import add_model_argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,18 +21,26 @@ if TYPE_CHECKING:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """The model, and where it computes."""
-    parser.add_argument("--model", type=Path, required=True, metavar="SAFETENSORS", help="the model")
+    add_model_argument(parser)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU where there is one (default: cpu)")
     parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
 
 
 def model_of(arguments: argparse.Namespace) -> TrajCast:
-    """The model, ready on its device."""
+    """The model, ready on its device; with a warning where it is an experiment."""
     from trajcast.device import use_device
-    from trajcast.model.store import load_model
+    from trajcast.model.store import load_model, read_record
 
     model = load_model(arguments.model, use_device(arguments.device, arguments.threads))
+    record = read_record(arguments.model)
+    if record.get("experimental"):
+        logging.warning(
+            "%s is an experiment, made for thermostat %s; `trajcast models %s` tells its limits",
+            record["name"],
+            thermostat(record),
+            record["name"],
+        )
     model.backend = arguments.backend
     return model
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from trajcast.observables.blocks import standard_error
 from trajcast.paper import KINDS, system_of_kind
+from trajcast.shipped import names as shipped_models
 
 if TYPE_CHECKING:
     from trajcast.plan import Plan
@@ -66,7 +67,8 @@ def read_model_errors(paths: Iterable[str]) -> list[ModelErrors]:
         if path.name == "test.json":
             test = json.loads(path.read_text(encoding="utf-8"))
             card = json.loads((path.parent / "model.json").read_text(encoding="utf-8"))
-            settings = (card.get("provenance") or {}).get("settings") or {}  # of a model that was trained here
+            shipped = card.get("name") in shipped_models()  # trained, but neither here nor on these data
+            settings = {} if shipped else (card.get("provenance") or {}).get("settings") or {}
             found.append(
                 ModelErrors(
                     horizon_fs=test["horizon_fs"],

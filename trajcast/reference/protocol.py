@@ -1,8 +1,9 @@
 """The published protocol (arXiv:2503.23794, §3): minimise, where asked for find the cell at constant pressure,
 equilibrate, then NVE runs and one NVT run.
 
-Parts are `equilibration`, `nve_1` … `nve_N`, `nvt` and, where it is asked for, `nvt_2`; each is one run with its own
-files in one folder. A part whose file exists is finished; a file made with other settings is refused.
+Parts are `equilibration`, `nve_1` … `nve_N`, `nvt` and, where it is asked for, `nvt_2`, whose velocities and
+thermostat draw from the next seed; each is one run with its own files in one folder. A part whose file exists is
+finished; a file made with other settings is refused.
 """
 
 from __future__ import annotations
@@ -59,19 +60,18 @@ def perform(settings: Reference, part: str, folder: Path) -> None:
         raise UserError(f"{part}: {starts_path} is missing; run --part {EQUILIBRATION} first")
     with Trajectory(starts_path) as starts:
         _check_identity(starts, _identity(settings, EQUILIBRATION))
-        start = _start(settings, part, starts)
-        identity = _identity(settings, part) | {
-            "start": fingerprint(start.positions.tolist(), start.velocities.tolist())
-        }
+        own = settings.model_copy(update={"seed": settings.seed + 1}) if part == SECOND_NVT else settings
+        start = _start(own, part, starts)
+        identity = _identity(own, part) | {"start": fingerprint(start.positions.tolist(), start.velocities.tolist())}
         path = folder / f"{part}.h5md"
         with sole_writer(path):
-            record(settings, plan(settings, part), starts.topology, start, path, identity)
+            record(own, plan(own, part), starts.topology, start, path, identity)
 
 
 def _start(settings: Reference, part: str, starts: Trajectory) -> State:
     """The state that a part starts from; the second NVT run takes the first start with velocities of its own."""
     if part == SECOND_NVT:
-        rng = torch.Generator().manual_seed(settings.seed + 1)
+        rng = torch.Generator().manual_seed(settings.seed)
         return thermal_velocities(start_state(starts, 0), settings.temperature_K, rng)
     return start_state(starts, [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), NVT].index(part))
 

@@ -46,10 +46,11 @@ def verdict_table(study: Study) -> Table:
         title="Verdict, quantity by quantity",
         caption="With standard errors from blocks; all are measured by the same code at the same frame spacing. Second "
         "MD run: MD from another start, as long as the roll-out at most, judged as if it were a roll-out: a perfect "
-        "model does no better. Score: overlap of a curve with that of the reference, 1 is identity. Within error: MD and "
-        "roll-out differ by no more than Student's t (95 %) times the combined standard error; blocks of a curve score "
-        "no less than those of the second run by the same test. Of twenty such quantities a perfect model misses one. "
-        "Tolerance: a difference that matters to no user, however long the runs; “not resolved”: noise exceeds it. "
+        "model does no better. Score: overlap of a curve with that of the reference, 1 is identity. Within error: MD "
+        "and roll-out differ by no more than Student's t (95 %) times the combined standard error; blocks of a curve "
+        "score no less than those of the second run by the same test. Of twenty such quantities a perfect model misses "
+        "one. Tolerance: a difference that matters to no user, however long the runs; “not resolved”: noise exceeds "
+        "it. "
         "A dash: not measured, or without an error to judge by.",
         columns=[
             "Quantity",

@@ -1,0 +1,70 @@
+"""Shipped models do what is claimed: errors on the shipped pairs, and roll-outs that keep their temperature."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from ase.data import atomic_numbers
+
+from trajcast import shipped
+from trajcast.data.dataset import read_dataset
+from trajcast.forecast.forecaster import roll_out
+from trajcast.forecast.temperatures import TemperatureRecorder
+from trajcast.model.store import load_model
+from trajcast.settings import Forecast, Guard
+from trajcast.training.evaluation import evaluate
+from trajcast.units import PS
+
+NAMES = shipped.names()
+STEPS = 500
+GUARD = Guard(min_temperature_K=100.0, max_temperature_K=700.0, min_distance_A=0.6)
+BIAS_K = {"water-10fs": 6.0}  # of the elements, as told on its page
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_errors_are_those_claimed(name: str) -> None:
+    found = evaluate(load_model(shipped.resolve(name)), read_dataset(shipped.pairs_file(name)))
+    assert found.pop("horizon_fs") == shipped.record(name)["horizon_fs"]
+    assert found == pytest.approx(shipped.record(name)["training"]["test"], rel=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_roll_outs_keep_their_temperature(name: str, tmp_path: Path) -> None:
+    """Mean T of all atoms and of each element is 300 K within five standard errors (and the documented bias).
+
+    The molecule's modes exchange their energy too slowly for blocks of 50 steps to be independent: there a whole
+    canonical width, T √(2/3N), is allowed for the elements besides.
+    """
+    record, pairs = shipped.record(name), read_dataset(shipped.pairs_file(name)).split("test")
+    settings = Forecast(
+        duration_ps=STEPS * record["horizon_fs"] / PS,
+        equilibration_ps=0.0,
+        temperature_K=record["temperature_K"],
+        thermostat=record["thermostat"]["name"],
+        tau_horizons=record["thermostat"]["tau_horizons"],
+        seed=1,
+        guard=GUARD,
+    )
+    [outcome] = roll_out(
+        load_model(shipped.resolve(name)),
+        settings,
+        pairs.topology,
+        torch.as_tensor(pairs.positions[0]).double(),
+        output=tmp_path / "temperatures.json",
+        outcome=tmp_path / "outcome.json",
+        record={},
+        recorder_type=TemperatureRecorder,
+    )
+    assert (outcome["outcome"], outcome["step"]) == ("completed", STEPS)
+    found = json.loads((tmp_path / "temperatures.json").read_text(encoding="utf-8"))
+    target = record["temperature_K"]
+    assert abs(found["mean_K"] - target) < 5 * found["mean_error_K"]
+    assert abs(found["width_K"] - found["theory_width_K"]) < 5 * found["width_error_K"]
+    for symbol, element in found["elements"].items():
+        allowed = BIAS_K.get(name, 0.0) + 5 * element["mean_error_K"]
+        if not pairs.topology.periodic.any():
+            allowed += target * (2 / (3 * (pairs.topology.numbers == atomic_numbers[symbol]).sum())) ** 0.5
+        assert abs(element["mean_K"] - target) < allowed, symbol

@@ -1,0 +1,110 @@
+"""The sentence about each roll-out, and whether it says that the roll-out agrees with MD."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from page_elements import page_of
+from report_folder import edit_json, models_of, outcome, scalar_row, score_row
+
+from trajcast.observables.summary import NO, UNRESOLVED, YES
+from trajcast.report.headline import headline, verdict
+from trajcast.report.inputs import Run, read_study
+
+GOOD = scalar_row("profile", 3.05)
+MISSED = scalar_row("profile", 3.05, within_error=False)  # surely different, but tolerable
+SECOND_MISSED = scalar_row("profile", 3.05, second_within_error=False)
+UNMEASURED = scalar_row("profile", None)
+
+
+@pytest.fixture(scope="module")
+def base(complete_folder: Path) -> Run:
+    [run] = read_study(complete_folder, models_of(complete_folder, 1.0)).runs
+    return run
+
+
+def with_rows(base: Run, *rows: dict[str, Any], **ended: Any) -> Run:
+    return replace(base, summary=list(rows), outcome=outcome(1.0, **ended))
+
+
+def test_what_agrees_is_counted_beside_the_second_run(base: Run) -> None:
+    run = with_rows(base, GOOD, MISSED, SECOND_MISSED, score_row("profile", 0.98))
+    assert headline(run) == (
+        "Δt = 1 fs, NVT (CSVR): roll-out completed, 0.06 ps; 3 of 4 quantities within error "
+        "(a second MD run: 3 of 4); 4 of 4 within the tolerances that matter to a user"
+    )
+    assert verdict(run).agrees
+
+
+def test_what_does_not_agree_is_named_with_its_difference(base: Run) -> None:
+    rows = scalar_row("profile", 3.25), scalar_row("spectrum", 2.5, unit=""), score_row("spectrum", 0.95)
+    run = with_rows(base, GOOD, *rows)
+    assert headline(run).endswith(
+        "1 of 4 within the tolerances that matter to a user; beyond them: centre (+0.25 Å), centre (−0.50) and "
+        "score of the spectrum of O (−0.035)"
+    )
+    assert verdict(run).outside == ["centre (+0.25 Å)", "centre (−0.50)", "score of the spectrum of O (−0.035)"]
+    assert not verdict(run).agrees
+
+
+def test_without_a_second_run_nothing_stands_beside_it(base: Run) -> None:
+    alone = {"second": None, "second_error": None, "second_within_error": None}
+    run = with_rows(base, GOOD | alone, MISSED | alone)
+    assert "1 of 2 quantities within error; 2 of 2 within" in headline(run)
+    assert verdict(run).second_within is None
+    assert verdict(run).agrees
+    assert not verdict(with_rows(base, GOOD | alone, MISSED | alone, MISSED | alone)).agrees
+
+
+def test_tolerances_that_noise_hides_are_counted_apart(base: Run) -> None:
+    unresolved = scalar_row("profile", 3.25, within_error=True, within_tolerance=UNRESOLVED)
+    no_tolerance = scalar_row("profile", 3.05, tolerance=None, within_tolerance=None)
+    run = with_rows(base, GOOD, unresolved, no_tolerance)
+    assert headline(run).endswith("1 of 2 within the tolerances that matter to a user, 1 not resolved")
+    assert verdict(run).agrees
+    assert headline(with_rows(base, no_tolerance)).endswith("(a second MD run: 1 of 1)")
+
+
+@pytest.mark.parametrize(
+    ("rows", "agrees"),
+    [
+        ([GOOD] * 3, True),
+        ([GOOD, GOOD, MISSED], True),  # one more than the second run misses: chance
+        ([GOOD, MISSED, MISSED], False),
+        ([SECOND_MISSED, MISSED, MISSED], True),  # one more than the second run again
+        ([GOOD, MISSED, UNMEASURED], True),  # what the roll-out was too short for is not missed
+        ([UNMEASURED], False),  # nothing to agree in
+        ([GOOD] * 20 + [scalar_row("profile", 3.25, within_error=True, within_tolerance=NO)], False),
+        ([], False),
+    ],
+)
+def test_one_quantity_fewer_than_of_the_second_run_is_chance(
+    base: Run, rows: list[dict[str, Any]], agrees: bool
+) -> None:
+    assert verdict(with_rows(base, *rows)).agrees == agrees
+
+
+def test_a_roll_out_that_ended_early_does_not_agree(base: Run) -> None:
+    run = with_rows(base, GOOD, GOOD, outcome="too hot", time_ps=0.02)
+    assert headline(run).startswith(
+        "Δt = 1 fs, NVT (CSVR): roll-out ended early (too hot) at 0.02 ps of 0.06 ps; 2 of 2"
+    )
+    assert not verdict(run).agrees
+
+
+def test_the_page_begins_with_the_sentences(folder: Path) -> None:
+    page = page_of(folder)
+    findings = page.split('<ul class="findings">')[1].split("</ul>")[0]
+    lines = [line for line in findings.splitlines() if line.startswith("<li")]
+    assert [line.split("</strong>")[0] for line in lines] == [
+        '<li class="good"><strong>✓ Yes.',
+        '<li class="good"><strong>✓ Yes.',
+        '<li class="bad"><strong>✗ Not in all.',
+    ]
+    assert "beyond them: centre (+0.25 Å), score of the profile of O (−0.025)," in lines[2]
+    rows = [GOOD | {"within_tolerance": YES, "quantity": "<b>centre</b>"}, GOOD | {"within_tolerance": NO}]
+    edit_json(folder / "runs/1fs/observables/summary.json", rows=rows)
+    assert "✗ Not in all.</strong> Δt = 1 fs" in page_of(folder)
