@@ -39,9 +39,9 @@ def write(
 
 
 def context(parameters: dict[str, Any] | None = None, **settings: Any) -> Context:
-    """Settings of the observables, and a reference of small liquid water."""
+    """Settings of the observables, with blocks for short trajectories, and a reference of small liquid water."""
     return Context(
-        settings=Observables(**{"msd_fit_from_ps": 1.0, "msd_fit_to_ps": 10.0} | settings),
+        settings=Observables(**{"msd_fit_from_ps": 1.0, "msd_fit_to_ps": 10.0, "blocks": 4} | settings),
         reference=Reference(
             system="liquid",
             engine="lammps",

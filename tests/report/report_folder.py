@@ -163,7 +163,7 @@ def write_model(model: Path, horizon_fs: float) -> None:
             "cutoff_A": 4.0,
             "network": {"channels": 4},
             "provenance": provenance("training", settings, dataset=provenance("dataset", {"cutoff_A": 4.0})),
-            "training": {"epochs": 30, "minutes": 5.02, "stopped": "budget"},
+            "training": {"epochs": 30, "minutes": 5.02, "stopped": "budget", "device": "cpu"},
             "weights": 12345,
         },
     )

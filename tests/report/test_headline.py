@@ -10,7 +10,7 @@ import pytest
 from page_elements import page_of
 from report_folder import edit_json, models_of, outcome, scalar_row, score_row
 
-from trajcast.observables.summary import NO, UNRESOLVED, YES
+from trajcast.observables.summary import NO, UNRESOLVED
 from trajcast.report.headline import headline, verdict
 from trajcast.report.inputs import Run, read_study
 
@@ -105,6 +105,11 @@ def test_the_page_begins_with_the_sentences(folder: Path) -> None:
         '<li class="bad"><strong>✗ Not in all.',
     ]
     assert "beyond them: centre (+0.25 Å), score of the profile of O (−0.025)," in lines[2]
-    rows = [GOOD | {"within_tolerance": YES, "quantity": "<b>centre</b>"}, GOOD | {"within_tolerance": NO}]
-    edit_json(folder / "runs/1fs/observables/summary.json", rows=rows)
-    assert "✗ Not in all.</strong> Δt = 1 fs" in page_of(folder)
+
+
+def test_quantities_in_a_sentence_are_escaped(folder: Path) -> None:
+    row = scalar_row("profile", 3.25, quantity="<b>centre</b>")
+    edit_json(folder / "runs/1fs/observables/summary.json", rows=[row])
+    page = page_of(folder, models_of(folder, 1.0))
+    assert "beyond them: &lt;b&gt;centre&lt;/b&gt; (+0.25 Å)." in page
+    assert "<b>centre" not in page

@@ -31,7 +31,7 @@ def test_tables_hold_the_numbers_of_the_results(complete_page: Path) -> None:
     assert page.verdict("centre / Å")[-1][-3:] == ["✗ no", "✓ yes", "± 0.20: ✗"]
     assert page.verdict("score, profile of O")[0][1:] == ["–", "0.980", "0.985", "–", "✓ yes", "✓ yes", "−0.01: ✓"]
     assert page.starting("Δt = 2 fs", "NVT (CSVR)", "completed", "0.12 of 0.12", "60 of 60", "51")
-    model = ["n40-s1", "12\u2009345", "5.0 min", "20", "4.80", "0.610", "1.62", "1.23"]
+    model = ["n40-s1", "12\u2009345", "5.0 min, cpu", "20", "4.80", "0.610", "1.62", "1.23"]
     assert page.starting("n40-s1")[1] == model
     assert page.starting("published")[1][4:] == ["0.91", "0.05", "0.88", "0.09"]
     assert page.starting("nve_1")[0][4:6] == ["−0.0012", "297.0 ± 2.5"]

@@ -62,6 +62,8 @@ def test_wrong_settings(changes: dict[str, Any], message: str, capsys: pytest.Ca
 def test_an_unknown_part_lists_the_parts(capsys: pytest.CaptureFixture[str], tmp_path: Path):
     error = error_of(capsys, tmp_path, "--part", "nve_6")
     assert "choose one of: equilibration, nve_1, nve_2, nve_3, nve_4, nve_5, nvt, health, literature" in error
+    second = VALUES["nvt"] | {"second_run_ps": 1.0}
+    assert "nve_5, nvt, nvt_2, health" in error_of(capsys, tmp_path, "--part", "nve_6", nvt=second)
 
 
 def test_a_run_without_its_start_says_which_part_to_run(capsys: pytest.CaptureFixture[str], tmp_path: Path):

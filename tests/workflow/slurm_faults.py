@@ -18,17 +18,18 @@ from project import PAGE, change, environment, lay_out
 from slurm_cluster import ask
 
 MODEL = "results/liquid/2fs/model-n40-s1"
-LOGS = "logs/liquid/2fs/model-n40-s1"
-WEIGHTS, ROLL_OUT, TEST = f"{MODEL}/model.safetensors", f"{MODEL}/forecast/forecast.h5md", f"{MODEL}/test.json"
+RUN = "results/liquid/runs/2fs"
+LOGS = ("logs/liquid/2fs/model-n40-s1", "logs/liquid/runs/2fs")  # of the model and of its roll-out
+WEIGHTS, ROLL_OUT, TEST = f"{MODEL}/model.safetensors", f"{RUN}/forecast.h5md", f"{MODEL}/test.json"
 TRAINED = (WEIGHTS, f"{MODEL}/model.json", f"{MODEL}/metrics.csv")
-SUMMARY = "results/liquid/observables/2fs/summary.json"
+SUMMARY = f"{RUN}/observables/summary.json"
 HEALTH = "results/liquid/reference/health.json"
 SMALL_MODELS = tuple(f"liquid/2fs/model-n{samples}-s1" for samples in (10, 20, 40))
 SMALL_RESULTS = (
     *("results/liquid/1fs/dataset.h5", "results/liquid/2fs/dataset.h5"),
     *(f"results/{model}/test.json" for model in SMALL_MODELS),
 )
-ROLLED_OUT = (ROLL_OUT, f"{MODEL}/forecast/outcome.json")
+ROLLED_OUT = (ROLL_OUT, f"{RUN}/outcome.json")
 SETTINGS = {
     "horizons_fs": [2.0],
     "training.budget_minutes": None,  # ends after the same update on a busy machine, too
@@ -51,8 +52,9 @@ class Run:
         return "".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("snakemake-*.log")))
 
     def log(self, name: str) -> str:
-        path = self.folder / LOGS / f"{name}.log"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        """What a stage of the model or of its roll-out wrote; empty before it begins."""
+        paths = [self.folder / folder / f"{name}.log" for folder in LOGS]
+        return "".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
 
     def start(self, *targets: str, options: Sequence[str] = ()) -> None:
         """Start Snakemake as a user does, but looking more often how the jobs are."""
@@ -135,7 +137,8 @@ def copy_without(original: Run, folder: Path, *names: str) -> Run:
         log.unlink()
     for name in names:
         (folder / name).unlink()
-    shutil.rmtree(folder / LOGS)
+    for logs in LOGS:
+        shutil.rmtree(folder / logs)
     return Run(folder)
 
 
@@ -211,7 +214,7 @@ def interrupted_snakemake(original: Run, folder: Path) -> Run:
     given_up = time.monotonic() + PATIENCE_S
     while run.jobs("PD,R,CG") and time.monotonic() < given_up:
         time.sleep(0.2)
-    left = [path for path in (run.folder / MODEL).rglob("*") if path.is_file()]
+    left = [path for path in (run.folder / RUN).rglob("*") if path.is_file()]
     (run.folder / "left").write_text("\n".join(str(path) for path in left), encoding="utf-8")
     run.finish(ROLL_OUT)
     return run

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from project import lay_out, snakemake
+import yaml
+from project import ROOT, lay_out, snakemake
+from snakemake.utils import update_config
+
+from trajcast.plan import Plan
 
 # What is replaced in config.yaml, by what ("#" turns the right value into a comment), and what the message says.
 MISTAKES = {
@@ -40,6 +44,20 @@ def test_mistake_is_named_in_one_line(mistake: str, tmp_path: Path) -> None:
     assert all(words in message[0] for words in said), message[0]
     assert "Traceback" not in run.stdout
     assert not (folder / "results").exists()
+
+
+OVERLAYS = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_what_is_laid_over_config_yaml_fits_it(name: str) -> None:
+    """And every roll-out in it has all its files."""
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    update_config(values, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
+    plan = Plan(values)
+    for system in plan.systems:
+        assert plan.runs(system)
+        assert all(file.startswith(f"results/{system}/") for file in plan.reported(system))
 
 
 def test_unknown_system_has_no_rule(tmp_path: Path) -> None:

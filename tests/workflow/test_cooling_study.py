@@ -62,7 +62,7 @@ def test_starts_lie_far_apart_whichever_seeds_there_are() -> None:
     ("changes", "said"),
     [
         ({"windows": 7}, "the window duration_ps / windows, in fs, 1714.29 is not a multiple of interval_fs 10"),
-        ({"windows": 6}, "a window of studies.cooling is 2000 fs long, observables.msd_fit_to_ps in fs is 2500"),
+        ({"windows": 6}, "a window of studies.cooling is 2000 fs long, observables.msd_fit_to_ps in fs is 3000"),
         ({"interval_fs": 12.5, "duration_ps": 15.0}, "interval_fs 12.5 is not a multiple of its horizon 2"),
         ({"seeds": [1]}, "seeds: [1] is wrong"),
         ({"seeds": [1, 1]}, "names 1 twice"),

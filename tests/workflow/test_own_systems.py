@@ -89,7 +89,7 @@ def check_results(folder: Path, name: str, atoms: int) -> int:
     assert {row["degrees_of_freedom"] for row in health} == {3 * atoms - 3}
     assert all(row["passed"] for row in health)
     horizon = f"{TINY[name]['horizons_fs'][0]:g}fs"
-    summary = folder / f"results/{name}/observables/{horizon}/summary.json"
+    summary = folder / f"results/{name}/runs/{horizon}/observables/summary.json"
     rows = json.loads(summary.read_text(encoding="utf-8"))["rows"]
     diffuses = {"msd"} & {key.split("_")[0] for key in TINY[name]["observables"]}
     assert {"rdf", "vdos", "temperature", "energy"} | diffuses <= {row["observable"] for row in rows}
@@ -165,12 +165,12 @@ def by_commands(folder: Path, name: str) -> None:
         "forecast": plan.settings(name, "forecast"),
         "observables": plan.settings(name, "observables"),
     }
-    reference, data = f"{results}/reference", f"{results}/{horizon}fs"
-    model, observed = f"{data}/model-n40-s1", f"{results}/observables/{horizon}fs"
+    reference, data, run = f"{results}/reference", f"{results}/{horizon}fs", f"{results}/runs/{horizon}fs"
+    model, observed = f"{data}/model-n40-s1", f"{run}/observables"
     nve = [f"{reference}/nve_{i}.h5md" for i in range(1, 6)]
-    places = {"reference": reference, "dataset": data, "training": model, "forecast": f"{model}/forecast"}
-    files = {name: f"{places.get(name, observed)}/{name}.yaml" for name in settings}
-    weights, rolled_out = f"{model}/model.safetensors", f"{model}/forecast/forecast.h5md"
+    places = {"reference": reference, "dataset": data, "training": model}
+    files = {name: f"{places.get(name, run)}/{name}.yaml" for name in settings}
+    weights, rolled_out = f"{model}/model.safetensors", f"{run}/forecast.h5md"
     stages = [
         f"reference --settings {files['reference']} --output {reference}",
         f"dataset --settings {files['dataset']} --training {' '.join(nve[:3])} --validation {nve[3]} --test {nve[4]} "
@@ -178,10 +178,10 @@ def by_commands(folder: Path, name: str) -> None:
         f"train --settings {files['training']} --dataset {data}/dataset.h5 --output {model}",
         f"evaluate --model {weights} --dataset {data}/dataset.h5 --output {model}/test.json",
         f"forecast --settings {files['forecast']} --model {weights} --start {nve[4]} --output {rolled_out} "
-        f"--outcome {model}/forecast/outcome.json",
+        f"--outcome {run}/outcome.json",
         f"observe --settings {files['observables']} --reference-settings {files['reference']} "
         f"--md {reference}/nvt.h5md --forecast {rolled_out} --output {observed}",
-        f"report --folder {results} --horizons {horizon} --model model-n40-s1 --output {results}/report.html",
+        f"report --folder {results} --runs {horizon}fs --models {model} --output {results}/report.html",
     ]
     commands = [["settings", "--section", s, "--json", text, "--output", files[s]] for s, text in settings.items()]
     commands += [stage.split() for stage in stages]

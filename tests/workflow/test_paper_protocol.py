@@ -15,6 +15,7 @@ from project import ROOT, environment, lay_out
 from snakemake.utils import update_config
 
 from trajcast import cli
+from trajcast.config import Run
 from trajcast.jobs import read_jobs
 from trajcast.plan import Plan
 from trajcast.settings import Training
@@ -26,7 +27,6 @@ SECONDS = 10.0
 # arXiv:2503.23794v1 and its supplementary information: molecule, crystal, liquid
 PUBLISHED: dict[str, tuple[Any, Any, Any]] = {
     "horizons_fs": ([0.5, 1, 2, 3, 5, 7, 10, 15], [1, 2, 5, 10, 20, 30, 50], [0.5, 1, 2, 5, 7, 10, 15, 20]),
-    "forecast_horizons_fs": ([7], [30], [5]),
     "reference.temperature_K": (300, 300, 300),
     "reference.timestep_fs": (0.5, 1, 0.5),
     "reference.equilibration.duration_ps": (25, 50, 10),
@@ -108,12 +108,20 @@ def test_numbers_of_one_system_are_the_published_ones(plan: Plan, system: str, k
     assert value(plan, system, key) == PUBLISHED_OF_ONE[system, key]
 
 
+def test_models_trained_here_are_rolled_out_at_the_published_horizons(plan: Plan) -> None:
+    runs = {"molecule": "7fs", "crystal": "30fs", "liquid": "5fs"}
+    for system, run in runs.items():
+        assert plan.system(system).roll_outs == {run: Run(horizon_fs=float(run[:-2]))}
+        assert plan.judged_by(system, run) == {"md": f"results/{system}/reference/nvt.h5md"}  # of the published length
+
+
 @pytest.mark.parametrize(
     ("system", "steps", "md_ps"), [("molecule", 10**6, 1e4), ("crystal", 5e5, 1.5e4), ("liquid", 5e5, 2.5e3)]
 )
 def test_lengths_are_the_published_ones(plan: Plan, system: str, steps: float, md_ps: float) -> None:
     configured = plan.system(system)
-    horizon_fs = configured.rolled_out_fs[0]
+    [run] = configured.roll_outs
+    horizon_fs = configured.horizon_of(run)
     assert configured.forecast.duration_ps * 1000 / horizon_fs == pytest.approx(steps)
     assert configured.forecast.equilibration_ps == pytest.approx(configured.forecast.duration_ps / 10)
     assert 0 <= configured.reference.nvt.duration_ps - md_ps < horizon_fs / 1000  # whole frames

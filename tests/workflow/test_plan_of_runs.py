@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from project import ROOT
+from project import PAGE, ROOT, change, lay_out, snakemake
+from project import planned as jobs_of
 
 from trajcast import shipped
 from trajcast.config import section_values
@@ -25,6 +26,10 @@ def planned(runs: dict[str, Any], **changes: Any) -> Plan:
     """The liquid of config.yaml without studies, with these roll-outs."""
     liquid = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["liquid"]
     return Plan({"systems": {"liquid": liquid | {"runs": runs, "studies": {}} | changes}})
+
+
+def jobs(folder: Path, target: str) -> dict[str, int]:
+    return jobs_of(folder, targets=[target])
 
 
 def test_each_model_has_a_folder_at_its_horizon() -> None:
@@ -129,3 +134,24 @@ def test_a_shipped_reference_makes_the_own_run_the_second(monkeypatch: pytest.Mo
     plan = planned(runs, shipped_reference=False)
     assert plan.judged_by("liquid", "b") == {"md": NVT}
     assert len(asked) == 2
+
+
+def test_the_second_run_is_made_and_handed_on(tmp_path: Path) -> None:
+    """To its health check, to every roll-out's observables and to the report."""
+    folder = lay_out(tmp_path / "project")
+    assert "nvt_2" not in jobs(folder, PAGE)
+    change(folder, {"reference.nvt.second_run_ps": 1.0})
+    dry = snakemake(folder, "--dry-run", "--printshellcmds", "--quiet", "host", "--", PAGE)
+    lines = dry.stdout.splitlines()
+    assert [line for line in lines if "trajcast reference " in line and "--part nvt_2 " in line]
+    observed = [line for line in lines if "trajcast observe " in line]
+    assert len(observed) == 2
+    assert all(f"--md {NVT} --second {NVT_2} --forecast" in line for line in observed)
+    assert jobs(folder, "results/liquid/reference/health.json") == {
+        "reference_settings": 1,
+        "equilibration": 1,
+        "nve": 5,
+        "nvt": 1,
+        "nvt_2": 1,
+        "health": 1,
+    }

@@ -1,4 +1,4 @@
-"""A finished model in place of training: straight to roll-outs and the page."""
+"""Finished models in place of training, shipped or a user's own: straight to roll-outs and the page."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from project import PAGE, change, planned, ran, snakemake
 
+from trajcast import shipped
+
 pytestmark = pytest.mark.workflow
-FOLDER = "results/liquid/2fs/model-pretrained"
+FOLDER = "results/liquid/2fs/model-waters"
+TRAINED = {"runs.1fs": {"horizon_fs": 1.0}}
 
 
 def test_finished_model_is_rolled_out_and_reported_without_training(results: Path) -> None:
@@ -19,8 +22,9 @@ def test_finished_model_is_rolled_out_and_reported_without_training(results: Pat
     models.mkdir()
     for end in ("safetensors", "json"):
         shutil.copy2(trained / f"model.{end}", models / f"waters.{end}")
-    change(results, {"pretrained": {2.0: "models/waters.safetensors"}})
-    expected = {"pretrained": 1, "evaluate": 1, "forecast_settings": 1, "forecast": 1, "observe": 1, "report": 1}
+    change(results, TRAINED | {"runs.mine": {"model": "models/waters.safetensors", "horizon_fs": 2.0}})
+    settings = ("forecast_settings", "observables_settings")
+    expected = dict.fromkeys(("pretrained", "evaluate", *settings, "forecast", "observe", "report"), 1)
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -31,20 +35,42 @@ def test_finished_model_is_rolled_out_and_reported_without_training(results: Pat
     ours, theirs = (json.loads((folder / "test.json").read_text()) for folder in (results / FOLDER, trained))
     assert ours == theirs
     page = (results / PAGE).read_text(encoding="utf-8")
-    assert "model-n40-s1 and model-pretrained" in page
+    assert "forces (n40-s1 and waters)" in page
+    assert "mine, Δt = 2 fs" in page
+
+
+def test_shipped_model_is_taken_by_its_name(results: Path) -> None:
+    """Beside a trained one; at its own horizon, which has a data set of its own."""
+    short = {"duration_ps": 0.05, "equilibration_ps": 0.01}
+    change(results, TRAINED | {"runs.shipped": {"model": "water-5fs", "forecast": short}})
+    jobs = ("pretrained", "dataset", "evaluate", "forecast", "observe", "report")
+    settings = ("dataset_settings", "forecast_settings", "observables_settings")
+    assert planned(results) == dict.fromkeys((*jobs, *settings), 1)
+    run = snakemake(results, "--", PAGE)
+    assert run.returncode == 0, run.stdout
+    copied = results / "results/liquid/5fs/model-water-5fs"
+    weights = shipped.resolve("water-5fs")
+    assert (copied / "model.safetensors").read_bytes() == weights.read_bytes()
+    assert (copied / "model.json").read_bytes() == weights.with_suffix(".json").read_bytes()
+    outcome = json.loads((results / "results/liquid/runs/shipped/outcome.json").read_text(encoding="utf-8"))
+    assert (outcome["horizon_fs"], outcome["planned_ps"]) == (5.0, 0.05)
+    page = (results / PAGE).read_text(encoding="utf-8")
+    assert "forces (n40-s1 and water-5fs)" in page
+    assert "min, NVIDIA H200" in page  # its training
 
 
 def test_another_model_file_runs_what_depends_on_it(results: Path) -> None:
-    change(results, {"pretrained": {2.0: "results/liquid/1fs/model-n40-s1/model.safetensors"}})
+    other = "results/liquid/1fs/model-n40-s1/model.safetensors"
+    change(results, TRAINED | {"runs.mine": {"model": other, "horizon_fs": 2.0}})
     run = snakemake(results, "--", PAGE)
     assert run.returncode != 0
     assert "its horizon is 1 fs, 2 fs are asked for" in run.stdout
     assert "Traceback" not in run.stdout
-    assert not (results / FOLDER / "model.safetensors").exists()
+    assert not (results / "results/liquid/2fs/model-model/model.safetensors").exists()
 
 
 def test_model_file_that_is_not_there_is_named(results: Path) -> None:
-    change(results, {"pretrained": {2.0: "models/none.safetensors"}})
+    change(results, {"runs.mine": {"model": "models/none.safetensors", "horizon_fs": 2.0}})
     run = snakemake(results, "--dry-run", "--", PAGE)
     assert run.returncode != 0
     assert "models/none.safetensors" in run.stdout

@@ -51,8 +51,38 @@ def test_more_replicas_are_declared_and_rolled_out(results: Path) -> None:
     assert planned(results) == {"forecast_settings": 2, "forecast_3_replicas": 2, "observe": 2, "report": 1}
     dry = snakemake(results, "--dry-run", "--quiet", "host", "--", PAGE)
     for name in ("forecast.h5md", "outcome.json", "forecast-3.h5md", "outcome-3.json"):
-        assert f"forecast/{name}" in dry.stdout
+        assert f"results/liquid/runs/2fs/{name}" in dry.stdout
     assert "forecast-4.h5md" not in dry.stdout
+
+
+def test_one_roll_outs_settings_run_it_alone(results: Path) -> None:
+    """First the roll-outs that there are anyway, by their names."""
+    change(results, {"runs.1fs": {"horizon_fs": 1.0}, "runs.2fs": {"horizon_fs": 2.0}})
+    assert planned(results) == {}
+    change(results, {"runs.2fs.forecast": {"seed": 2, "replicas": 2}})
+    expected = {"forecast_settings": 1, "forecast_2_replicas": 1, "observe": 1, "report": 1}
+    assert planned(results) == expected
+    run = snakemake(results, "--", PAGE)
+    assert run.returncode == 0, run.stdout
+    assert ran(run.stdout) == expected
+    assert planned(results) == {}
+    assert (results / "results/liquid/runs/2fs/forecast-2.h5md").is_file()
+
+
+def test_a_further_roll_out_of_a_model_does_not_train(results: Path) -> None:
+    change(results, {f"runs.{horizon}fs": {"horizon_fs": float(horizon)} for horizon in (1, 2)})
+    change(results, {"runs.again": {"horizon_fs": 2.0, "forecast": {"seed": 2}}})
+    jobs = ("forecast_settings", "observables_settings", "forecast", "observe", "report")
+    assert planned(results) == dict.fromkeys(jobs, 1)
+    run = snakemake(results, "--", PAGE)
+    assert run.returncode == 0, run.stdout
+    assert ran(run.stdout) == dict.fromkeys(jobs, 1)
+    ours, theirs = (results / f"results/liquid/runs/{name}/forecast.h5md" for name in ("again", "2fs"))
+    assert ours.read_bytes() != theirs.read_bytes()
+    assert [path.name for path in (results / "results/liquid/2fs").glob("model-*")] == ["model-n40-s1"]
+    assert "Δt = 2 fs, rolled out as 2fs and again" in (results / PAGE).read_text(encoding="utf-8")
+    change(results, {"runs.again": None})
+    assert planned(results) == {"report": 1}
 
 
 def test_dataset_does_not_run_reference(results: Path) -> None:

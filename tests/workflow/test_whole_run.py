@@ -29,16 +29,16 @@ def test_finished_stages_are_not_run_again_after_a_kill(finished: Finished) -> N
 
 
 def test_progress_of_a_stage_is_on_the_terminal_and_in_its_log(finished: Finished) -> None:
-    log = (finished.folder / "logs/liquid/2fs/model-n40-s1/forecast.log").read_text(encoding="utf-8")
+    log = (finished.folder / "logs/liquid/runs/2fs/forecast.log").read_text(encoding="utf-8")
     line = next(line for line in log.splitlines() if "steps" in line)
     assert line in finished.continued.stdout
 
 
-def test_every_horizon_has_its_results(finished: Finished) -> None:
+def test_every_model_and_roll_out_has_its_results(finished: Finished) -> None:
+    results = finished.folder / "results/liquid"
     for horizon in (1, 2):
-        folder = finished.folder / f"results/liquid/{horizon}fs/model-n40-s1"
-        assert json.loads((folder / "test.json").read_text(encoding="utf-8"))["horizon_fs"] == horizon
-        assert json.loads((folder / "forecast/outcome.json").read_text(encoding="utf-8"))["horizon_fs"] == horizon
+        for path in (f"{horizon}fs/model-n40-s1/test.json", f"runs/{horizon}fs/outcome.json"):
+            assert json.loads((results / path).read_text(encoding="utf-8"))["horizon_fs"] == horizon
         assert {"rdf", "msd", "vdos", "temperature", "energy"} <= {
             row["observable"] for row in _rows(finished, horizon)
         }
@@ -68,7 +68,7 @@ def test_failing_stage_ends_in_its_message_and_a_failure(tmp_path: Path) -> None
 
 
 def _rows(finished: Finished, horizon: int) -> list[dict[str, Any]]:
-    path = finished.folder / f"results/liquid/observables/{horizon}fs/summary.json"
+    path = finished.folder / f"results/liquid/runs/{horizon}fs/observables/summary.json"
     rows: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["rows"]
     return rows
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from trajcast.observables.result import Result
 from trajcast.observables.selection import Selection, select
 from trajcast.observables.summary import verdict_rows
 from trajcast.provenance import provenance
-from trajcast.shipped.references import read_record, read_results
+from trajcast.shipped.references import physics, read_record, read_results
 from trajcast.trajectory import Trajectory
 
 NAMES = {"md": "MD", "second": "second MD run", "forecast": "forecast"}
+SHORTEST = 0.95  # share of the roll-out that a second MD run as long as it may have
 log = logging.getLogger(__name__)
 
 
@@ -39,6 +41,8 @@ def compare(
     if "second" in selections and len(of_forecast) > 1:
         own = selections["second"]
         selections["second"] = replace(own, frames=own.frames[: len(of_forecast)])
+    if second is None and (folder / "second").exists():
+        shutil.rmtree(folder / "second")  # of a run that is no longer asked for
     results = {kind: _measure(kind, selection, context, folder) for kind, selection in selections.items()}
     frames, shipped = {kind: str(selection) for kind, selection in selections.items()}, None
     if not isinstance(md, Trajectory):
@@ -52,7 +56,13 @@ def compare(
             "provenance": provenance("observables", context.settings.model_dump(mode="json")),
             "frames": frames,
             "reference": shipped,
-            "rows": verdict_rows(results["md"], results["forecast"], results.get("second"), context.settings.blocks),
+            "rows": verdict_rows(
+                results["md"],
+                results["forecast"],
+                results.get("second"),
+                context.settings.blocks,
+                second_as_long=len(selections.get("second", of_forecast)) >= SHORTEST * len(of_forecast),
+            ),
         },
     )
 
@@ -76,8 +86,11 @@ def _measure(kind: str, selection: Selection, context: Context, folder: Path) ->
 
 
 def _of_summary(record: Path, spacing_fs: float, context: Context, folder: Path) -> dict[str, Result]:
-    """What a summary of reference MD has, copied beside the forecast's; UserError where it was measured otherwise."""
-    if read_record(record)["observables"] != context.settings.model_dump(mode="json"):
+    """What a summary of reference MD has, copied beside the forecast's; UserError where other settings made it."""
+    made_with = read_record(record)
+    if made_with["physics"] != physics(context.reference):
+        raise UserError(f"{record}: is of reference MD with other settings; give the reference MD itself")
+    if made_with["observables"] != context.settings.model_dump(mode="json"):
         raise UserError(f"{record}: was made with other settings of the observables; give the reference MD itself")
     results = read_results(record, spacing_fs)
     if missing := set(observables()) - set(results):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from trajcast.files import write_json
 from trajcast.observables import Context, observables
@@ -13,6 +15,7 @@ from trajcast.provenance import provenance
 from trajcast.shipped.references import FORMAT, RECORD, physics
 from trajcast.trajectory import Trajectory
 
+DIGITS = 7  # of every number, as in single precision: halves the files
 log = logging.getLogger(__name__)
 
 
@@ -24,7 +27,8 @@ def summarize(md: Trajectory, context: Context, spacings_fs: Sequence[float], fo
         frames[f"{spacing_fs:g}"] = str(selection)
         for name, module in observables().items():
             log.info("%s, %s", name, selection)
-            module.measure(selection, context).save(folder / f"{spacing_fs:g}fs" / f"{name}.json")
+            result = module.measure(selection, context)
+            write_json(folder / f"{spacing_fs:g}fs" / f"{name}.json", rounded(asdict(result)))
     settings = context.settings.model_dump(mode="json")
     write_json(
         folder / RECORD,
@@ -40,3 +44,12 @@ def summarize(md: Trajectory, context: Context, spacings_fs: Sequence[float], fo
             "provenance": provenance("observables", settings),
         },
     )
+
+
+def rounded(value: Any) -> Any:
+    """The same lists, mappings and numbers with `DIGITS` significant digits."""
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}")
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return [rounded(item) for item in value] if isinstance(value, list | tuple) else value

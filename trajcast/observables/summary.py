@@ -4,8 +4,8 @@ The second run is MD from another start, as long as the roll-out at most, judged
 model does no better. Every difference from the reference is judged twice:
 
 - within error: a number differs by no more than Student's t (95 %, degrees of freedom by Welch and Satterthwaite) times
-  the combined standard error; a curve's blocks score no less, by the same test, than those of the second run. Of 20
-  such quantities a perfect model misses one. Without errors there is no verdict.
+  the combined standard error; a curve's blocks score no less, by the same test, than those of the second run, which
+  must be as long for that. Of 20 such quantities a perfect model misses one. Without errors there is no verdict.
 - within tolerance: a difference that does not matter to a user, however long the runs. Where noise alone exceeds the
   tolerance, it is not resolved.
 
@@ -31,17 +31,20 @@ YES, NO, UNRESOLVED = "yes", "no", "not resolved"
 Results = Mapping[str, Result]
 
 
-def verdict_rows(md: Results, forecast: Results, second: Results | None, blocks: int) -> list[dict[str, Any]]:
+def verdict_rows(
+    md: Results, forecast: Results, second: Results | None, blocks: int, second_as_long: bool = True
+) -> list[dict[str, Any]]:
     """One row per scored curve and per number of every observable; all mappings have the same keys.
 
-    `blocks`: how many the standard errors come from.
+    `blocks`: how many the standard errors come from. Curves are not judged by a second run that is not as long as the
+    roll-out: its blocks are noisier, and next to them all would pass.
     """
     rows = []
     for name, of_md in md.items():
         of_forecast, again = forecast[name], None if second is None else second[name]
         if of_md.scored:
             for curve in of_md.curves:
-                rows.append(_curve_row(of_md, of_forecast, again, curve))
+                rows.append(_curve_row(of_md, of_forecast, again, curve, second_as_long))
         known = {scalar.name: scalar for scalar in of_forecast.scalars}
         others = {scalar.name: scalar for scalar in again.scalars} if again else {}
         for scalar in of_md.scalars:
@@ -55,7 +58,9 @@ def curve_quantity(observable: str, curve: str) -> str:
     return f"{observable.upper() if len(observable) <= ACRONYM else observable} of {curve}"
 
 
-def _curve_row(md: Result, forecast: Result, second: Result | None, reference: Curve) -> dict[str, Any]:
+def _curve_row(
+    md: Result, forecast: Result, second: Result | None, reference: Curve, second_as_long: bool
+) -> dict[str, Any]:
     curve, again = (_named(result, reference.name) for result in (forecast, second))
     value = None if curve is None else score(reference, curve)
     best, spread, within, second_within, why = None, None, None, None, ""
@@ -63,8 +68,11 @@ def _curve_row(md: Result, forecast: Result, second: Result | None, reference: C
         best = score(reference, again)
         of_forecast, of_second = ([] if c is None else block_scores(reference, c) for c in (curve, again))
         spread = _standard_error(of_second)
-        within = _no_less(of_forecast, of_second)
-        second_within = None if within is None else True
+        if second_as_long:
+            within = _no_less(of_forecast, of_second)
+            second_within = None if within is None else True
+        else:
+            why = "not judged by the second MD run, which is shorter"
     elif second is None:
         best, spread = halves(reference) or (None, None)
         why = "judged by the halves of the reference" if best is not None else ""
@@ -131,11 +139,11 @@ def _no_less(scores: Sequence[float], others: Sequence[float]) -> bool | None:
     if len(scores) < 2 or len(others) < 2:
         return None
     variance, other = (float(np.var(values, ddof=1)) / len(values) for values in (scores, others))
-    width = _student(variance, other, len(scores), len(others)) * (variance + other) ** 0.5
+    width = _student(variance, other, len(scores), len(others), sides=1) * (variance + other) ** 0.5
     return float(np.mean(scores)) >= float(np.mean(others)) - width
 
 
-def _student(variance: float, other: float, count: int, other_count: int) -> float:
+def _student(variance: float, other: float, count: int, other_count: int, sides: int = 2) -> float:
     """Quantile of Student's t for the difference of two means with these squared standard errors.
 
     Satterthwaite 1946, doi:10.2307/3002019; Welch 1947, doi:10.1093/biomet/34.1-2.28.
@@ -144,7 +152,7 @@ def _student(variance: float, other: float, count: int, other_count: int) -> flo
     if total <= 0:
         return 0.0
     freedom = total**2 / (variance**2 / (count - 1) + other**2 / (other_count - 1))
-    return float(student.ppf(0.5 + CONFIDENCE / 2, freedom))
+    return float(student.ppf(1 - (1 - CONFIDENCE) / sides, freedom))
 
 
 def _within(difference: float | None, tolerance: float, within_error: bool | None) -> str | None:
@@ -153,7 +161,7 @@ def _within(difference: float | None, tolerance: float, within_error: bool | Non
         return None
     if abs(difference) <= tolerance:
         return YES
-    return UNRESOLVED if within_error else NO
+    return NO if within_error is False else UNRESOLVED
 
 
 def _standard_error(values: Sequence[float]) -> float | None:

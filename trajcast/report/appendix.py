@@ -78,7 +78,7 @@ def versions_table(study: Study) -> Table:
     if len({tuple(sorted(record.items())) for record in records.values()}) == 1:
         records = {"all stages": next(iter(records.values()))}
     rows = [
-        [Cell(text=name), *(Cell(text=record.get(name, "–"), kind="text") for record in records.values())]
+        [Cell(text=name), *(Cell(text=record.get(name) or "–", kind="text") for record in records.values())]
         for name in names
     ]
     return Table(

@@ -1,7 +1,7 @@
 """The verdict on a roll-out in a sentence: how it ended, how much agrees with MD, and what does not.
 
 A roll-out agrees with MD where it came to its end, nothing is known to exceed the tolerance that matters to a user, and
-at most one quantity fewer is within its error than of a second MD run.
+no more quantities miss their error than chance lets a perfect model miss, of which each has one chance in twenty.
 """
 
 from __future__ import annotations
@@ -9,12 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from trajcast.observables.summary import NO, UNRESOLVED, YES
+from scipy.stats import binom
+
+from trajcast.observables.summary import CONFIDENCE, NO, UNRESOLVED, YES
 from trajcast.report.inputs import Run
 from trajcast.report.numbers import number, plain, unit_text
 from trajcast.report.table import joined
 
-SLACK = 1  # quantities that a roll-out may miss beyond those that a second MD run misses
+RAREST = 0.05  # chance of so many misses by a perfect model, below which they are the model's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,6 @@ def verdict(run: Run) -> Verdict:
     )
     outside = [_difference(row) for row in rows if row["within_tolerance"] == NO]
     completed = run.outcome["outcome"] == "completed"
-    expected = sum(second) - (len(second) - len(own)) if second else len(own)
     return Verdict(
         completed=completed,
         within=sum(own),
@@ -50,8 +51,13 @@ def verdict(run: Run) -> Verdict:
         tolerable=sum(row["within_tolerance"] == YES for row in rows),
         unresolved=sum(row["within_tolerance"] == UNRESOLVED for row in rows),
         outside=outside,
-        agrees=completed and bool(own) and not outside and sum(own) >= expected - SLACK,
+        agrees=completed and bool(own) and not outside and _by_chance(len(own) - sum(own), len(own)),
     )
+
+
+def _by_chance(misses: int, judged: int) -> bool:
+    """Whether a perfect model misses so many of its quantities often enough."""
+    return bool(binom.sf(misses - 1, judged, 1 - CONFIDENCE) >= RAREST)
 
 
 def headline(run: Run) -> str:
@@ -80,4 +86,5 @@ def _difference(row: dict[str, Any]) -> str:
     if row["score"] is not None:
         return f"score of the {row['quantity']} ({number(row['score'] - row['ceiling'], 2)})"
     difference = row["forecast"] - row["md"]
-    return f"{row['quantity']} ({'+' if difference > 0 else ''}{number(difference, 2)} {unit_text(row['unit'])})"
+    text = f"{'+' if difference > 0 else ''}{number(difference, 2)} {unit_text(row['unit'])}".strip()
+    return f"{row['quantity']} ({text})"

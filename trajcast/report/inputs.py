@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from trajcast.errors import UserError
 from trajcast.mechanics import temperature
 from trajcast.observables.result import Result, load_result
+from trajcast.report.numbers import duration
 from trajcast.state import State
 from trajcast.trajectory import Topology, Trajectory
 from trajcast.units import PS
@@ -46,7 +47,7 @@ TEST_KEYS = [
     "displacement_mae_percent",
     "velocity_mae_percent",
 ]
-MODEL_KEYS = ["horizon_fs", "weights"]  # imported and foreign models say no more
+MODEL_KEYS = ["horizon_fs", "weights"]  # imported and foreign models need say no more
 METRICS_COLUMNS = ["time_s", "training_loss", "validation_loss", "displacement_mae_percent", "velocity_mae_percent"]
 SPEED_KEYS = ["steps_per_s", "ns_per_day", "threads"]
 SUMMARY_KEYS = ["rows"]
@@ -119,22 +120,26 @@ class Run:
         return horizon if self.name == f"{self.horizon_fs:g}fs" else f"{self.name}, {horizon}"
 
     @property
+    def weights(self) -> int | None:
+        """How many weights the model has; None where it does not say."""
+        count = self.model["weights"]
+        return count if isinstance(count, int) else None
+
+    @property
     def training_minutes(self) -> float | None:
         """How long the model was trained; None where it does not say."""
-        return self._training.get("minutes")
+        return _number(self._training.get("minutes"))
 
     @property
     def training_effort(self) -> str:
-        """How long, or how many updates on which device, the model was trained; empty where it does not say."""
-        said, training = [], self._training
-        if isinstance(updates := training.get("updates"), int):
-            said.append(f"{updates} updates")
-        return ", ".join([*said, *([str(training["device"])] if said and training.get("device") else [])])
+        """How long the model was trained, or with how many updates, on which device; empty where it does not say."""
+        minutes, updates, device = self.training_minutes, *map(self._training.get, ("updates", "device"))
+        said = duration(60 * minutes) if minutes is not None else f"{updates} updates" if _number(updates) else ""
+        return f"{said}, {device}" if said and isinstance(device, str) else said
 
     @property
     def _training(self) -> dict[str, Any]:
-        training = self.model.get("training")
-        return training if isinstance(training, dict) else {}
+        return _mapping(self.model.get("training"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,21 +219,22 @@ def _read_run(folder: Path, name: str, model: Path) -> Run:
     card = _read_json(model / "model.json", MODEL_KEYS, by_train)
     outcome = _read_json(run / "outcome.json", OUTCOME_KEYS, by_forecast)
     horizon_fs = outcome["horizon_fs"]
-    if card["horizon_fs"] is not None and abs(card["horizon_fs"] - horizon_fs) > 1e-6:
+    own_fs = _number(card["horizon_fs"])
+    if own_fs is not None and abs(own_fs - horizon_fs) > 1e-6:
         raise UserError(
-            f"{model / 'model.json'}: of a model with a horizon of {card['horizon_fs']:g} fs, but {run} was rolled out "
+            f"{model / 'model.json'}: of a model with a horizon of {own_fs:g} fs, but {run} was rolled out "
             f"with {horizon_fs:g} fs; make the roll-out again with: {by_forecast}"
         )
     summary = _read_json(observed / "summary.json", SUMMARY_KEYS, by_observe)
     _check_rows(observed / "summary.json", summary["rows"], ROW_KEYS, by_observe)
     with Trajectory(_existing(forecast, by_forecast)) as trajectory:
         of_forecast, series = trajectory.provenance, temperature_series(trajectory)
-    training = card.get("provenance") or {}
+    training = _mapping(card.get("provenance"))
     provenance = {
-        "dataset": training.get("dataset") or {},
+        "dataset": training.get("dataset"),
         "training": training,
         "forecast": of_forecast,
-        "observables": summary.get("provenance") or {},
+        "observables": summary.get("provenance"),
     }
     trained_here = any((model / made).exists() for made in ("training.yaml", "metrics.csv"))
     return Run(
@@ -249,10 +255,18 @@ def _read_run(folder: Path, name: str, model: Path) -> Run:
     )
 
 
-def _says_how(record: Any) -> bool:
+def _says_how(record: Any) -> TypeGuard[dict[str, Any]]:
     """Whether a record has what the appendix shows; those of imported, shipped and foreign models may have less."""
     wanted = (("settings", dict), ("versions", dict), ("machine", dict))
     return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted)
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _existing(path: Path, made_by: str) -> Path:

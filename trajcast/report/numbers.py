@@ -70,6 +70,6 @@ def duration(seconds: float | None) -> str:
     return f"{minutes:.1f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
-def number_of(count: int) -> str:
-    """A whole number with thin spaces between thousands."""
-    return f"{count:,}".replace(",", "\u2009")
+def number_of(count: int | None) -> str:
+    """A whole number with thin spaces between thousands; a dash where there is none."""
+    return MISSING if count is None else f"{count:,}".replace(",", "\u2009")

@@ -173,7 +173,9 @@ def _facts(study: Study) -> dict[str, Any]:
     """What the opening paragraph and the limits say in numbers."""
     reference, topology = study.settings, study.topology
     counts = Counter(chemical_symbols[z] for z in topology.numbers)
-    minutes = [minutes for run in study.runs if (minutes := run.training_minutes) is not None]
+    trained_here = [run.training_minutes for run in study.runs if run.metrics is not None]
+    minutes = [value for value in trained_here if value is not None]
+    weights = [run.weights for run in study.runs if run.weights is not None]
     planned = sorted({run.outcome["planned_ps"] for run in study.runs})
     shipped = [run.shipped for run in study.runs if run.shipped is not None]
     return {
@@ -186,11 +188,8 @@ def _facts(study: Study) -> dict[str, Any]:
         "shipped": len(shipped),
         "own_ps": plain(study.reference_ps),
         "horizons": joined(list(dict.fromkeys(f"{run.horizon_fs:g}" for run in study.runs))),
-        "one_run": len(study.runs) == 1,
         "models": joined(list(dict.fromkeys(run.model_folder.removeprefix("model-") for run in study.runs))),
-        "weights": joined(list(dict.fromkeys(number_of(run.model["weights"]) for run in study.runs))),
+        "weights": joined([number_of(count) for count in dict.fromkeys(weights)]) if weights else "",
         "minutes": joined([number(value, 2) for value in dict.fromkeys(minutes)]) if minutes else "",
         "planned_ps": joined([plain(value) for value in planned]),
-        "completed": sum(run.outcome["outcome"] == "completed" for run in study.runs),
-        "runs": len(study.runs),
     }

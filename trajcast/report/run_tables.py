@@ -70,11 +70,10 @@ def test_error_table(study: Study) -> Table:
     for (name, horizon_fs), runs in models.items():
         run, paper = runs[0], published.get(horizon_fs)
         test = run.test
-        effort = run.training_effort if run.training_minutes is None else duration(60 * run.training_minutes)
         mine: list[str | Cell] = [
             name.removeprefix("model-"),
-            number_of(run.model["weights"]),
-            effort or MISSING,
+            number_of(run.weights),
+            run.training_effort or MISSING,
             number_of(test["frames"]),
             number(test["displacement_mae_A"] * 1e5, 3),
             number(test["displacement_mae_percent"], 3),

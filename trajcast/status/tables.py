@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -55,7 +56,7 @@ def _models(seen: Sequence[Seen]) -> Table:
         numbers=["Δt / fs", "epoch", "validation: Δr / %", "v′ / %", "left at most", "roll-out / ns", "of"],
     )
     table.add_column("ending")
-    for (system, horizon, model), jobs in sorted(_by_model(seen).items(), key=lambda row: (row[0][0], row[0][2])):
+    for (system, horizon, model), jobs in sorted(_by_model(seen).items(), key=lambda row: _place(*row[0])):
         last = next((validation(one) for one in jobs if one.job.rule == "train"), None)
         rolled = next((roll_out(one) for one in jobs if one.job.rule.startswith("forecast")), None)
         if last is None and rolled is None:
@@ -115,6 +116,11 @@ def _by_model(seen: Iterable[Seen]) -> dict[tuple[str, str, str], list[Seen]]:
             continue
         found.setdefault(name, []).append(one)
     return found
+
+
+def _place(system: str, horizon: str, name: str) -> tuple[str, float, str]:
+    """Models in the order of their horizons, roll-outs after them."""
+    return system, math.inf if horizon == MISSING else float(horizon), name
 
 
 def _table(title: str, *texts: str, numbers: Sequence[str]) -> Table:
