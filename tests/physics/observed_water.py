@@ -23,7 +23,7 @@ SETTINGS = {
     "msd_fit_to_ps": 0.1,
     "blocks": 4,
 }
-PROVENANCE = {"ensemble": "NVT (CSVR)", "settings": {"temperature_K": 300.0}}
+PROVENANCE = {"ensemble": "NVT (CSVR)", "settings": {"temperature_K": 300.0, "seed": 7}}
 
 
 def water(path: Path, frames: int, seed: int = 1) -> Path:

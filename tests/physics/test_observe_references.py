@@ -38,14 +38,12 @@ def files(prepared: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(prepared, tmp_path / "water"))
 
 
-def every(folder: Path, stride: int, name: str, source: str = "forecast.h5md") -> str:
-    """Another trajectory with every so manieth frame of one."""
+def part(folder: Path, name: str, source: str, frames: int | None = None, stride: int = 1) -> str:
+    """Another trajectory, with the first frames of one, or with every so manieth."""
     with Trajectory(folder / source) as whole:
-        frames = slice(None, None, stride)
-        spacing_fs = stride * whole.interval_fs
-        write(
-            folder / name, whole.topology, whole.positions[frames], whole.velocities[frames], spacing_fs, **PROVENANCE
-        )
+        chosen, spacing_fs = slice(None, frames, stride), stride * whole.interval_fs
+        positions, velocities = whole.positions[chosen], whole.velocities[chosen]
+        write(folder / name, whole.topology, positions, velocities, spacing_fs, **PROVENANCE)
     return name
 
 
@@ -56,7 +54,7 @@ def summary(folder: Path, output: str = "out") -> dict[str, Any]:
 
 def test_the_second_run_is_measured_as_the_roll_out_is(files: Path) -> None:
     """At its spacing, over its length: the first half of the second run, every other frame."""
-    forecast = every(files, 2, "sparse.h5md")
+    forecast = part(files, "sparse.h5md", "forecast.h5md", stride=2)
     assert observe(files, forecast, second="second.h5md") == 0
     found = summary(files)
     assert found["frames"] == {
@@ -77,11 +75,8 @@ def test_the_second_run_is_measured_as_the_roll_out_is(files: Path) -> None:
 
 def test_a_second_run_stands_where_a_roll_out_would(files: Path) -> None:
     """Judged as a roll-out, it has the numbers and verdicts that it has as the second run."""
-    cut = every(files, 1, "cut.h5md", "second.h5md")
-    with Trajectory(files / cut) as whole:
-        write(files / "half.h5md", whole.topology, whole.positions[:100], whole.velocities[:100], 5.0, **PROVENANCE)
     assert observe(files, "forecast.h5md", second="second.h5md") == 0
-    assert observe(files, "half.h5md", output="other") == 0
+    assert observe(files, part(files, "half.h5md", "second.h5md", 100), output="other") == 0
     for row, other in zip(summary(files)["rows"], summary(files, "other")["rows"], strict=True):
         if row["score"] is None:
             pairs = (
@@ -101,6 +96,46 @@ def test_without_a_second_run_there_is_none(files: Path) -> None:
     assert not (files / "out/second").exists()
 
 
+def test_a_second_run_that_is_no_longer_asked_for_leaves_nothing(files: Path) -> None:
+    assert observe(files, "forecast.h5md", output="never") == 0
+    assert observe(files, "forecast.h5md", second="second.h5md") == 0
+    assert (files / "out/second/rdf.json").is_file()
+    (files / "out/notes.txt").write_text("of the user", encoding="utf-8")
+    assert observe(files, "forecast.h5md") == 0
+    found, never = ({path.relative_to(files / out) for path in (files / out).rglob("*")} for out in ("out", "never"))
+    assert found - never == {Path("notes.txt")}
+    assert never <= found
+    assert summary(files)["rows"] == summary(files, "never")["rows"]
+
+
+@pytest.mark.parametrize(("frames", "as_long"), [(100, True), (95, True), (94, False), (50, False)])
+def test_curves_are_judged_by_a_second_run_as_long_as_the_roll_out_only(
+    files: Path, frames: int, as_long: bool
+) -> None:
+    """Or nearly; numbers beside any."""
+    assert observe(files, "forecast.h5md", second=part(files, "short.h5md", "second.h5md", frames)) == 0
+    rows = summary(files)["rows"]
+    scored = [row for row in rows if row["score"] is not None]
+    assert {row["observable"] for row in scored} == {"rdf", "vdos"}
+    for row in scored:
+        assert row["ceiling"] is not None
+        assert row["second_within_error"] is (True if as_long else None)
+        assert (row["within_error"] is None) != as_long
+        assert ("not judged by the second MD run, which is shorter" in row["note"]) != as_long
+    numbers = [row for row in rows if row["score"] is None and row["second"] is not None]
+    assert len(numbers) > 5
+    for row in numbers:
+        assert row["within_error"] is not None
+        assert "which is shorter" not in row["note"]
+
+
+def test_a_roll_out_that_ended_early_is_judged_by_as_much_of_the_second_run(files: Path) -> None:
+    forecast = part(files, "early.h5md", "forecast.h5md", 80)
+    assert observe(files, forecast, second=part(files, "short.h5md", "second.h5md", 94)) == 0
+    assert summary(files)["frames"]["second"] == summary(files)["frames"]["forecast"]
+    assert all(row["second_within_error"] is True for row in summary(files)["rows"] if row["score"] is not None)
+
+
 def test_a_second_run_of_something_else_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(files / "carbon.h5md", topology([6, 6], 7.0), np.zeros((2, 2, 3)), None, 5.0)
     assert observe(files, "forecast.h5md", second="carbon.h5md") == 2
@@ -110,7 +145,7 @@ def test_a_second_run_of_something_else_is_refused(files: Path, capsys: pytest.C
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_summary_gives_the_rows_of_the_md_itself(files: Path, stride: int) -> None:
     """To the digits that it keeps; the verdicts exactly."""
-    forecast = every(files, stride, "again.h5md")
+    forecast = part(files, "again.h5md", "forecast.h5md", stride=stride)
     assert observe(files, forecast, second="second.h5md", output="by_md") == 0
     assert observe(files, forecast, second="second.h5md", md="summary/reference.json") == 0
     by_md, by_summary = summary(files, "by_md"), summary(files)
@@ -141,6 +176,9 @@ def test_the_record_says_what_the_md_was(prepared: Path) -> None:
     }
     found = references.matching(reference, context(WATER, **SETTINGS).settings, 10.0, prepared)
     assert found == prepared / "summary"
+    assert record["md"] == PROVENANCE
+    with_its_seed = reference.model_copy(update={"seed": PROVENANCE["settings"]["seed"]})
+    assert references.matching(with_its_seed, context(WATER, **SETTINGS).settings, 10.0, prepared) is None
 
 
 @pytest.mark.parametrize("frames", [0, 1])
@@ -153,7 +191,7 @@ def test_a_roll_out_without_frames_is_no_error(files: Path, frames: int) -> None
 
 def test_a_summary_that_does_not_fit_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     by_summary = {"md": "summary/reference.json"}
-    assert observe(files, every(files, 3, "third.h5md"), **by_summary) == 2
+    assert observe(files, part(files, "third.h5md", "forecast.h5md", stride=3), **by_summary) == 2
     assert "has frames [5.0, 10.0] fs apart, not 15; give the MD itself" in capsys.readouterr().err
     (files / "other.yaml").write_text(yaml.safe_dump(SETTINGS | {"rdf_bins": 31}), encoding="utf-8")
     assert observe(files, "forecast.h5md", **by_summary, settings="other.yaml") == 2

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,8 @@ from report_folder import edit_json, models_of, outcome, scalar_row, score_row
 
 from trajcast.observables.summary import NO, UNRESOLVED
 from trajcast.report.headline import headline, verdict
-from trajcast.report.inputs import Run, read_study
+from trajcast.report.inputs import read_study
+from trajcast.report.runs import Run
 
 GOOD = scalar_row("profile", 3.05)
 MISSED = scalar_row("profile", 3.05, within_error=False)  # surely different, but tolerable
@@ -72,19 +75,53 @@ def test_tolerances_that_noise_hides_are_counted_apart(base: Run) -> None:
     ("rows", "agrees"),
     [
         ([GOOD] * 3, True),
-        ([GOOD, GOOD, MISSED], True),  # one more than the second run misses: chance
+        ([GOOD, GOOD, MISSED], True),
         ([GOOD, MISSED, MISSED], False),
-        ([SECOND_MISSED, MISSED, MISSED], True),  # one more than the second run again
-        ([GOOD, MISSED, UNMEASURED], True),  # what the roll-out was too short for is not missed
+        ([SECOND_MISSED, MISSED, MISSED], False),  # whatever the second run misses
+        ([SECOND_MISSED] * 3 + [GOOD], True),
+        ([GOOD] * 12 + [MISSED] * 2, True),
+        ([GOOD] * 11 + [MISSED] * 3, False),
+        ([GOOD] * 11 + [MISSED] * 2 + [UNMEASURED], True),  # what the roll-out was too short for is not missed
+        ([GOOD] * 5 + [MISSED] * 2 + [UNMEASURED] * 7, False),  # nor judged
         ([UNMEASURED], False),  # nothing to agree in
         ([GOOD] * 20 + [scalar_row("profile", 3.25, within_error=True, within_tolerance=NO)], False),
         ([], False),
     ],
 )
-def test_one_quantity_fewer_than_of_the_second_run_is_chance(
+def test_a_roll_out_agrees_where_chance_explains_its_misses(
     base: Run, rows: list[dict[str, Any]], agrees: bool
 ) -> None:
     assert verdict(with_rows(base, *rows)).agrees == agrees
+
+
+@pytest.mark.parametrize(
+    ("judged", "allowed", "chance", "chance_of_one_more"),
+    [
+        (2, 1, "0.0975", "0.0025"),
+        (3, 1, "0.1426", "0.0073"),
+        (7, 1, "0.3017", "0.0444"),
+        (8, 2, "0.0572", "0.0058"),
+        (14, 2, "0.1530", "0.0301"),
+        (16, 2, "0.1892", "0.0429"),
+        (17, 3, "0.0503", "0.0088"),
+        (20, 3, "0.0755", "0.0159"),
+        (28, 3, "0.1627", "0.0491"),
+        (29, 4, "0.0548", "0.0136"),
+    ],
+)
+def test_as_many_misses_pass_as_a_perfect_model_has_in_one_case_of_twenty(
+    base: Run, judged: int, allowed: int, chance: str, chance_of_one_more: str
+) -> None:
+    """Of so many quantities with one chance in twenty each, by exact fractions."""
+
+    def chance_of(misses: int) -> Fraction:
+        missed, other = Fraction(1, 20), Fraction(19, 20)
+        return sum(comb(judged, k) * missed**k * other ** (judged - k) for k in range(misses, judged + 1))
+
+    assert [f"{float(chance_of(n)):.4f}" for n in (allowed, allowed + 1)] == [chance, chance_of_one_more]
+    for misses in range(judged + 1):
+        run = with_rows(base, *[MISSED] * misses, *[GOOD] * (judged - misses))
+        assert verdict(run).agrees == (misses <= allowed)
 
 
 def test_a_roll_out_that_ended_early_does_not_agree(base: Run) -> None:

@@ -1,4 +1,4 @@
-"""Block errors, histograms, scores of curves, of their blocks and of halves."""
+"""Block errors, histograms, scores of curves, of their blocks and of halves, and digits that are kept."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,7 @@ from noisy_curves import SHAPE, X, a_curve, noisy
 from trajcast.observables.blocks import mean_error, standard_error, width_error
 from trajcast.observables.histogram import density
 from trajcast.observables.score import block_scores, halves, score
+from trajcast.observables.summarize import rounded
 
 
 @pytest.mark.parametrize("phi", [0.0, 0.9])
@@ -105,3 +106,18 @@ def test_many_blocks_are_divided_in_some_ways_only_with_the_same_result(monkeypa
     every_value, every_spread = halves(md)
     assert value == pytest.approx(every_value, abs=0.2 * every_spread)
     assert spread == pytest.approx(every_spread, rel=0.2)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_seven_digits_of_a_number_are_kept(value):
+    found = rounded(value)
+    assert found == pytest.approx(value, rel=5.0000001e-7, abs=1e-310)
+    assert len(repr(found).split("e")[0].replace(".", "").lstrip("-0").rstrip("0")) <= 7
+    assert rounded(found) == found
+
+
+def test_numbers_are_rounded_wherever_they_stand_and_nothing_else_is():
+    value = {"y": [[0.123456789], (1 / 3, 2)], "count": 123456789, "error": None, "scored": True, "name": "1.23456789"}
+    expected = value | {"y": [[0.1234568], [0.3333333, 2]]}
+    assert rounded(value) == expected
+    assert rounded(np.float64(1e23 / 3)) == 3.333333e22

@@ -15,6 +15,7 @@ from trajcast.files import write_json
 from trajcast.shipped.references import FORMAT, RECORD, matching, physics, read_record, read_results
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
+SEEDS = {"again": 102, "cold": 101, "water": 101}  # of the MD of each summary
 NPT = {"duration_ps": 10.0, "pressure_bar": 1.0, "damping_fs": 100.0, "bulk_modulus_GPa": 2.0}
 
 
@@ -35,12 +36,23 @@ def changed(values: dict[str, Any], section: type[Any], changes: dict[str, Any])
 @pytest.fixture(scope="module")
 def shipped(values: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of summaries: of the liquid, at 5 and 10 fs, and of the liquid at another temperature."""
-    folder, observables = tmp_path_factory.mktemp("md"), changed(values, Observables, {})
+    folder = tmp_path_factory.mktemp("md")
     for name, temperature_K in (("cold", 280.0), ("water", 300.0)):
-        reference = changed(values, Reference, {"temperature_K": temperature_K})
-        record = {"format": FORMAT, "physics": physics(reference), "observables": observables.model_dump(mode="json")}
-        write_json(folder / name / RECORD, record | {"spacings_fs": [5.0, 10.0]})
+        write_summary(folder / name, values, temperature_K=temperature_K, seed=SEEDS[name])
     return folder
+
+
+def write_summary(folder: Path, values: dict[str, Any], **settings: Any) -> None:
+    """The record of a summary of MD with these settings, as `trajcast summarize` writes it."""
+    reference = changed(values, Reference, settings)
+    record = {
+        "format": FORMAT,
+        "physics": physics(reference),
+        "observables": changed(values, Observables, {}).model_dump(mode="json"),
+        "spacings_fs": [5.0, 10.0],
+        "md": {"settings": reference.model_dump(mode="json")},
+    }
+    write_json(folder / RECORD, record)
 
 
 def test_the_same_settings_are_found_at_each_spacing(values: dict[str, Any], shipped: Path) -> None:
@@ -50,6 +62,34 @@ def test_the_same_settings_are_found_at_each_spacing(values: dict[str, Any], shi
     cold = changed(values, Reference, {"temperature_K": 280.0})
     assert matching(cold, observables, 5.0, shipped) == shipped / "cold"
     assert matching(reference, observables, 5.0, shipped / "nothing here") is None
+
+
+@pytest.mark.parametrize(
+    ("spacing_fs", "found"),
+    [(sum([0.1] * 50), True), (10 - 1e-7, True), (10.0001, False), (4.999, False)],
+)
+def test_a_spacing_that_was_calculated_is_the_same(
+    values: dict[str, Any], shipped: Path, spacing_fs: float, found: bool
+) -> None:
+    """And names the same files."""
+    assert spacing_fs not in (5.0, 10.0)
+    reference, observables = changed(values, Reference, {}), changed(values, Observables, {})
+    assert matching(reference, observables, spacing_fs, shipped) == (shipped / "water" if found else None)
+    assert (f"{spacing_fs:g}" in ("5", "10")) == found
+
+
+def test_md_with_the_seed_of_the_md_made_here_is_not_independent_of_it(
+    values: dict[str, Any], shipped: Path, tmp_path: Path
+) -> None:
+    """It would be the second run, and judged by itself."""
+    observables = changed(values, Observables, {})
+    same, other = (changed(values, Reference, {"seed": SEEDS[name]}) for name in ("water", "again"))
+    assert matching(same, observables, 5.0, shipped) is None
+    assert matching(other, observables, 5.0, shipped) == shipped / "water"
+    for name in ("again", "water"):
+        write_summary(tmp_path / name, values, seed=SEEDS[name])
+    assert matching(same, observables, 5.0, tmp_path) == tmp_path / "again"
+    assert matching(other, observables, 5.0, tmp_path) == tmp_path / "water"
 
 
 @pytest.mark.parametrize(

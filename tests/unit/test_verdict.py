@@ -26,16 +26,20 @@ def of_blocks(values: NDArray) -> Scalar:
     return a_scalar(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
-def scalar_row(md: Scalar, forecast: Scalar, second: Scalar | None = None) -> dict[str, Any]:
+def scalar_row(md: Scalar, forecast: Scalar, second: Scalar | None = None, **as_long: bool) -> dict[str, Any]:
     of_second = None if second is None else {"a": a_result(scalars=[second])}
-    [row] = verdict_rows({"a": a_result(scalars=[md])}, {"a": a_result(scalars=[forecast])}, of_second, BLOCKS)
+    of_md, of_forecast = ({"a": a_result(scalars=[scalar])} for scalar in (md, forecast))
+    [row] = verdict_rows(of_md, of_forecast, of_second, BLOCKS, **as_long)
     return row
 
 
-def curve_row(md: Curve, forecast: Curve | None, second: Curve | None = None, *, again: bool = True) -> dict[str, Any]:
+def curve_row(
+    md: Curve, forecast: Curve | None, second: Curve | None = None, *, again: bool = True, **as_long: bool
+) -> dict[str, Any]:
     """With `again` a second run, which has the curve or does not."""
     of_forecast, of_second = (a_result(*([] if curve is None else [curve])) for curve in (forecast, second))
-    [row] = verdict_rows({"rdf": a_result(md)}, {"rdf": of_forecast}, {"rdf": of_second} if again else None, BLOCKS)
+    runs = ({"rdf": a_result(md)}, {"rdf": of_forecast}, {"rdf": of_second} if again else None)
+    [row] = verdict_rows(*runs, BLOCKS, **as_long)
     return row
 
 
@@ -52,7 +56,7 @@ def test_numbers_agree_where_welchs_test_does_not_tell_them_apart() -> None:
 
 
 def test_scores_are_no_less_where_welchs_test_does_not_tell_them_apart() -> None:
-    """Of its two sides of 2.5 % the lower one counts; neither run need have as many blocks."""
+    """Its lower side of 5 %; neither run need have as many blocks."""
     rng = np.random.default_rng(2)
     verdicts = []
     for _ in range(1000):
@@ -60,8 +64,8 @@ def test_scores_are_no_less_where_welchs_test_does_not_tell_them_apart() -> None
         scores, others = rng.normal(rng.normal(scale=1.5), scale, size=counts[0]), rng.normal(size=counts[1])
         p = stats.ttest_ind(scores, others, equal_var=False, alternative="less").pvalue
         verdicts.append(_no_less(scores.tolist(), others.tolist()))
-        assert verdicts[-1] == (p >= 0.025)
-    assert 0.5 < np.mean(verdicts) < 0.98
+        assert verdicts[-1] == (p >= 0.05)
+    assert 0.5 < np.mean(verdicts) < 0.95
 
 
 def test_numbers_without_noise_agree_only_where_they_are_equal() -> None:
@@ -83,9 +87,8 @@ def test_a_perfect_model_misses_one_number_of_twenty(reference: float) -> None:
     assert missed.mean(axis=0) == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / repeats))
 
 
-def test_a_perfect_model_seldom_misses_a_curve_and_a_wrong_one_always_does() -> None:
-    """Only lower scores are misses: half of 5 %."""
-    rng, repeats = np.random.default_rng(4), 2000
+def test_a_perfect_model_misses_one_curve_of_twenty_and_a_wrong_one_every() -> None:
+    rng, repeats = np.random.default_rng(4), 4000
     missed = {"same": 0, "wrong": 0}
     md = noisy(rng, 10 * BLOCKS)
     for repeat in range(repeats):
@@ -93,8 +96,37 @@ def test_a_perfect_model_seldom_misses_a_curve_and_a_wrong_one_always_does() -> 
         missed["same"] += not curve_row(md, noisy(rng, BLOCKS), second)["within_error"]
         if repeat < 100:
             missed["wrong"] += not curve_row(md, noisy(rng, BLOCKS, shape=WRONG), second)["within_error"]
-    assert missed["same"] / repeats == pytest.approx(0.025, abs=4 * np.sqrt(0.025 * 0.975 / repeats))
+    assert missed["same"] / repeats == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / repeats))
     assert missed["wrong"] == 100
+
+
+def test_curves_are_not_judged_by_a_second_run_that_is_shorter() -> None:
+    """Its blocks are noisier than those of the roll-out: a model that is surely wrong would pass beside them."""
+    rng = np.random.default_rng(13)
+    md, forecast, second = noisy(rng, 10 * BLOCKS), noisy(rng, BLOCKS, shape=WRONG), noisy(rng, BLOCKS, noise=0.2)
+    assert curve_row(md, forecast, noisy(rng, BLOCKS))["within_error"] is False
+    assert curve_row(md, forecast, second)["within_error"] is True
+    row = curve_row(md, forecast, second, second_as_long=False)
+    assert (row["within_error"], row["second_within_error"]) == (None, None)
+    assert (row["score"], row["ceiling"]) == (score(md, forecast), score(md, second))
+    assert row["ceiling_error"] > 0
+    assert row["note"] == "score: not judged by the second MD run, which is shorter"
+
+
+@pytest.mark.parametrize("shape", [SHAPE, WRONG])
+def test_a_score_beside_that_of_a_shorter_second_run_has_no_tolerance(shape: NDArray) -> None:
+    """Noise lowers the score of the shorter one."""
+    rng = np.random.default_rng(14)
+    md, forecast, second = noisy(rng, 10 * BLOCKS), noisy(rng, BLOCKS, shape=shape), noisy(rng, BLOCKS)
+    assert curve_row(md, forecast, second, second_as_long=False)["within_tolerance"] is None
+
+
+def test_numbers_are_judged_beside_a_second_run_of_any_length() -> None:
+    """By the reference, not by the second run."""
+    scalars = a_scalar(1.0, tolerance=0.1), a_scalar(1.5), a_scalar(1.1, 0.2)
+    row = scalar_row(*scalars, second_as_long=False)
+    assert row == scalar_row(*scalars)
+    assert (row["within_error"], row["second_within_error"], row["within_tolerance"]) == (False, True, NO)
 
 
 def test_without_a_second_run_curves_are_judged_by_the_halves_of_the_reference() -> None:
@@ -150,7 +182,9 @@ def test_curves_that_are_missing_or_have_no_blocks_have_no_verdict() -> None:
         None
     ] * 4
     short = curve_row(md, a_curve(other.y), other)
-    assert (short["within_error"], short["second_within_error"]) == (None, None)
+    assert (short["within_error"], short["second_within_error"], short["within_tolerance"]) == (None, None, YES)
+    wrong = curve_row(md, a_curve(WRONG), other)
+    assert (wrong["within_error"], wrong["within_tolerance"]) == (None, UNRESOLVED)
 
 
 @pytest.mark.parametrize(
@@ -162,9 +196,11 @@ def test_curves_that_are_missing_or_have_no_blocks_have_no_verdict() -> None:
         (0.6, 0.01, NO),
         (-0.6, 0.01, NO),
         (0.6, 1.0, UNRESOLVED),  # noise alone is larger
+        (0.4, None, YES),
+        (9.0, None, UNRESOLVED),  # noise alone may be larger
     ],
 )
-def test_a_difference_that_matters_to_nobody_is_tolerable(difference: float, error: float, verdict: str) -> None:
+def test_a_difference_that_matters_to_nobody_is_tolerable(difference: float, error: float | None, verdict: str) -> None:
     row = scalar_row(a_scalar(2.0, error, tolerance=0.5), a_scalar(2.0 + difference, error))
     assert (row["tolerance"], row["within_tolerance"]) == (0.5, verdict)
 
@@ -175,14 +211,24 @@ def test_numbers_without_tolerance_or_value_have_no_verdict_on_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "noise", "verdict"),
-    [(SHAPE, 0.02, YES), (WRONG, 0.02, NO), (WRONG, 2.0, UNRESOLVED)],
+    ("shape", "noise", "verdicts"),
+    [(SHAPE, 0.02, {YES}), (WRONG, 0.02, {NO}), (WRONG, 2.0, {YES, UNRESOLVED, NO})],
 )
-def test_a_score_may_be_a_hundredth_below_that_of_the_second_run(shape: NDArray, noise: float, verdict: str) -> None:
-    rng = np.random.default_rng(11)
-    row = curve_row(noisy(rng, 200, noise), noisy(rng, BLOCKS, noise, shape), noisy(rng, BLOCKS, noise))
-    assert (row["tolerance"], row["within_tolerance"]) == (0.01, verdict)
-    assert (row["score"] >= row["ceiling"] - 0.01) == (verdict == YES)
+def test_a_score_may_be_a_hundredth_below_that_of_the_second_run(
+    shape: NDArray, noise: float, verdicts: set[str]
+) -> None:
+    """In noise that hides what is wrong, one below is not resolved, but for the misses of one in twenty."""
+    rng, repeats, found = np.random.default_rng(11), 400, []
+    for _ in range(repeats):
+        row = curve_row(noisy(rng, 200, noise), noisy(rng, BLOCKS, noise, shape), noisy(rng, BLOCKS, noise))
+        below = row["score"] < row["ceiling"] - 0.01
+        assert row["within_tolerance"] == (YES if not below else UNRESOLVED if row["within_error"] else NO)
+        assert row["tolerance"] == 0.01
+        found.append(row["within_tolerance"])
+    assert set(found) == verdicts
+    if len(verdicts) > 1:
+        assert found.count(UNRESOLVED) / repeats > 0.1
+        assert found.count(NO) / repeats < 0.05 + 4 * np.sqrt(0.05 * 0.95 / repeats)
 
 
 def test_reference_numbers_that_the_roll_out_does_not_have_are_left_out() -> None:

@@ -79,6 +79,8 @@ def _curve_row(
         if value is not None and best is not None:
             within = value >= best - 2 * (spread or 0.0)
     below = None if value is None or best is None else min(0.0, value - best)
+    if second is not None and not second_as_long:
+        below = None  # noise lowers the score of what is shorter
     return {
         "observable": md.observable,
         "quantity": curve_quantity(md.observable, reference.name),

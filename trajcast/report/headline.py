@@ -12,8 +12,8 @@ from typing import Any
 from scipy.stats import binom
 
 from trajcast.observables.summary import CONFIDENCE, NO, UNRESOLVED, YES
-from trajcast.report.inputs import Run
 from trajcast.report.numbers import number, plain, unit_text
+from trajcast.report.runs import Run
 from trajcast.report.table import joined
 
 RAREST = 0.05  # chance of so many misses by a perfect model, below which they are the model's
@@ -57,7 +57,7 @@ def verdict(run: Run) -> Verdict:
 
 def _by_chance(misses: int, judged: int) -> bool:
     """Whether a perfect model misses so many of its quantities often enough."""
-    return bool(binom.sf(misses - 1, judged, 1 - CONFIDENCE) >= RAREST)
+    return bool(binom.sf(misses - 1, judged, 1 - CONFIDENCE) > RAREST)
 
 
 def headline(run: Run) -> str:

@@ -15,7 +15,7 @@ from trajcast.observables.result import Curve, Result
 from trajcast.report.style import GUIDE, REFERENCE, REFERENCE_BAND, THEORY, WIDTH_IN, horizon_style
 
 if TYPE_CHECKING:
-    from trajcast.report.inputs import Run
+    from trajcast.report.runs import Run
 
 HEADROOM = 1.0  # how far beyond the MD's range, in units of that range, a forecast is still drawn
 BAND_POINTS = 400

@@ -17,7 +17,7 @@ from trajcast import __version__
 from trajcast.files import write_text
 from trajcast.report.appendix import seeds_table, settings, versions_table
 from trajcast.report.headline import headline, verdict
-from trajcast.report.inputs import Run, Study, read_study
+from trajcast.report.inputs import Study, read_study
 from trajcast.report.numbers import number, number_of, plain
 from trajcast.report.observable_figure import observable_figure
 from trajcast.report.result_tables import scalar_table, verdict_table
@@ -29,6 +29,7 @@ from trajcast.report.run_tables import (
     test_error_table,
     timing_table,
 )
+from trajcast.report.runs import Run
 from trajcast.report.speed_table import speed_table
 from trajcast.report.style import figure_style, svg
 from trajcast.report.table import Table, joined

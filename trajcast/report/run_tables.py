@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from trajcast.paper.published import published_errors
-from trajcast.report.inputs import Run, Study
+from trajcast.report.inputs import Study
 from trajcast.report.numbers import MISSING, duration, fixed, measured, number, number_of, plain, unit_text
+from trajcast.report.runs import Run
 from trajcast.report.table import Cell, Table, cells, joined, text_cell
 from trajcast.report.timings import Job
 

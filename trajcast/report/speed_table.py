@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from trajcast.report.inputs import Run, Study
+from trajcast.report.inputs import Study
 from trajcast.report.numbers import MISSING, number, number_of, plain
+from trajcast.report.runs import Run
 from trajcast.report.table import Cell, Table, cells, text_cell
 
 

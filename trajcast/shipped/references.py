@@ -34,9 +34,8 @@ def matching(reference: Reference, observables: Observables, spacing_fs: float, 
     for path in sorted(folder.glob(f"*/{RECORD}")):
         record = read_record(path)
         same = record["physics"] == physics(reference) and record["observables"] == observables.model_dump(mode="json")
-        other_seed = (
-            record["md"]["settings"]["seed"] != reference.seed
-        )  # with its seed MD made here would not be independent
+        # MD made here with the same seed would share its thermostat's noise
+        other_seed = record["md"].get("settings", {}).get("seed") != reference.seed
         if same and other_seed and any(abs(spacing_fs - known) < 1e-6 for known in record["spacings_fs"]):
             return path.parent
     return None
