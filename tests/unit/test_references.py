@@ -136,9 +136,11 @@ def test_other_observables_are_measured_on_md_made_here(
     assert matching(changed(values, Reference, {}), observables, 5.0, shipped) is None
 
 
-def test_every_summary_that_is_shipped_serves_the_shipped_configuration() -> None:
+def test_every_summary_that_is_shipped_serves_a_shipped_configuration() -> None:
     """Or it would lie there for nothing."""
-    systems = read_config(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))).kept
+    figures = yaml.safe_load(CONFIG.read_text(encoding="utf-8"))
+    update_config(figures, yaml.safe_load((CONFIG.parent / "config/figures.yaml").read_text(encoding="utf-8")))
+    systems = read_config(yaml.safe_load(CONFIG.read_text(encoding="utf-8"))).kept | read_config(figures).kept
     for record in (Path(__file__).parents[2] / "trajcast/shipped/md").glob(f"*/{RECORD}"):
         spacings_fs = read_record(record)["spacings_fs"]
         assert any(
