@@ -1,7 +1,7 @@
 # make report   the whole workflow with config.yaml: from reference MD to results/liquid/report.html
 # make reports  the same for every system of config.yaml
 # make figures   the published figures and tables by the shipped models, on a laptop: results/paper/report.html
-# make paper    every published figure and table at the published sizes: GPU-months (docs/paper.md); each says what it costs
+# make paper    every published figure and table at the published sizes: GPU-years at most (docs/paper.md); each says what it costs
 # make test     the tests, among them the whole workflow at a tiny size
 # make lint     style and types of code and workflow
 # make clean    remove the environment and caches; results stay

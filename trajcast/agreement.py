@@ -35,6 +35,14 @@ def check(system: System) -> None:
 def check_structure(system: System, topology: Topology, where: str) -> None:
     """UserError where settings name atoms or copies that the structure does not have; `where` begins the message."""
     last = topology.n_atoms - 1
+    for name, run in system.roll_outs.items():
+        if run.model in shipped.names():
+            known = shipped.record(run.model)["species"]
+            if unknown := sorted(set(topology.numbers.tolist()) - set(known)):
+                raise UserError(
+                    f"{where}.runs.{name}.model: {run.model} knows the elements {_symbols(known)}, "
+                    f"not {_symbols(unknown)} of this system; choose a model of these elements"
+                )
     for name, atoms in system.observables.dihedrals.items():
         if max(atoms) > last:
             raise UserError(f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; mend it")
@@ -45,6 +53,12 @@ def check_structure(system: System, topology: Topology, where: str) -> None:
         for cell in supercells:
             if any(n > 1 and not periodic for n, periodic in zip(cell, topology.periodic, strict=True)):
                 raise UserError(f"{where}.{key}: {cell} repeats a direction that is not periodic; put 1 there")
+
+
+def _symbols(numbers: list[int]) -> str:
+    from ase.data import chemical_symbols
+
+    return ", ".join(chemical_symbols[number] for number in numbers)
 
 
 def _names(system: System) -> None:
@@ -133,7 +147,10 @@ def _roll_out(system: System, run: str) -> None:
     forecast, horizon, where = system.forecast_of(run), system.horizon_of(run), f"runs.{run}.forecast"
     frame = horizon * forecast.frame_every
     whole_multiple(
-        frame, system.reference.nvt.interval_fs, f"roll-out frames of runs.{run}", "reference.nvt.interval_fs"
+        frame,
+        system.reference.nvt.interval_fs,
+        f"the frame spacing (fs) of roll-out {run},",
+        "reference.nvt.interval_fs",
     )
     for name in ("duration_ps", "equilibration_ps"):
         if duration_fs := getattr(forecast, name) * PS:

@@ -183,7 +183,7 @@ class System(Section):
         if chosen.horizon_fs is not None:
             return chosen.horizon_fs
         if chosen.model not in shipped.names():
-            raise ValueError(f"runs.{run}.horizon_fs: missing, and {chosen.model!r} is no shipped model; add it")
+            raise ValueError(f"runs.{run}.horizon_fs: missing; add it, as {chosen.model!r} is no shipped model")
         return float(shipped.record(chosen.model)["horizon_fs"])
 
     def forecast_of(self, run: str) -> Forecast:
@@ -250,7 +250,8 @@ def _explain(problem: Mapping[str, Any]) -> str:
         hint = "; YAML reads this as text"
         if "e" in value.lower():
             hint += ", write an exponent with point and sign, as in 1.0e-3"
-    return f"{key}: {value!r} is wrong: {problem['msg'].lower()}{hint}"
+    said = problem["msg"][:1].lower() + problem["msg"][1:]  # not all of it: patterns have capitals
+    return f"{key}: {value!r} is wrong: {said}{hint}"
 
 
 def read_yaml(path: Path | str) -> Any:

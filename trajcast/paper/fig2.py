@@ -79,7 +79,8 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         caption="Vibrational density of states of each element; distribution of the potential energy, recomputed with "
         "the reference force field; cuts of the free-energy surface F = −kT ln P along either dihedral angle where the "
         "other is 0°, with the height of the barrier ΔF; the surface of reference MD and of the forecast (white: never "
-        "visited). Dark: reference MD; dashed: forecast; bands: one standard error. Published: barriers within "
+        "visited). Ceiling: score of MD against MD. Dark: "
+        "reference MD; dashed: forecast; bands: one standard error. Published: barriers within "
         f"{paper['relation']} {paper['value']} {paper['unit']} of those of MD; kT is {thermal_meV:.1f} meV here.",
         columns=FIGURE_COLUMNS,
         rows=rows + barriers + _differences(compared, thermal_meV),

@@ -61,7 +61,8 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         title="Liquid: vibrations, diffusion and structure",
         caption="Vibrational density of states of each element; mean squared displacement of the heaviest element "
         "with the diffusion coefficient D; radial distribution functions, bonded pairs included (their peaks are cut "
-        "off). Dark: reference MD; dashed: forecast; bands: one standard error, three for the mean squared "
+        "off). Ceiling: score of MD against MD. Dark: "
+        "reference MD; dashed: forecast; bands: one standard error, three for the mean squared "
         "displacement. D is not corrected for the size of the box. Published D: 4 blocks, fit 1–10 ps.",
         columns=FIGURE_COLUMNS,
         rows=rows,
