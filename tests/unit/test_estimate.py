@@ -246,3 +246,13 @@ def test_what_the_structure_does_not_have_is_refused(
     with pytest.raises(UserError) as caught:
         Prices(Plan({"systems": {name: values[name]}})).of("nvt", {"system": name})
     assert str(caught.value).startswith(f"config.yaml: systems.{name}.{said}")
+
+
+def test_a_shipped_model_of_other_elements_is_refused_before_anything_runs(values: dict[str, Any]) -> None:
+    changed = copy.deepcopy(values)
+    changed["systems"]["liquid"]["runs"] = {"wrong": {"model": "quartz-30fs"}}
+    changed["systems"]["liquid"]["forecast"] |= {"duration_ps": 12.0, "equilibration_ps": 3.0}
+    with pytest.raises(
+        UserError, match=r"liquid\.runs\.wrong\.model: quartz-30fs knows the elements O, Si, not H of this"
+    ):
+        Prices(Plan(changed)).size("liquid")
