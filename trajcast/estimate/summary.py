@@ -12,7 +12,7 @@ from trajcast.plan import Plan
 STAGES = {
     "reference MD": ("equilibration", "nve", "nvt", "nvt_2", "health", "literature"),
     "data sets": ("dataset",),
-    "training": ("train", "pretrained"),
+    "training": ("train",),
     "test errors": ("evaluate",),
     "roll-outs": ("forecast",),
     "studies": ("timestep", "thermostat", "same_start", "speed", "cooling_md", "cooling_forecast", "cooling"),
