@@ -39,6 +39,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
             own += score_label(line[place], compared, "vdos", element)
             line[place].set_title(f"VDOS of {element}", loc="left")
             line[place].set_yticks([])
+            line[place].set_xlabel("ν̃ / cm⁻¹")  # five panels side by side have no room for words
             line[place].set_ylabel(f"{number_of(outcome['atoms'])} atoms" if place == 0 else "")
         for ax, pair in zip(line[2 : 2 + RDFS], compared.names("rdf"), strict=False):
             own += curve_panel(ax, compared, "rdf", pair)
