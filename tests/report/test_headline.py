@@ -150,3 +150,11 @@ def test_quantities_in_a_sentence_are_escaped(folder: Path) -> None:
     page = page_of(folder, models_of(folder, 1.0))
     assert "beyond them: &lt;b&gt;centre&lt;/b&gt; (+0.25 Å)." in page
     assert "<b>centre" not in page
+
+
+@pytest.mark.parametrize(("unresolved", "agrees"), [(1, True), (2, True), (3, False)])
+def test_runs_too_short_to_tell_do_not_agree(base: Run, unresolved: int, agrees: bool) -> None:
+    """Three blocks of a roll-out that heats up are within error of everything."""
+    unknown = scalar_row("profile", 3.25) | {"within_error": True, "within_tolerance": UNRESOLVED}
+    run = with_rows(base, GOOD, GOOD, *[unknown] * unresolved)
+    assert verdict(run).agrees is agrees

@@ -1,7 +1,8 @@
 """The verdict on a roll-out in a sentence: how it ended, how much agrees with MD, and what does not.
 
-A roll-out agrees with MD where it came to its end, nothing is known to exceed the tolerance that matters to a user, and
-no more quantities miss their error than chance lets a perfect model miss, of which each has one chance in twenty.
+A roll-out agrees with MD where it came to its end, nothing is known to exceed the tolerance that matters to a user, at
+least half of what has a tolerance is within it (what is too short to tell anything does not agree), and no more
+quantities miss their error than chance lets a perfect model miss, of which each has one chance in twenty.
 """
 
 from __future__ import annotations
@@ -42,16 +43,22 @@ def verdict(run: Run) -> Verdict:
     )
     outside = [_difference(row) for row in rows if row["within_tolerance"] == NO]
     completed = run.outcome["outcome"] == "completed"
+    tolerable = sum(row["within_tolerance"] == YES for row in rows)
+    unresolved = sum(row["within_tolerance"] == UNRESOLVED for row in rows)
     return Verdict(
         completed=completed,
         within=sum(own),
         judged=len(own),
         second_within=sum(second) if second else None,
         second_judged=len(second),
-        tolerable=sum(row["within_tolerance"] == YES for row in rows),
-        unresolved=sum(row["within_tolerance"] == UNRESOLVED for row in rows),
+        tolerable=tolerable,
+        unresolved=unresolved,
         outside=outside,
-        agrees=completed and bool(own) and not outside and _by_chance(len(own) - sum(own), len(own)),
+        agrees=completed
+        and bool(own)
+        and not outside
+        and tolerable >= unresolved
+        and _by_chance(len(own) - sum(own), len(own)),
     )
 
 
