@@ -185,29 +185,19 @@ class Plan:
                 return {"model": str(path), "card": str(path.with_suffix(".json"))}
         raise UserError(f"config.yaml: systems.{system}.runs: none has the model {name!r} at {horizon} fs; add one")
 
-    def shipped_reference(self, system: str, run: str) -> str | None:
-        """The folder with the shipped summary of long reference MD that a roll-out is judged by; None: there is none.
-
-        It must have been made with this system's reference and observables, at the roll-out's frame spacing.
-        """
-        section = self.system(system)
-        if not section.shipped_reference:
-            return None
-        spacing_fs = section.horizon_of(run) * section.forecast_of(run).frame_every
-        found = references.matching(section.reference, section.observables, spacing_fs)
-        return None if found is None else str(found)
-
     def judged_by(self, system: str, run: str) -> dict[str, str]:
         """What a roll-out is compared with: `md`, and a `second` MD run that is judged as if it were a roll-out.
 
-        Beside a shipped reference the NVT run made here is the second.
+        Where long reference MD of this system's settings is shipped, at the roll-out's frame spacing, `md` is its
+        summary and the NVT run made here the second.
         """
-        nvt, reference = f"results/{system}/reference/nvt.h5md", self.shipped_reference(system, run)
-        if reference is not None:
-            return {"md": f"{reference}/{references.RECORD}", "second": nvt}
-        if self.system(system).reference.nvt.second_run_ps is None:
-            return {"md": nvt}
-        return {"md": nvt, "second": f"results/{system}/reference/nvt_2.h5md"}
+        section, nvt = self.system(system), f"results/{system}/reference/nvt.h5md"
+        spacing_fs = section.horizon_of(run) * section.forecast_of(run).frame_every
+        if section.shipped_reference:
+            found = references.matching(section.reference, section.observables, spacing_fs)
+            if found is not None:
+                return {"md": str(found / references.RECORD), "second": nvt}
+        return dict(zip(("md", "second"), self.nvt(system), strict=False))
 
     def learning(self, system: str) -> list[tuple[str, int, int]]:
         """Horizon, number of samples and seed of every model of the learning curves."""
