@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         subparser.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
 
     def fail(message: object, code: int) -> int:
         print(f"trajcast {arguments.command}: error: {' '.join(str(message).split())}", file=sys.stderr)

@@ -8,7 +8,6 @@ cooling.csv. A roll-out that ended early counts in the windows that it came thro
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
 
@@ -26,8 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
-
     from trajcast.config import Observables, Reference, read_settings
     from trajcast.cooling.comparison import compare
     from trajcast.cooling.figure import draw

@@ -11,22 +11,19 @@ A forecast that ended early, even without frames, is no error: what cannot be me
 from __future__ import annotations
 
 import argparse
-import logging
 from contextlib import ExitStack
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--settings", type=Path, required=True, metavar="FILE", help="YAML with the observables section"
-    )
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `observables`")
     parser.add_argument(
         "--reference-settings",
         type=Path,
         required=True,
-        metavar="FILE",
-        help="YAML with the reference section, whose potential gives the energies of the frames",
+        metavar="YAML",
+        help="section `reference`, whose potential gives the energies of the frames",
     )
     parser.add_argument(
         "--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD, or reference.json of a summary"
@@ -40,8 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
-
     from trajcast.config import Observables, Reference, read_settings
     from trajcast.observables import Context
     from trajcast.observables.compare import compare

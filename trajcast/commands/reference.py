@@ -8,7 +8,6 @@ goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
 
@@ -35,7 +34,6 @@ def run(arguments: argparse.Namespace) -> None:
         if part == "health":
             check_health(settings, arguments.output)
         elif part == "literature":
-            logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
             write_literature(settings, arguments.output)
         else:
             perform(settings, part, arguments.output)

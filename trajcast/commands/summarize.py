@@ -6,22 +6,13 @@ OUTPUT then holds reference.json, the record, and one folder for each frame spac
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        "--settings", type=Path, required=True, metavar="FILE", help="YAML with the observables section"
-    )
-    parser.add_argument(
-        "--reference-settings",
-        type=Path,
-        required=True,
-        metavar="FILE",
-        help="YAML, section reference, of the MD",
-    )
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `observables`")
+    parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD")
     parser.add_argument("--spacings-fs", type=float, nargs="+", required=True, metavar="FS", help="between frames, fs")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the summary")
@@ -29,8 +20,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
-
     from trajcast.config import Observables, Reference, read_settings
     from trajcast.observables import Context
     from trajcast.observables.summarize import summarize
