@@ -59,7 +59,8 @@ def degrees_of_freedom(state: State) -> Float[Tensor, " systems"]:
     3N − 5 for an isolated linear one, which cannot turn about its own axis.
     """
     atoms_B = system_sum(torch.ones_like(state.masses), state)
-    turning_B = (torch.linalg.matrix_rank(inertia(state), hermitian=True, rtol=1e-6)).to(atoms_B)
+    extent_B, _, _, _, solid_B = _principal(state)
+    turning_B = torch.where(solid_B, 3.0, torch.where(extent_B > 0, 2.0, 0.0)).to(atoms_B)
     return 3 * atoms_B - 3 - torch.where(isolated(state), turning_B, torch.zeros_like(turning_B))
 
 
@@ -87,9 +88,19 @@ def set_angular_momentum(state: State, target: Float[Tensor, "systems 3"] | floa
 
 
 def _inverse_inertia(state: State) -> Float[Tensor, "systems 3 3"]:
-    """From angular momentum to angular velocity, without waiting for the device as an eigenvalue routine would.
+    """From angular momentum to angular velocity.
 
     A linear molecule's tensor a (1 − n nᵀ) has no inverse; its pseudo-inverse is itself over a². That of one atom is 0.
+    """
+    scale_B, unit_BXX, adjugate_BXX, determinant_B, solid_B = _principal(state)
+    inverse_BXX = adjugate_BXX / torch.where(solid_B, determinant_B, torch.ones_like(scale_B))[:, None, None]
+    inverse_BXX = torch.where(solid_B[:, None, None], inverse_BXX, unit_BXX)
+    return inverse_BXX / torch.where(scale_B > 0, scale_B, torch.ones_like(scale_B))[:, None, None]
+
+
+def _principal(state: State) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Of each tensor of inertia: its size, it over its size, adjugate and determinant of that, and whether it has full
+    rank, as that of a linear molecule or of one atom has not. Nothing waits for a GPU, as eigenvalue routines do.
     """
     tensor_BXX = inertia(state)
     scale_B = tensor_BXX.diagonal(dim1=1, dim2=2).sum(1) / 2  # between 3/2 and 1 times the largest eigenvalue
@@ -97,12 +108,8 @@ def _inverse_inertia(state: State) -> Float[Tensor, "systems 3 3"]:
     x, y, z = unit_BXX.unbind(1)
     adjugate_BXX = torch.stack([torch.linalg.cross(y, z), torch.linalg.cross(z, x), torch.linalg.cross(x, y)], dim=1)
     determinant_B = (x * adjugate_BXX[:, 0]).sum(1)
-    solid_B = determinant_B > 1e-6 * adjugate_BXX.diagonal(dim1=1, dim2=2).sum(
-        1
-    )  # smallest eigenvalue over the largest
-    inverse_BXX = adjugate_BXX / torch.where(solid_B, determinant_B, torch.ones_like(scale_B))[:, None, None]
-    inverse_BXX = torch.where(solid_B[:, None, None], inverse_BXX, unit_BXX)
-    return inverse_BXX / torch.where(scale_B > 0, scale_B, torch.ones_like(scale_B))[:, None, None]
+    smallest_B = 1e-6 * adjugate_BXX.diagonal(dim1=1, dim2=2).sum(1)  # of the eigenvalues' ratio, about
+    return scale_B, unit_BXX, adjugate_BXX, determinant_B, determinant_B > smallest_B
 
 
 def thermal_velocities(state: State, temperature_K: float, rng: Generator) -> State:

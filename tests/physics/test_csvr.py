@@ -23,7 +23,7 @@ from trajcast.mechanics import (
     thermal_velocities,
 )
 from trajcast.modules import named_module
-from trajcast.state import State, join
+from trajcast.state import State, join, system_sum
 from trajcast.thermostats import csvr, csvr_elements
 from trajcast.trajectory import topology_of
 from trajcast.units import BOLTZMANN, KINETIC
@@ -107,6 +107,13 @@ def test_infinitely_slow_thermostat_does_nothing() -> None:
     assert replace(after) is not state
 
 
+def element_energies(state: State) -> np.ndarray:
+    """Kinetic energy of each element (columns, by atomic number) of each system in units of k T."""
+    energy = 0.5 * KINETIC * state.masses * (state.velocities**2).sum(1) / (BOLTZMANN * T)
+    columns = [system_sum(torch.where(state.numbers == n, energy, 0.0), state) for n in torch.unique(state.numbers)]
+    return torch.stack(columns, dim=1).numpy()
+
+
 def test_by_elements_each_has_its_own_canonical_temperature() -> None:
     """O and H start far apart; each relaxes to 300 K with its own width, and the momentum stays zero."""
     cell = random_state(11)
@@ -115,18 +122,41 @@ def test_by_elements_each_has_its_own_canonical_temperature() -> None:
     state = thermal_velocities(state, T, torch.Generator().manual_seed(11))
     oxygen = state.numbers == 8
     state = set_momentum(replace(state, velocities=torch.where(oxygen[:, None], 0.3, 2.0) * state.velocities))
-    rng, ratios = torch.Generator().manual_seed(12), []
+    rng, energies = torch.Generator().manual_seed(12), []
     taken = float(3 * state.masses[oxygen].sum() / state.masses.sum())
-    own = [3 * 64 - taken, 3 * 128 - 3 + taken]
+    own = np.array([3 * 128 - 3 + taken, 3 * 64 - taken])
     for _ in range(6000):
         state = apply(csvr_elements, state, rng, tau_fs=10.0, interval_fs=2.0)
-        energy = 0.5 * KINETIC * state.masses * (state.velocities**2).sum(1) / (BOLTZMANN * T)
-        ratios.append([2 * float(energy[atoms].sum()) / n for atoms, n in zip((oxygen, ~oxygen), own, strict=True)])
-    apart = np.array(ratios)[100::15]
+        energies.append(element_energies(state)[0])
+    apart = 2 * np.array(energies)[100::15] / own
     for column, n in enumerate(own):
         assert abs(apart[:, column].mean() - 1) < 4 * np.sqrt(2 / n / len(apart))
         assert abs(apart[:, column].std(ddof=1) / np.sqrt(2 / n) - 1) < 4 / np.sqrt(2 * len(apart))
     assert momentum(state).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
+@pytest.mark.parametrize("name", ["csvr", "csvr_elements"])
+def test_a_canonical_ensemble_of_a_small_molecule_stays_one(name: str, length: float | None) -> None:
+    """One O among few H, one N alone: strong coupling must not change any element's mean or width."""
+    one = random_state(3, length=length)
+    numbers, masses = one.numbers.clone(), one.masses.clone()
+    numbers[0], masses[0] = 7, 14.007
+    one = replace(one, numbers=numbers, masses=masses)
+    n, rng = 20000, torch.Generator().manual_seed(4)
+    before, fresh = (thermal_velocities(join([one] * n), T, torch.Generator().manual_seed(s)) for s in (5, 6))
+    after = before
+    for _ in range(3):
+        after = apply(named_module("thermostats", name), after, rng, tau_fs=2.0, interval_fs=4.0)
+    found, expected = element_energies(after), element_energies(fresh)
+    error = np.sqrt((found.var(0) + expected.var(0)) / n)
+    assert np.all(np.abs(found.mean(0) - expected.mean(0)) < 4 * error)
+    for column in range(found.shape[1]):
+        assert stats.ks_2samp(found[:, column], expected[:, column]).pvalue > 1e-3
+    total = stats.kstest(
+        2 * kinetic_energy(after).numpy(), stats.chi2(float(degrees_of_freedom(one)[0]), scale=BOLTZMANN * T).cdf
+    )
+    assert total.pvalue > 1e-3
 
 
 THERMOSTATS = sorted(module.name for module in pkgutil.iter_modules(thermostats.__path__))

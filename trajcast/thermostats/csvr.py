@@ -48,4 +48,5 @@ def apply(
     factor_B = torch.sqrt(kept + share_B * squares_B + 2 * first_B * torch.sqrt(kept * share_B))
     turned_B = first_B + torch.sqrt(kept / share_B) < 0
     factor_B = torch.where(turned_B, -factor_B, factor_B)
+    factor_B = torch.where(degrees_of_freedom > 0, factor_B, torch.ones_like(factor_B))
     return replace(state, velocities=factor_B[state.system, None] * state.velocities)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from trajcast import mechanics
 from trajcast.mechanics import set_angular_momentum, set_momentum
-from trajcast.state import State, system_sum
+from trajcast.state import State
 from trajcast.thermostats import csvr
 
 if TYPE_CHECKING:
@@ -23,10 +24,11 @@ ELEMENTS = 118
 
 
 def noise_shape(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> tuple[int, ...]:
-    """Shape of the normal random numbers that `apply` takes for each system: those of `csvr` for each element."""
+    """Shape of the normal random numbers that `apply` takes for each system: those of `csvr` for each part."""
     kinds = len(torch.unique(state.numbers))
-    groups = _groups(state, kinds)
-    return (kinds, *csvr.noise_shape(groups, _group_degrees_of_freedom(state, groups, kinds, degrees_of_freedom)))
+    inner, rest = _degrees_of_freedom(_groups(state, kinds), kinds, degrees_of_freedom)
+    (width,) = csvr.noise_shape(state, torch.cat([inner, rest]))
+    return (kinds + 1, width)
 
 
 def apply(
@@ -36,26 +38,35 @@ def apply(
     tau_fs: float,
     interval_fs: float,
     degrees_of_freedom: Float[Tensor, " systems"],
-    normal: Float[Tensor, "systems kinds width"],
+    normal: Float[Tensor, "systems parts width"],
 ) -> State:
     """Rescale the velocities of each element of each system once.
 
-    Total momentum, and the angular momentum of isolated systems, are set to zero again.
-
-    What the system's conserved totals take from its degrees of freedom is shared among the elements by mass. As the
-    elements exchange momentum, the distribution is canonical only up to terms of the order of 1 / atoms.
+    Rescaled are the motion within each element (less the momentum and, in isolated systems, the angular momentum of its
+    atoms together) and, with a factor of its own, what is left: the elements' motion as a whole against each other.
+    Kinetic energies of these parts add up, so the canonical distribution stays exactly what it is, and so do the
+    totals, which are zero.
     """
-    kinds = normal.shape[1]
+    kinds = normal.shape[1] - 1
     groups = _groups(state, kinds)
-    rescaled = csvr.apply(
-        groups,
-        temperature_K=temperature_K,
-        tau_fs=tau_fs,
-        interval_fs=interval_fs,
-        degrees_of_freedom=_group_degrees_of_freedom(state, groups, kinds, degrees_of_freedom),
-        normal=normal.flatten(0, 1),
-    )
-    return set_angular_momentum(set_momentum(replace(state, velocities=rescaled.velocities)))
+    within = set_angular_momentum(set_momentum(groups))
+    between = replace(state, velocities=state.velocities - within.velocities)
+    dof_within, dof_between = _degrees_of_freedom(groups, kinds, degrees_of_freedom)
+    velocities = [
+        csvr.apply(
+            part,
+            temperature_K=temperature_K,
+            tau_fs=tau_fs,
+            interval_fs=interval_fs,
+            degrees_of_freedom=dof,
+            normal=noise,
+        ).velocities
+        for part, dof, noise in (
+            (within, dof_within, normal[:, :kinds].flatten(0, 1)),
+            (between, dof_between, normal[:, kinds]),
+        )
+    ]
+    return replace(state, velocities=velocities[0] + velocities[1])
 
 
 def _groups(state: State, kinds: int) -> State:
@@ -70,10 +81,9 @@ def _groups(state: State, kinds: int) -> State:
     )
 
 
-def _group_degrees_of_freedom(
-    state: State, groups: State, kinds: int, degrees_of_freedom: Float[Tensor, " systems"]
-) -> Float[Tensor, " groups"]:
-    atoms, mass = system_sum(torch.ones_like(state.masses), groups), system_sum(state.masses, groups)
-    taken = 3 * system_sum(torch.ones_like(state.masses), state) - degrees_of_freedom
-    share = mass / system_sum(state.masses, state).repeat_interleave(kinds)
-    return 3 * atoms - share * taken.repeat_interleave(kinds)
+def _degrees_of_freedom(
+    groups: State, kinds: int, degrees_of_freedom: Float[Tensor, " systems"]
+) -> tuple[Float[Tensor, " groups"], Float[Tensor, " systems"]]:
+    """Within each element of each system, and of the rest of each system."""
+    within = mechanics.degrees_of_freedom(groups).clamp(min=0)  # an element may be missing in some systems
+    return within, degrees_of_freedom - within.view(-1, kinds).sum(1)
