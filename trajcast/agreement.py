@@ -64,6 +64,7 @@ def _symbols(numbers: list[int]) -> str:
 def _names(system: System) -> None:
     check_name("systems", system.reference.system, "reference.system")
     check_name("engines", system.reference.engine, "reference.engine")
+    check_name("training.optimizers", system.training.optimizer, "training.optimizer")
     thermostats = {"forecast": system.forecast.thermostat}
     thermostats |= {f"runs.{run}.forecast": system.forecast_of(run).thermostat for run in system.roll_outs}
     for where, thermostat in thermostats.items():

@@ -27,7 +27,8 @@ class Checkpoint:
     schedule: Schedule
     epoch: int
     batch: int
-    loss_sum: float
+    safeguard: dict[str, Any]
+    seen: Tensor  # losses and number of the epoch's updates
     elapsed_s: float
     rows: list[dict[str, float]]
 

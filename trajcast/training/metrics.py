@@ -16,8 +16,11 @@ METRICS = (
     "epoch",
     "time_s",
     "learning_rate",
+    "skipped_updates",
     "training_loss",
     "validation_loss",
+    "training_displacement_mae_percent",
+    "training_velocity_mae_percent",
     "displacement_mae_percent",
     "velocity_mae_percent",
 )

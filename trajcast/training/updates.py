@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -15,28 +16,45 @@ from trajcast.settings import Training
 from trajcast.training.batches import Batches
 from trajcast.training.captured import captured
 from trajcast.training.loss import Loss
+from trajcast.training.safeguard import Safeguard
 from trajcast.training.weights import Weights
 
 
 class Updates:
-    """Adam on the weights of `model`. On a GPU gradients are played back from a CUDA graph, recorded here.
+    """Updates of the weights of `model`. On a GPU they are played back from a CUDA graph, recorded here.
 
-    `loss_sum` adds up the losses of all batches, on the device: reading it waits for the GPU.
+    `seen` adds up the losses of all batches that were kept, and their number, on the device: reading waits for a GPU.
     """
 
     def __init__(self, model: TrajCast, pairs: Pairs, loss: Loss, settings: Training, processes: Processes = ALONE):
         self.loss, self.processes = loss, processes
-        self.weights, self.batches = Weights(model, settings), Batches(pairs, model)
-        self.loss_sum = torch.zeros((), dtype=torch.float64, device=model.device)
+        self.weights = Weights(model, settings)
+        self.safeguard = Safeguard(self.weights)
+        self.seen = torch.zeros(2, dtype=torch.float64, device=model.device)
         self.replay: Callable[[NDArray[np.integer]], None] | None = None
         self.replayed = len(processes.share(np.arange(settings.batch_size)))  # samples
-        if model.device.type == "cuda" and self.replayed and self.batches.lists is not None:
-            self.replay = captured(self._differentiate_padded, self.replayed, model.device)
+        self.use(pairs)
+
+    def use(self, pairs: Pairs) -> None:
+        """Take the samples of updates from `pairs` from now on."""
+        self.batches, self.replay = Batches(pairs, self.weights.model), None
+        device = self.weights.model.device
+        if device.type != "cuda" or not self.replayed or self.batches.lists is None:
+            return
+        whole = self.processes.count == 1  # else the gradient alone, which the processes then add up
+        before = copy.deepcopy((self.weights.optimizer.state_dict(), self.safeguard.state_dict(), self.seen))
+        self.weights.rate.zero_()  # to record an update is to make some
+        self.replay = captured(self._update_padded if whole else self._differentiate_padded, self.replayed, device)
+        self.weights.optimizer.load_state_dict(before[0])
+        self.safeguard.load_state_dict(before[1])
+        self.seen.copy_(before[2])
 
     def take(self, chosen: NDArray[np.integer], learning_rate: float) -> None:
-        """One update with the samples `chosen`, the same in all processes."""
+        """One update with the samples `chosen`, the same in all processes; UserError where none does any good."""
         own = self.processes.share(chosen)
-        if self.replay is not None and len(own) == self.replayed:
+        self.weights.rate.fill_(learning_rate * self.safeguard.slowed)
+        played = self.replay is not None and len(own) == self.replayed
+        if self.replay is not None and played:
             self.replay(own)
         elif len(own):
             self.weights.differentiate(self.batches.batch(own), self.loss)
@@ -45,8 +63,18 @@ class Updates:
         if self.processes.count > 1:
             self.weights.gradient *= len(own) / len(chosen)
             self.processes.add_up(self.weights.gradient)
-        self.loss_sum += self.weights.loss
-        self.weights.step(learning_rate)
+        if not played or self.processes.count > 1:
+            self._step()
+        self.safeguard.look()
+
+    def _step(self) -> None:
+        keep = self.safeguard.keep()
+        self.weights.step(keep)
+        self.seen += torch.where(keep, torch.stack([self.weights.loss.double(), torch.ones_like(self.seen[0])]), 0.0)
 
     def _differentiate_padded(self, chosen: torch.Tensor) -> None:
         self.weights.differentiate(self.batches.padded(chosen), self.loss)
+
+    def _update_padded(self, chosen: torch.Tensor) -> None:
+        self._differentiate_padded(chosen)
+        self._step()

@@ -11,34 +11,31 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from trajcast.model.network import TrajCast
 from trajcast.settings import Training
+from trajcast.training import optimizers
 from trajcast.training.batches import Batch
 from trajcast.training.loss import Loss
 
 if TYPE_CHECKING:
-    from jaxtyping import Float
+    from jaxtyping import Bool, Float
 
 
 class Weights:
-    """The weights of `model`, which become views of one vector, their running averages, and Adam's memory of them."""
+    """The weights of `model`, which become views of one vector, their running averages, and their optimizer."""
 
     def __init__(self, model: TrajCast, settings: Training):
         self.model = model
         self.averaged = copy.deepcopy(model).requires_grad_(False)
         self.vector, self.averages = _as_vector(self.model), _as_vector(self.averaged)
         self.gradient = self.vector.new_zeros(len(self.vector) + 1)  # the last number is the loss
-        self.vector.grad = self.gradient[:-1]
-        self.optimizer = torch.optim.Adam([self.vector], lr=settings.learning_rate, amsgrad=True, fused=True)
-        self.forgotten = 1 - settings.ema_decay
+        self.rate = torch.zeros((), device=self.vector.device, dtype=torch.float64)  # learning rate of an update
+        shapes = [weight.shape for weight in self.model.parameters()]
+        self.optimizer = optimizers.make(settings.optimizer, self.vector, self.gradient[:-1], shapes)
+        self.forgotten = self.vector.new_tensor(1 - settings.ema_decay)
 
     @property
     def loss(self) -> Float[Tensor, ""]:
         """That of the present gradient."""
         return self.gradient[-1]
-
-    @property
-    def learning_rate(self) -> float:
-        """That of the last update."""
-        return float(self.optimizer.param_groups[0]["lr"])
 
     def differentiate(self, batch: Batch, loss: Loss) -> None:
         """Put loss and gradient of `batch` in place of the present ones."""
@@ -49,11 +46,10 @@ class Weights:
         torch.cat([*(part.flatten() for part in parts), value.detach()[None].to(self.gradient)], out=self.gradient)
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """Update the weights with the present gradient, and their averages."""
-        self.optimizer.param_groups[0]["lr"] = learning_rate
-        self.optimizer.step()
-        self.averages.lerp_(self.vector, self.forgotten)
+    def step(self, keep: Bool[Tensor, ""]) -> None:
+        """Where `keep` is true, update the weights with the present gradient and rate, and their averages."""
+        self.optimizer.step(self.rate, keep)
+        self.averages.lerp_(self.vector, torch.where(keep, self.forgotten, 0.0))
 
 
 def _as_vector(model: nn.Module) -> Float[Tensor, " weights"]:
