@@ -28,6 +28,9 @@ BIAS_K = {"water-10fs": 6.0}  # of the elements, as told on its page
 def test_errors_are_those_claimed(name: str) -> None:
     found = evaluate(load_model(shipped.resolve(name)), read_dataset(shipped.pairs_file(name)))
     assert found.pop("horizon_fs") == shipped.record(name)["horizon_fs"]
+    for balance in found.pop("kinetic_energy").values():
+        assert 0 < balance["error"] < 0.003
+        assert abs(balance["change"]) < 0.003
     assert found == pytest.approx(shipped.record(name)["training"]["test"], rel=1e-3)
 
 

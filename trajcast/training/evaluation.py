@@ -19,6 +19,7 @@ from trajcast.neighbors import find_neighbors
 from trajcast.parallel import ALONE, Processes
 from trajcast.progress import progress
 from trajcast.state import join
+from trajcast.training.balance import kinetic_balance
 from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss
 
@@ -36,7 +37,7 @@ class Errors:
     velocity_mae: float  # Å/fs
     displacement_percent: float  # of the mean absolute displacement
     velocity_percent: float  # of the mean absolute new velocity
-    loss: float | None  # where one was asked for
+    loss: float  # not a number where none was asked for
 
 
 @torch.no_grad()
@@ -62,7 +63,7 @@ def errors(
             advance(len(indices))
     processes.add_up(sums)
     *mean, mean_loss = (sums / len(batches)).tolist()
-    return _errors(mean, mean_loss if loss else None)
+    return _errors(mean, mean_loss if loss else math.nan)
 
 
 def _compared(
@@ -73,7 +74,7 @@ def _compared(
     return torch.stack([x.abs().mean() for x in (*errors, displacement, velocity)])
 
 
-def _errors(mean: Sequence[float], loss: float | None) -> Errors:
+def _errors(mean: Sequence[float], loss: float) -> Errors:
     """From the means of what `_compared` gives."""
     return Errors(
         displacement_mae=mean[0],
@@ -84,6 +85,7 @@ def _errors(mean: Sequence[float], loss: float | None) -> Errors:
     )
 
 
+@torch.no_grad()
 def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
     """The test errors as in Table S1 of arXiv:2503.23794; UserError when the data are not for this model."""
     horizon_fs = model.scales.horizon_fs
@@ -98,7 +100,20 @@ def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
             "use a data set of the model's horizon"
         )
     pairs = dataset.split("test")
-    return {"horizon_fs": horizon_fs, **_record(errors(model, Batches(pairs, model)), len(pairs))}
+    batches = Batches(pairs, model)
+    record = _record(errors(model, batches), len(pairs))
+    return {"horizon_fs": horizon_fs, **record, "kinetic_energy": _balance(model, batches)}
+
+
+def _balance(model: TrajCast, batches: Batches) -> dict[str, dict[str, float]]:
+    """What a step does to the kinetic energy of each element, over all pairs."""
+    size = max(1, ATOMS_TOGETHER // batches.pairs.topology.n_atoms)
+    predicted = []
+    for start in range(0, len(batches), size):
+        batch = batches.batch(np.arange(start, min(start + size, len(batches))))
+        predicted.append(model(batch.state, batch.neighbors, batch.fixed).velocity.cpu().double().numpy())
+    true = batches.pairs.new_velocities
+    return kinetic_balance(np.concatenate(predicted).reshape(true.shape), true, batches.pairs.topology.numbers)
 
 
 @torch.no_grad()
@@ -117,7 +132,7 @@ def evaluate_pairs(model: TrajCast, pairs: Sequence[Pair]) -> dict[str, Any]:
     mean = (sums / atoms).tolist()
     if 0 in mean[2:]:
         raise UserError("no atom moves in these frames, or all stop: there is nothing to compare errors with")
-    return _record(_errors(mean, None), len(pairs))
+    return _record(_errors(mean, math.nan), len(pairs))
 
 
 def _together(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
