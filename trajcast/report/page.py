@@ -23,6 +23,7 @@ from trajcast.report.observable_figure import observable_figure
 from trajcast.report.result_tables import scalar_table, verdict_table
 from trajcast.report.run_figures import health_figure, temperature_figure, training_figure
 from trajcast.report.run_tables import (
+    balance_table,
     health_table,
     literature_table,
     stability_table,
@@ -75,6 +76,7 @@ def write_report(
         verdict=verdict_table(study),
         stability=stability_table(study),
         errors=test_error_table(study),
+        balance=balance_table(study),
         speed=speed_table(study),
         health=health_table(study),
         literature=literature_table(study) if study.literature else None,
@@ -136,11 +138,14 @@ def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFi
         "Grey ground: what a roll-out that ended early did not reach.",
         source=_data_uri(temperature_figure(study)),
     )
+    skipped = sum(round(run.metrics["skipped_updates"].sum()) for run in study.runs if run.metrics is not None)
     training = DrawnFigure(
         title="Training",
         alt=f"Loss and mean absolute errors against training time for {titles}.",
         caption="Left: loss (mean squared error of displacement and velocity, each divided by its mean square over the "
-        "training set). Right: mean absolute errors relative to the mean absolute value.",
+        "training set). Right: mean absolute errors relative to the mean absolute value; where those of validation "
+        "pairs lie well above those of training pairs, more pairs would help more than more time."
+        + (f" {skipped} updates with outlying losses were skipped." if skipped else ""),
         source=_data_uri(training_figure(study)),
     )
     health = DrawnFigure(

@@ -59,7 +59,7 @@ def _smoothed(times: NDArray, values: NDArray, window: int = 50) -> tuple[NDArra
 
 
 def training_figure(study: Study) -> Figure:
-    """Losses and relative errors on the validation set against training time, all models trained here."""
+    """Losses and relative errors against training time, all models trained here."""
     figure = Figure(figsize=(WIDTH_IN, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for index, run in enumerate(study.runs):
@@ -71,12 +71,18 @@ def training_figure(study: Study) -> Figure:
         left.plot(minutes, run.metrics["training_loss"], color=colour, linestyle=":", **points)
         left.plot(minutes, run.metrics["validation_loss"], color=colour, label=run.title, **points)
         right.plot(minutes, run.metrics["velocity_mae_percent"], color=colour, **points)
+        right.plot(minutes, run.metrics["training_velocity_mae_percent"], color=colour, linestyle=":", **points)
         right.plot(minutes, run.metrics["displacement_mae_percent"], color=colour, linestyle="--", **points)
     left.set_ylabel("loss")
-    right.set_ylabel("MAE on the validation set / %")
+    right.set_ylabel("MAE / %")
     grey: dict[str, Any] = {"color": "#555555"}
     left.add_artist(_line_key(left, {"validation": grey, "training": {**grey, "linestyle": ":"}}))
-    right.add_artist(_line_key(right, {"velocity": grey, "displacement": {**grey, "linestyle": "--"}}))
+    of_pairs = {
+        "v′, validation": grey,
+        "v′, training pairs": {**grey, "linestyle": ":"},
+        "Δr, validation": {**grey, "linestyle": "--"},
+    }
+    right.add_artist(_line_key(right, of_pairs))
     for ax in (left, right):
         ax.set_xlabel("training time / min")
         ax.set_yscale("log")

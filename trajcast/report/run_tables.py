@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ase.data import chemical_symbols
+
 from trajcast.paper.published import published_errors
 from trajcast.report.inputs import Study
 from trajcast.report.numbers import MISSING, duration, fixed, measured, number, number_of, plain, unit_text
@@ -99,6 +101,43 @@ def test_error_table(study: Study) -> Table:
         ]
         if beside
         else [],
+    )
+
+
+BALANCE_UNIT = 1e-4  # of the mean square of an element's new velocities
+
+
+def balance_table(study: Study) -> Table | None:
+    """What a step does to the kinetic energy of each element, for models whose test tells; None where none does."""
+    tests = {run.model_folder: run.test.get("kinetic_energy", {}) for run in study.runs}
+    groups = [
+        (
+            name.removeprefix("model-"),
+            [
+                cells(
+                    [
+                        text_cell(chemical_symbols[int(atomic)]),
+                        *(
+                            measured(found[key] / BALANCE_UNIT, found[f"{key}_error"] / BALANCE_UNIT)
+                            for key in ("error", "along", "change")
+                        ),
+                    ]
+                )
+                for atomic, found in elements.items()
+            ],
+        )
+        for name, elements in tests.items()
+        if elements
+    ]
+    if not groups:
+        return None
+    return Table(
+        title="Kinetic energy in one step",
+        caption="On test pairs, in 10⁻⁴ of the mean square of each element's new velocities v′; e: predicted less true "
+        "velocity. A network that predicts the mean of what may follow has ⟨e·v′⟩ = −⟨e²⟩ and takes that share of the "
+        "kinetic energy in every step; a thermostat gives it back.",
+        columns=["Element", "⟨e²⟩", "⟨e·v′⟩", "Change of kinetic energy"],
+        groups=groups,
     )
 
 

@@ -47,7 +47,15 @@ TEST_KEYS = [
     "velocity_mae_percent",
 ]
 MODEL_KEYS = ["horizon_fs", "weights"]  # imported and foreign models need say no more
-METRICS_COLUMNS = ["time_s", "training_loss", "validation_loss", "displacement_mae_percent", "velocity_mae_percent"]
+METRICS_COLUMNS = [
+    "time_s",
+    "skipped_updates",
+    "training_loss",
+    "validation_loss",
+    "training_velocity_mae_percent",
+    "displacement_mae_percent",
+    "velocity_mae_percent",
+]
 SUMMARY_KEYS = ["rows"]
 ROW_KEYS = [
     "observable",
