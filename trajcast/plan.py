@@ -30,7 +30,7 @@ CODE = {
     "reference": 2,
     "timestep": 1,
     "dataset": 1,
-    "train": 2,
+    "train": 3,
     "pretrained": 1,
     "evaluate": 1,
     "forecast": 5,
@@ -71,6 +71,16 @@ class Plan:
     def dataset_settings(self, system: str, horizon: str) -> str:
         """The settings of the data set at one horizon (fs, as it stands in the path)."""
         return section_json(self.system(system).dataset_at(float(horizon)))
+
+    def stream(self, system: str) -> dict[str, str]:
+        """What fresh pairs of a training are made from, where it asks for them."""
+        folder, stream = f"results/{system}/reference", self.system(system).training.stream
+        return {"reference": f"{folder}/reference.yaml", "starts": f"{folder}/starts.h5"} if stream else {}
+
+    def streams(self, system: str) -> int:
+        """How many processes of reference MD run beside a training."""
+        stream = self.system(system).training.stream
+        return stream.processes if stream else 0
 
     def training_settings(self, system: str, samples: str, seed: str) -> str:
         """The settings of the model with the number of samples and the seed that its path names."""

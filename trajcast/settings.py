@@ -54,6 +54,7 @@ class Dataset(Settings):
     horizon_fs: Positive
     cutoff_A: Positive
     samples: Samples
+    time_reversed: bool = False  # use each training pair backwards as well, which NVE allows; the paper does not
     seed: Seed
 
 
@@ -74,8 +75,19 @@ class Network(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Stream(Settings):
+    """Training pairs from reference MD that runs beside the training, in chunks, in place of those of a data set."""
+
+    processes: Count = 1  # chunks that run at once, each on one core
+    chunk_ps: Positive  # of NVE
+    decorrelation_ps: Positive  # of NVT before it, from the end of an earlier chunk with new velocities
+    spacing_fs: Positive  # between the pairs of a chunk
+    uses: Count = 1  # epochs that a pair is used in
+
+
+@dataclass(frozen=True, kw_only=True)
 class Training(Settings):
-    """Optimisation; the defaults are the paper's."""
+    """Optimisation; the defaults are the paper's, but for the optimizer (the paper's: adam, rate 0.01)."""
 
     network: Network = field(default_factory=Network)
     samples: Count  # pairs of the training split that are used
@@ -83,6 +95,7 @@ class Training(Settings):
     dtype: Literal["float32", "float64"] = "float64"
     tf32: bool = False  # float32 matrix products of GPUs with 10 bits of mantissa (TF32), where that is faster
     batch_size: Count = 2
+    optimizer: str = "muon"  # a file of `trajcast/training/optimizers/`
     learning_rate: Positive = 0.01
     displacement_weight: Fraction = 0.5
     velocity_weight: Fraction = 0.5
@@ -95,6 +108,7 @@ class Training(Settings):
     budget_minutes: Positive | None = None  # ends the run cleanly, best weights kept
     cooldown: Fraction = 0.0  # last part of the run over which the learning rate falls linearly to zero
     ema_decay: Annotated[float, Rule(ge=0, lt=1)] = 0.0  # per update, of the averaged weights that are kept; 0: none
+    stream: Stream | None = None  # fresh pairs instead of the `samples` of the data set, of which scales are taken
 
     def __post_init__(self) -> None:
         if self.tf32 and self.dtype != "float32":

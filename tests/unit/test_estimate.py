@@ -129,8 +129,8 @@ def test_the_second_nvt_run_costs_as_much_as_its_length(values: dict[str, Any]) 
 
 def test_training_is_counted_to_its_last_epoch_or_the_end_of_its_budget(values: dict[str, Any], prices: Prices) -> None:
     size, training = prices.size("liquid"), prices.plan.system("liquid").training
-    epoch = 8000 * network_seconds("gpu", "training", size, training)
-    epoch += 100 * network_seconds("gpu", "rollout", size, training)
+    epoch = 2 * 8000 * network_seconds("gpu", "training", size, training)  # both ways
+    epoch += 2 * 100 * network_seconds("gpu", "rollout", size, training)
     whole = prices.of("train", WILDCARDS)
     assert whole is not None
     assert whole.gpu_s == pytest.approx(10 * epoch)

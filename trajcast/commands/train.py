@@ -3,20 +3,32 @@
 Writes model.safetensors, model.json and metrics.csv to the output folder. Stopped in any way, even by kill -9, the same
 command goes on where it was. Several GPUs share the work when torchrun starts the command on each:
 torchrun --nproc-per-node 4 -m trajcast train …
+
+With `stream` in the settings the pairs come from reference MD that runs beside the training; of the data set the
+validation pairs are used, and the scales. Its chunks are in a hidden folder beside the model's until the end.
 """
 
 from __future__ import annotations
 
 import argparse
 import logging
-from contextlib import nullcontext
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trajcast.settings import Training
+    from trajcast.training.streaming import Streaming
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `training`")
     parser.add_argument("--dataset", type=Path, required=True, metavar="H5", help="what `trajcast dataset` wrote")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the model")
+    parser.add_argument("--reference-settings", type=Path, metavar="YAML", help="section `reference`, for a stream")
+    parser.add_argument("--starts", type=Path, metavar="H5", help="starts.h5 of the reference MD, for a stream")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU where there is one (default: cpu)")
     parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
@@ -37,5 +49,41 @@ def run(arguments: argparse.Namespace) -> None:
     processes = started()
     if not processes.leads:
         logging.disable(logging.INFO)
-    with sole_writer(arguments.output) if processes.leads else nullcontext(), joined(processes, device):
-        train(settings, dataset, arguments.output, device, backend=arguments.backend, processes=processes)
+    with (
+        sole_writer(arguments.output) if processes.leads else nullcontext(),
+        joined(processes, device),
+        _stream(arguments, settings, dataset.horizon_fs, processes.leads) as stream,
+    ):
+        train(
+            settings, dataset, arguments.output, device, backend=arguments.backend, processes=processes, stream=stream
+        )
+
+
+@contextmanager
+def _stream(
+    arguments: argparse.Namespace, settings: Training, horizon_fs: float, leads: bool
+) -> Iterator[Streaming | None]:
+    """The pairs that reference MD makes, where the settings ask for them; its files are removed after success."""
+    if settings.stream is None:
+        yield None
+        return
+    from trajcast.errors import UserError
+    from trajcast.training.streaming import Source, streaming
+
+    if arguments.reference_settings is None or arguments.starts is None:
+        raise UserError(
+            f"{arguments.settings} asks for a stream; give --reference-settings and --starts, of which it is made, or "
+            "leave stream out"
+        )
+    source = Source(
+        stream=settings.stream,
+        settings=arguments.settings,
+        reference_settings=arguments.reference_settings,
+        starts=arguments.starts,
+        horizon_fs=horizon_fs,
+    )
+    folder = arguments.output.parent / f".{arguments.output.name}.chunks"
+    with streaming(source, folder, leads) as stream:
+        yield stream
+    if leads:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,19 @@ class Pairs:
         """The first `count` pairs."""
         parts = {f.name: getattr(self, f.name)[:count] for f in fields(self) if f.name != "topology"}
         return Pairs(topology=self.topology, **parts)
+
+    def both_ways(self) -> Pairs:
+        """Each pair, and it backwards: from its end, with all velocities turned round, to its start. Exact for NVE."""
+        backwards = replace(
+            self,
+            positions=self.positions + self.displacements,
+            velocities=-self.new_velocities,
+            displacements=-self.displacements,
+            new_velocities=-self.velocities,
+        )
+        names = [f.name for f in fields(self) if f.name != "topology"]
+        joined = {name: np.concatenate([getattr(self, name), getattr(backwards, name)]) for name in names}
+        return Pairs(topology=self.topology, **joined)
 
     def batch(
         self, indices: NDArray[np.integer], dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
@@ -87,6 +100,7 @@ class Dataset:
 
     horizon_fs: float
     cutoff_A: float
+    time_reversed: bool = False  # training pairs are to be used backwards, too
     topology: Topology
     statistics: Statistics
     splits: Mapping[str, Pairs]
@@ -103,6 +117,7 @@ def write_dataset(path: Path | str, dataset: Dataset) -> None:
         file.attrs["format"] = FORMAT
         file.attrs["horizon_fs"] = dataset.horizon_fs
         file.attrs["cutoff_A"] = dataset.cutoff_A
+        file.attrs["time_reversed"] = dataset.time_reversed
         file.attrs["provenance"] = json.dumps(dict(dataset.provenance), sort_keys=True)
         topology = file.create_group("topology")
         for name in ("numbers", "masses", "cell", "periodic", "molecules"):
@@ -151,6 +166,7 @@ def _read(file: h5py.File) -> Dataset:
     return Dataset(
         horizon_fs=float(file.attrs["horizon_fs"]),
         cutoff_A=float(file.attrs["cutoff_A"]),
+        time_reversed=bool(file.attrs.get("time_reversed", False)),
         topology=topology,
         statistics=Statistics(
             displacement_rms=float(statistics.attrs["displacement_rms"]),

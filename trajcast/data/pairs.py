@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.data.frames import Frames, check_finite, check_motion
@@ -51,6 +52,7 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
     return Dataset(
         horizon_fs=settings.horizon_fs,
         cutoff_A=settings.cutoff_A,
+        time_reversed=settings.time_reversed,
         topology=splits["training"].topology,
         statistics=training_statistics(splits["training"], settings.cutoff_A),
         splits=splits,
@@ -108,7 +110,11 @@ def draw_pairs(frames: Frames, horizon_fs: float, samples: int, rng: np.random.G
             f"{samples} pairs at {horizon_fs:g} fs were asked from {frames.path}, whose {len(frames)} frames give "
             f"{max(starts, 0)}; lower dataset.samples or give longer trajectories"
         )
-    first = rng.choice(starts, size=samples, replace=False)
+    return pairs_at(frames, rng.choice(starts, size=samples, replace=False), stride, source)
+
+
+def pairs_at(frames: Frames, first: NDArray[np.int64], stride: int, source: int) -> Pairs:
+    """The pairs of frames `first` and those `stride` frames later."""
     displacements = frames.positions[first + stride].astype(np.float64) - frames.positions[first]
     return Pairs(
         topology=frames.topology,
@@ -117,7 +123,7 @@ def draw_pairs(frames: Frames, horizon_fs: float, samples: int, rng: np.random.G
         displacements=displacements.astype(np.float32),
         new_velocities=frames.velocities[first + stride].astype(np.float32),
         frames=first,
-        sources=np.full(samples, source),
+        sources=np.full(len(first), source),
     )
 
 

@@ -116,8 +116,8 @@ class Prices:
         for device in ("cpu", "gpu"):
             size = self.size(wildcards["system"])
             step = network_seconds(device, "training", size, training)
-            check = network_seconds(device, "rollout", size, training) * data.samples.validation
-            whole = training.max_epochs * (samples * step + check)
+            check = network_seconds(device, "rollout", size, training) * 2 * data.samples.validation
+            whole = training.max_epochs * (samples * (1 + data.time_reversed) * step + check)
             seconds[device] = min(whole, 60 * (training.budget_minutes or math.inf))
         weights = 2.2e6 * (training.network.channels / 64) ** 2  # about
         return Price(cpu_s=seconds["cpu"], gpu_s=seconds["gpu"], disk=weights * WEIGHT_BYTES)

@@ -8,13 +8,13 @@ import time
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from trajcast import __version__
-from trajcast.data.dataset import Dataset
+from trajcast.data.dataset import Dataset, Pairs
 from trajcast.device import tensor_float_32
 from trajcast.errors import UserError
 from trajcast.files import fingerprint
@@ -28,13 +28,16 @@ from trajcast.settings import Training
 from trajcast.stopping import Stopped, TimeIsUp, watched
 from trajcast.training.batches import Batches
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
-from trajcast.training.evaluation import errors
+from trajcast.training.evaluation import Errors, errors
 from trajcast.training.initialization import scale_weights
 from trajcast.training.loss import loss_of
 from trajcast.training.metrics import tensorboard, write_csv
 from trajcast.training.scales import scales_of
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason, time_left_s
 from trajcast.training.updates import Updates
+
+if TYPE_CHECKING:
+    from trajcast.training.streaming import Streaming
 
 CHECKPOINT_EVERY_S = 60.0
 LOOK_EVERY_S = 1.0  # at the loss: it waits for the GPU
@@ -51,6 +54,7 @@ def train(
     backend: str | None = None,
     checkpoint: Path | None = None,
     processes: Processes = ALONE,
+    stream: Streaming | None = None,
 ) -> None:
     """Train on `dataset` and write model.safetensors, model.json and metrics.csv to `folder`.
 
@@ -60,19 +64,25 @@ def train(
 
     A `checkpoint` given by its path is continued even if its settings were others, and kept at the end: training in
     instalments, each with a larger budget. `backend`: its name in `trajcast.model.ops`; without it the best is taken.
+    `stream`: where the pairs of every epoch come from, where the settings ask for one.
     """
     pairs = len(dataset.split("training"))
     if settings.samples > pairs:
         raise UserError(f"training.samples {settings.samples} exceed the {pairs} of the data set; lower them")
     identity = fingerprint(
-        __version__, asdict(settings), dataset.horizon_fs, dataset.cutoff_A, dict(dataset.provenance)
+        __version__,
+        asdict(settings),
+        dataset.horizon_fs,
+        dataset.cutoff_A,
+        dict(dataset.provenance),
+        stream.source.identity if stream else None,
     )
     if _is_finished(folder, identity):
         log.info("%s: finished already; remove model.json to train again", folder)
         return
     path = checkpoint or folder.parent / f".{folder.name}.{identity}.checkpoint"
     with tensor_float_32(settings.tf32):
-        run = _Run(settings, dataset, device, backend, processes)
+        run = _Run(settings, dataset, device, backend, processes, stream)
         saved = read_checkpoint(path)
         processes.wait()  # the first one may remove it
         if saved is not None:
@@ -122,8 +132,14 @@ class _Run:
         device: torch.device | str,
         backend: str | None,
         processes: Processes,
+        stream: Streaming | None = None,
     ):
-        self.settings, self.processes = settings, processes
+        self.settings, self.processes, self.stream, self.time_reversed = (
+            settings,
+            processes,
+            stream,
+            dataset.time_reversed,
+        )
         self.horizon_fs, self.device = dataset.horizon_fs, torch.device(device)
         rng = torch.Generator().manual_seed(settings.seed)
         model = TrajCast(settings.network, scales_of(dataset, settings), rng)
@@ -135,9 +151,10 @@ class _Run:
         self.backend = self.model.ops.__name__.rpartition(".")[2]
         log.info("training at %g fs: backend %s on %s", self.horizon_fs, self.backend, self.device)
         self.loss = loss_of(dataset, settings)
-        self.updates = Updates(self.model, pairs, self.loss, settings, processes)
-        self.weights = self.updates.weights
         self.validation = Batches(dataset.split("validation"), self.model)
+        self.known = Batches(pairs.head(len(self.validation)), self.model)  # pairs that were trained on, as many
+        self.updates = Updates(self.model, self._both_ways(pairs), self.loss, settings, processes)
+        self.weights = self.updates.weights
         self.schedule = begin(settings)
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
         self.elapsed_s = 0.0  # with validation, and that of earlier processes
@@ -177,7 +194,8 @@ class _Run:
             schedule=self.schedule,
             epoch=self.epoch,
             batch=self.batch,
-            loss_sum=float(self.updates.loss_sum),
+            safeguard=self.updates.safeguard.state_dict(),
+            seen=self.updates.seen,
             elapsed_s=self.elapsed_s,
             rows=self.rows,
         )
@@ -188,14 +206,22 @@ class _Run:
         self.weights.optimizer.load_state_dict(saved.optimizer)
         self.best = None if saved.best is None else saved.best.to(self.device)
         self.epoch, self.batch, self.schedule = saved.epoch, saved.batch, saved.schedule
-        self.updates.loss_sum.fill_(saved.loss_sum)
+        self.updates.safeguard.load_state_dict(saved.safeguard)
+        self.updates.seen.copy_(saved.seen)
         self.elapsed_s, self.rows = saved.elapsed_s, saved.rows
+
+    def _both_ways(self, pairs: Pairs) -> Pairs:
+        return pairs.both_ways() if self.time_reversed else pairs
 
     def train_epoch(self, path: Path, time_is_up: TimeIsUp) -> None:
         """Updates over the rest of the current epoch, or until the budget is used; Stopped when time is up."""
         settings = self.settings
-        order = np.random.default_rng((settings.seed, self.epoch)).permutation(settings.samples)
-        batches = math.ceil(settings.samples / settings.batch_size)
+        if self.stream is not None:
+            pairs = self.stream.pairs(self.epoch, time_is_up, self.processes.wait)
+            self.known = Batches(pairs.head(len(self.validation)), self.model)
+            self.updates.use(self._both_ways(pairs))
+        order = np.random.default_rng((settings.seed, self.epoch)).permutation(len(self.updates.batches))
+        batches = math.ceil(len(order) / settings.batch_size)
         looked = saved = self.elapsed_s  # on which all processes agree
         with progress(self.label, batches, done=self.batch, unit="batches") as advance:
             while self.batch < batches and self._budget_used() < 1:
@@ -210,7 +236,6 @@ class _Run:
                 may_save, cause = self._budget_used() < 1, None
                 save = may_save and self.elapsed_s - saved >= CHECKPOINT_EVERY_S
                 if save or self.elapsed_s - looked >= LOOK_EVERY_S:
-                    self._check_training_loss()
                     looked = self.elapsed_s
                     cause = self.agreed(time_is_up()) if may_save else None
                 if save or cause:
@@ -219,7 +244,6 @@ class _Run:
                         write_checkpoint(path, self.checkpoint())
                 if cause:
                     raise Stopped(f"{cause}; {self.label} saved after batch {self.batch}")
-        self._check_training_loss()
         self._count_time()
 
     def agreed(self, cause: str | None) -> str | None:
@@ -232,51 +256,54 @@ class _Run:
         self.elapsed_s = self.processes.agreed(self.elapsed_s + now - self.clock)
         self.clock = now
 
-    def _check_training_loss(self) -> None:
-        """UserError where it is not finite; waits for the GPU."""
-        self._check_finite("training loss", float(self.updates.loss_sum))
-
-    def _check_finite(self, name: str, value: float) -> None:
-        if not math.isfinite(value):
-            raise UserError(
-                f"{name} is {value} in epoch {self.epoch + 1}; lower learning_rate {self.settings.learning_rate:g} "
-                f"or raise batch_size {self.settings.batch_size}"
-            )
-
     def _budget_used(self) -> float:
         minutes = self.settings.budget_minutes
         return 0.0 if minutes is None else self.elapsed_s / (60 * minutes)
 
+    def _errors(self, batches: Batches) -> Errors:
+        return errors(self.weights.averaged, batches, self.loss, self.processes)
+
     def end_epoch(self) -> None:
         """Validate, note the errors, move the schedule on, keep the weights if they are the best so far."""
-        found = errors(self.weights.averaged, self.validation, self.loss, self.processes)
+        found = self._errors(self.validation)
+        if not math.isfinite(found.loss):
+            self.updates.safeguard.go_back()
+            found = self._errors(self.validation)
+        known = self._errors(self.known)
         self._count_time()
-        validation_loss = found.loss
-        assert validation_loss is not None
-        self._check_finite("validation loss", validation_loss)
+        if not math.isfinite(found.loss):
+            raise UserError(
+                f"validation loss is {found.loss} in epoch {self.epoch + 1}; look at the validation data, or lower "
+                f"learning_rate {self.settings.learning_rate:g}"
+            )
+        loss_sum, kept = self.updates.seen.tolist()
         row = {
             "epoch": self.epoch + 1,
             "time_s": round(self.elapsed_s, 3),
-            "learning_rate": self.weights.learning_rate,
-            "training_loss": float(self.updates.loss_sum) / max(1, self.batch),
-            "validation_loss": validation_loss,
+            "learning_rate": float(self.weights.rate),
+            "skipped_updates": self.batch - round(kept),
+            "training_loss": loss_sum / max(1, kept),
+            "validation_loss": found.loss,
+            "training_displacement_mae_percent": known.displacement_percent,
+            "training_velocity_mae_percent": known.velocity_percent,
             "displacement_mae_percent": found.displacement_percent,
             "velocity_mae_percent": found.velocity_percent,
         }
         label, self.rows = self.label, [*self.rows, row]
-        if self.best is None or validation_loss < self.schedule.best_loss:
+        if self.best is None or found.loss < self.schedule.best_loss:
             self.best = self.weights.averages.clone()
-        self.schedule = after_epoch(self.schedule, validation_loss, self.settings)
+        self.schedule = after_epoch(self.schedule, found.loss, self.settings)
         self.epoch, self.batch = self.epoch + 1, 0
-        self.updates.loss_sum.zero_()
+        self.updates.seen.zero_()
         log.info(
-            "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %%, "
-            "learning rate %.2g, %s left at most",
+            "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %% (of training "
+            "pairs %.2f %%), learning rate %.2g, %s left at most",
             label,
             row["training_loss"],
             row["validation_loss"],
             row["displacement_mae_percent"],
             row["velocity_mae_percent"],
+            row["training_velocity_mae_percent"],
             row["learning_rate"],
             f"{time_left_s(self.settings, self.epoch, self.elapsed_s) / 60:.1f} min",
         )

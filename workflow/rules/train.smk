@@ -3,6 +3,7 @@
 
 rule train:
     input:
+        unpack(lambda wildcards: plan.stream(wildcards.system)),
         settings="results/{system}/{horizon}fs/model-n{samples}-s{seed}/training.yaml",
         dataset="results/{system}/{horizon}fs/dataset.h5",
     output:
@@ -15,17 +16,21 @@ rule train:
         "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/train.tsv"
     conda:
         networks
-    threads: 1
+    threads: lambda wildcards: 1 + plan.streams(wildcards.system)
     resources:
         mem_mb=growing(3000),
         runtime=growing(240),
         gpu=1,
     params:
         folder=subpath(output.model, parent=True),
+        threads=lambda wildcards, threads: max(1, threads - plan.streams(wildcards.system)),
+        stream=lambda wildcards, input: (
+            ["--reference-settings", input.reference, "--starts", input.starts] if "starts" in input.keys() else []
+        ),
         code=CODE["train"],
     shell:
-        "trajcast train --settings {input.settings:q} --dataset {input.dataset:q} --output {params.folder:q}"
-        " --threads {threads} --device auto 2>&1 | tee -i {log:q}"
+        "trajcast train --settings {input.settings:q} --dataset {input.dataset:q} {params.stream:q}"
+        " --output {params.folder:q} --threads {params.threads} --device auto 2>&1 | tee -i {log:q}"
 
 
 rule pretrained:

@@ -1,0 +1,42 @@
+"""Run reference MD in numbered chunks, for a training that reads them: `trajcast train` starts this by itself.
+
+Chunks FIRST, FIRST + processes, … appear as chunk-N.h5md in the folder, up to the number that the last line of the
+standard input names. When that ends, so does the command; the same command goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--settings", type=Path, required=True, metavar="YAML", help="section `training`, with `stream`"
+    )
+    parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
+    parser.add_argument("--starts", type=Path, required=True, metavar="H5", help="starts.h5 of the reference MD")
+    parser.add_argument("--interval-fs", type=float, required=True, help="between frames: the horizon")
+    parser.add_argument("--first", type=int, required=True, metavar="N", help="first chunk, counted from 0")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the chunks")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    import itertools
+
+    from trajcast.config import Reference, read_settings
+    from trajcast.errors import UserError
+    from trajcast.reference.chunks import run_chunk
+    from trajcast.reference.limit import Limit
+    from trajcast.settings import Training
+
+    stream = read_settings(Training, arguments.settings).stream
+    if stream is None:
+        raise UserError(
+            f"{arguments.settings}: stream is missing; it says how long chunks are and how many run at once"
+        )
+    reference = read_settings(Reference, arguments.reference_settings)
+    limit = Limit()
+    for number in itertools.count(arguments.first, stream.processes):
+        limit.wait_for(number)
+        run_chunk(reference, stream, arguments.interval_fs, arguments.starts, arguments.output, number)

@@ -1,0 +1,140 @@
+"""Pairs that reference MD makes while the network trains: chunk after chunk, each used in a few epochs and removed.
+
+Epoch e trains on chunks e to e + uses − 1, whenever they come: how fast they are made changes how long it waits, never
+what it learns.
+"""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from trajcast.data.dataset import Pairs
+from trajcast.data.frames import check_finite
+from trajcast.data.pairs import pairs_at
+from trajcast.data.sources import Reading, read_frames
+from trajcast.errors import UserError
+from trajcast.files import file_hash
+from trajcast.reference.chunks import chunk_file, remove_chunk_files
+from trajcast.settings import Stream
+from trajcast.stopping import Stopped, TimeIsUp
+
+AHEAD = 2  # chunks that each process may be ahead
+LOOK_EVERY_S = 0.1
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where the chunks of a training come from: the command's settings as files."""
+
+    stream: Stream
+    settings: Path  # section `training`
+    reference_settings: Path
+    starts: Path
+    horizon_fs: float
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """All that the pairs depend on."""
+        return {"reference": file_hash(self.reference_settings), "starts": file_hash(self.starts)}
+
+    def command(self, first: int, folder: Path) -> list[str]:
+        """Makes the chunks of one chain."""
+        arguments = {
+            "settings": self.settings,
+            "reference-settings": self.reference_settings,
+            "starts": self.starts,
+            "interval-fs": self.horizon_fs,
+            "first": first,
+            "output": folder,
+        }
+        return [sys.executable, "-m", "trajcast", "chunks", *(f"--{name}={value}" for name, value in arguments.items())]
+
+
+class Streaming:
+    """The pairs of one epoch after the other; `leads` for the one process that has the chunks made and removes them."""
+
+    def __init__(self, source: Source, folder: Path, leads: bool):
+        self.source, self.folder, self.leads = source, folder, leads
+        self.makers: list[subprocess.Popen[str]] = []
+
+    def pairs(self, epoch: int, time_is_up: TimeIsUp, wait: Callable[[], None]) -> Pairs:
+        """Those of an epoch; returns when they are there. `wait` returns when all processes have read theirs."""
+        stream = self.source.stream
+        last = epoch + stream.uses - 1
+        self._allow(last + AHEAD * stream.processes)
+        parts = [self._chunk(number, time_is_up) for number in range(epoch, last + 1)]
+        wait()
+        if self.leads:
+            # the first one that is not needed any more, neither here nor by the next one of its chain
+            for number in range(max(0, epoch - stream.processes)):
+                remove_chunk_files(self.folder, number)
+        names = [f.name for f in fields(Pairs) if f.name != "topology"]
+        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return Pairs(topology=parts[0].topology, **joined)
+
+    def _chunk(self, number: int, time_is_up: TimeIsUp) -> Pairs:
+        path, waited = chunk_file(self.folder, number), False
+        while not path.exists():
+            if cause := time_is_up():
+                raise Stopped(f"{cause}; chunk {number} of the reference was awaited, all before is saved")
+            for chain, maker in enumerate(self.makers):
+                if maker.poll() is not None:
+                    raise UserError(
+                        f"reference MD beside the training ended with status {maker.returncode}; "
+                        f"{self._log(chain)} says why"
+                    )
+            if not waited:
+                log.info("waiting for chunk %d of the reference", number)
+            waited = True
+            time.sleep(LOOK_EVERY_S)
+        frames = read_frames(path, Reading())
+        check_finite(frames)
+        stride = max(1, round(self.source.stream.spacing_fs / self.source.horizon_fs))
+        return pairs_at(frames, np.arange(0, len(frames) - 1, stride), stride=1, source=number)
+
+    def _allow(self, number: int) -> None:
+        for maker in self.makers:
+            assert maker.stdin is not None
+            with suppress(BrokenPipeError):  # it has ended, which is noticed where its chunk is awaited
+                print(number, file=maker.stdin, flush=True)
+
+    def _log(self, chain: int) -> Path:
+        return self.folder / f"chunks-{chain}.log"
+
+    def start(self, logs: list[IO[str]]) -> None:
+        """The processes that make the chunks."""
+        for chain in range(self.source.stream.processes):
+            logs.append(self._log(chain).open("a", encoding="utf-8"))
+            command = self.source.command(chain, self.folder)
+            self.makers.append(
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=logs[-1], stderr=logs[-1], text=True)
+            )
+
+
+@contextmanager
+def streaming(source: Source, folder: Path, leads: bool) -> Iterator[Streaming]:
+    """Chunks are made in `folder` until the end of the block; they stay where it ends by an exception."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made, logs = Streaming(source, folder, leads), []  # type: tuple[Streaming, list[IO[str]]]
+    try:
+        if leads:
+            made.start(logs)
+        yield made
+    finally:
+        for maker in made.makers:
+            assert maker.stdin is not None
+            maker.stdin.close()
+            maker.wait()
+        for handle in logs:
+            handle.close()
