@@ -13,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +109,9 @@ def train_and_use(kit: Kit, dataset: Dataset, case: str, work: Path) -> None:
     settings = training_settings(NETWORKS[kit.network], dataset)
     until = kit.end("training")
     try:
-        record = train_until(until, settings, dataset, kit.out, work, kit.device, backends["train"])
+        record = train_until(
+            until, settings, replace(dataset, time_reversed=True), kit.out, work, kit.device, backends["train"]
+        )
     except UserError as error:  # the last good model is still there
         record = {"failed": str(error)}
         log.error("training: %s", error)

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from benchmarks.cases import TEMPERATURE_K, Case, state
 from trajcast.data.dataset import Pairs
@@ -21,9 +20,8 @@ from trajcast.model.network import TrajCast
 from trajcast.neighbors import find_neighbors
 from trajcast.settings import Forecast, Guard, Training
 from trajcast.training.batches import Batches
-from trajcast.training.captured import captured
 from trajcast.training.loss import Loss
-from trajcast.training.weights import Weights
+from trajcast.training.updates import Updates
 from trajcast.trajectory import topology_of
 
 BATCHES = 4  # in the training set: their numbers of edges differ
@@ -83,44 +81,32 @@ class RollOut:
             raise RuntimeError(f"the roll-out ended: {found[1].reason}")
 
 
-class Updates:
-    """Training on a small data set whose neighbours were found ahead."""
+class Learning:
+    """Updates on a small data set whose neighbours were found ahead."""
 
     def __init__(self, model: TrajCast, case: Case):
-        self.model, self.batch = model, case.batch
-        samples = pairs(case, BATCHES * case.batch)
-        self.batches = Batches(samples, model)
-        first = self.batches.batch(np.arange(case.batch))
-        self.atoms, self.edges = samples.topology.n_atoms, len(first.neighbors.index) // case.batch
+        self.model, self.batch, self.samples = model, case.batch, pairs(case, BATCHES * case.batch)
+        first = Batches(self.samples, model).batch(np.arange(case.batch))
+        self.atoms, self.edges = self.samples.topology.n_atoms, len(first.neighbors.index) // case.batch
         self.loss = Loss(
             displacement_weight=0.5,
             velocity_weight=0.5,
             mass_weighted=False,
-            displacement_square=float(np.square(samples.displacements).mean()),
-            velocity_square=float(np.square(samples.new_velocities).mean()),
+            displacement_square=float(np.square(self.samples.displacements).mean()),
+            velocity_square=float(np.square(self.samples.new_velocities).mean()),
         )
-        self.chosen = itertools.cycle(np.arange(len(samples)).reshape(BATCHES, case.batch))
-        self.weights: Weights | None = None
-        self.replay: Callable[[NDArray[np.integer]], None] | None = None
+        self.chosen = itertools.cycle(np.arange(len(self.samples)).reshape(BATCHES, case.batch))
+        self.updates: Updates | None = None
 
     def advance(self, steps: int) -> None:
-        if self.weights is None:
-            self.weights = Weights(self.model, Training(samples=len(self.batches), seed=1, learning_rate=LEARNING_RATE))
-            device = self.batches.device
-            if device.type == "cuda" and self.batches.lists is not None:
-                self.replay = captured(self._differentiate_padded, self.batch, device)
+        if self.updates is None:
+            settings = Training(samples=len(self.samples), seed=1, batch_size=self.batch)
+            self.updates = Updates(self.model, self.samples, self.loss, settings)
         for chosen in itertools.islice(self.chosen, steps):
-            if self.replay is not None:
-                self.replay(chosen)
-            else:
-                self.weights.differentiate(self.batches.batch(chosen), self.loss)
-            self.weights.step(LEARNING_RATE)
-        if not math.isfinite(float(self.weights.loss)):
-            raise RuntimeError(f"the training loss is {float(self.weights.loss)}")
-
-    def _differentiate_padded(self, chosen: torch.Tensor) -> None:
-        assert self.weights is not None
-        self.weights.differentiate(self.batches.padded(chosen), self.loss)
+            self.updates.take(chosen, LEARNING_RATE)
+        loss = float(self.updates.weights.loss)
+        if not math.isfinite(loss):
+            raise RuntimeError(f"the training loss is {loss}")
 
 
 def pairs(case: Case, count: int) -> Pairs:
@@ -138,4 +124,4 @@ def pairs(case: Case, count: int) -> Pairs:
     )
 
 
-MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": RollOut, "train": Updates}
+MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": RollOut, "train": Learning}

@@ -1,0 +1,131 @@
+"""Error against time of training recipes, on one data set, in one run.
+
+    python -m benchmarks.accuracy --settings results/liquid/5fs/training.yaml --dataset results/liquid/5fs/dataset.h5 \\
+        --recipes adam muon muon-both-ways --minutes 8.5 --seeds 1 2 --output accuracy
+
+The settings and the data set are those that the workflow makes; a recipe is what it changes in them. Every training has
+the same time on one core (or `--device`), one after the other. OUTPUT then holds accuracy.csv, the errors of the
+validation pairs after every epoch, accuracy.png, and accuracy.md, the errors of the test pairs with their spread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from trajcast.config import read_settings
+from trajcast.data.dataset import Dataset, read_dataset
+from trajcast.device import use_device
+from trajcast.files import write_text
+from trajcast.model.store import load_model
+from trajcast.report.style import figure_style
+from trajcast.settings import Training
+from trajcast.training.evaluation import evaluate
+from trajcast.training.loop import train
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What one changes in the settings of training and in the use of the pairs."""
+
+    changes: Mapping[str, Any]
+    time_reversed: bool = False
+
+
+MUON = {"optimizer": "muon", "learning_rate": 0.02, "cooldown": 0.7, "warmup_updates": 300, "ema_decay": 0.995}
+RECIPES = {
+    "as-given": Recipe(changes={}),
+    "adam": Recipe(changes={"optimizer": "adam", "learning_rate": 0.02, "cooldown": 0.5, "ema_decay": 0.99}),
+    "muon": Recipe(changes=MUON),
+    "muon-both-ways": Recipe(changes=MUON, time_reversed=True),
+    "muon-batch-2": Recipe(changes=MUON | {"batch_size": 2}, time_reversed=True),
+    "muon-batch-4": Recipe(changes=MUON | {"batch_size": 4}, time_reversed=True),
+    "muon-fast": Recipe(changes=MUON | {"learning_rate": 0.03}, time_reversed=True),
+    "muon-slow": Recipe(changes=MUON | {"learning_rate": 0.01}, time_reversed=True),
+}
+
+
+def main() -> None:
+    """Train by every recipe and seed; write table and plot."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `training`")
+    parser.add_argument("--dataset", type=Path, required=True, metavar="H5")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=["adam", "muon", "muon-both-ways"])
+    parser.add_argument("--minutes", type=float, required=True, help="of each training")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1])
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR")
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings, dataset = read_settings(Training, arguments.settings), read_dataset(arguments.dataset)
+    settings = replace(settings, budget_minutes=arguments.minutes, max_epochs=10**6, stop_patience=10**6)
+    device = use_device(arguments.device, 1)
+    found: dict[str, list[dict[str, Any]]] = {}
+    for seed in arguments.seeds:
+        for name in arguments.recipes:
+            folder = arguments.output / f"{name}-{seed}"
+            one = trained(replace(settings, seed=seed), dataset, RECIPES[name], folder, str(device))
+            found.setdefault(name, []).append(one)
+            report(found, dataset, arguments.minutes, arguments.output)
+
+
+def trained(settings: Training, dataset: Dataset, recipe: Recipe, folder: Path, device: str) -> dict[str, Any]:
+    """Test errors, and the rows of metrics.csv."""
+    settings = replace(settings, **recipe.changes)
+    train(settings, replace(dataset, time_reversed=recipe.time_reversed), folder, device)
+    with (folder / "metrics.csv").open(encoding="utf-8") as file:
+        rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    return {**evaluate(load_model(folder / "model.safetensors"), dataset), "rows": rows}
+
+
+def report(found: Mapping[str, Sequence[Mapping[str, Any]]], dataset: Dataset, minutes: float, folder: Path) -> None:
+    """All that is known so far."""
+    lines = [
+        f"{minutes:g} minutes each, {dataset.horizon_fs:g} fs, {dataset.topology.n_atoms} atoms; errors of test pairs, "
+        "± standard deviation of the seeds; of training pairs: those of the last epoch",
+        "",
+        "| recipe | seeds | MAE of Δr, % | MAE of v′, % | the same of training pairs, % | skipped updates | epochs |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, runs in found.items():
+        last = [run["rows"][-1] for run in runs]
+        cells = [
+            name,
+            str(len(runs)),
+            spread([run["displacement_mae_percent"] for run in runs]),
+            spread([run["velocity_mae_percent"] for run in runs]),
+            spread([row["training_velocity_mae_percent"] for row in last]),
+            f"{sum(row['skipped_updates'] for run in runs for row in run['rows']):.0f}",
+            f"{mean(row['epoch'] for row in last):.1f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    write_text(folder / "accuracy.md", "\n".join(lines) + "\n")
+    print("\n".join(lines), flush=True)
+    with figure_style():
+        figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+        axes = figure.subplots()
+        for number, (name, runs) in enumerate(found.items()):
+            for k, run in enumerate(runs):
+                times = [row["time_s"] / 60 for row in run["rows"]]
+                errors = [row["velocity_mae_percent"] for row in run["rows"]]
+                axes.plot(times, errors, "o-", markersize=2.5, color=f"C{number}", label=None if k else name)
+        axes.set(yscale="log", xlabel="minutes", ylabel="MAE of v′, validation pairs, %")
+        axes.legend(frameon=False)
+        figure.savefig(folder / "accuracy.png", dpi=150)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and standard deviation."""
+    return f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
+
+
+if __name__ == "__main__":
+    main()
