@@ -4,8 +4,8 @@
         --recipes adam muon muon-both-ways --minutes 8.5 --seeds 1 2 --output accuracy
 
 The settings and the data set are those that the workflow makes; a recipe is what it changes in them. Every training has
-the same time on one core (or `--device`), one after the other. OUTPUT then holds accuracy.csv, the errors of the
-validation pairs after every epoch, accuracy.png, and accuracy.md, the errors of the test pairs with their spread.
+the same time on one core (or `--device`), one after the other. OUTPUT then holds accuracy.png, the errors of
+the validation pairs after every epoch, accuracy.md, those of the test pairs with their spread, and every model.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def training_settings(network: Network, dataset: Dataset) -> Training:
-    """The settings that all instalments share: what learned fastest on an H200 (docs/training.md)."""
+    """The settings that all instalments share: what learned fastest on an H200, for a run of minutes."""
     return Training(
         network=replace(network, velocity_baseline=True),
         samples=len(dataset.split("training")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,9 +55,7 @@ class Pairs:
             displacements=-self.displacements,
             new_velocities=-self.velocities,
         )
-        names = [f.name for f in fields(self) if f.name != "topology"]
-        joined = {name: np.concatenate([getattr(self, name), getattr(backwards, name)]) for name in names}
-        return Pairs(topology=self.topology, **joined)
+        return joined([self, backwards])
 
     def batch(
         self, indices: NDArray[np.integer], dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
@@ -78,6 +76,13 @@ class Pairs:
             system=torch.arange(systems, device=device).repeat_interleave(topology.n_atoms),
         )
         return state, atoms(self.displacements), atoms(self.new_velocities)
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """The pairs of all `parts`, which share one topology, one after the other."""
+    names = [f.name for f in fields(Pairs) if f.name != "topology"]
+    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Pairs(topology=parts[0].topology, **whole)
 
 
 PAIR_UNITS = {"positions": "Angstrom", "velocities": "Angstrom fs-1"}

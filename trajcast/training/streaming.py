@@ -12,13 +12,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from trajcast.data.dataset import Pairs
+from trajcast.data.dataset import Pairs, joined
 from trajcast.data.frames import check_finite
 from trajcast.data.pairs import pairs_at
 from trajcast.data.sources import Reading, read_frames
@@ -75,13 +75,9 @@ class Streaming:
         self._allow(last + AHEAD * stream.processes)
         parts = [self._chunk(number, time_is_up) for number in range(epoch, last + 1)]
         wait()
-        if self.leads:
-            # the first one that is not needed any more, neither here nor by the next one of its chain
-            for number in range(max(0, epoch - stream.processes)):
-                remove_chunk_files(self.folder, number)
-        names = [f.name for f in fields(Pairs) if f.name != "topology"]
-        joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-        return Pairs(topology=parts[0].topology, **joined)
+        if self.leads:  # the one that has just become useless, here and to the next one of its chain
+            remove_chunk_files(self.folder, epoch - stream.processes - 1)
+        return joined(parts)
 
     def _chunk(self, number: int, time_is_up: TimeIsUp) -> Pairs:
         path, waited = chunk_file(self.folder, number), False

@@ -42,20 +42,22 @@ class Updates:
         if device.type != "cuda" or not self.replayed or self.batches.lists is None:
             return
         whole = self.processes.count == 1  # else the gradient alone, which the processes then add up
-        before = copy.deepcopy((self.weights.optimizer.state_dict(), self.safeguard.state_dict(), self.seen))
+        kept = self.weights.optimizer.state_dict(), self.safeguard.state_dict(), self.weights.averages, self.seen
+        optimizer, safeguard, averages, seen = copy.deepcopy(kept)
         self.weights.rate.zero_()  # to record an update is to make some
         self.replay = captured(self._update_padded if whole else self._differentiate_padded, self.replayed, device)
-        self.weights.optimizer.load_state_dict(before[0])
-        self.safeguard.load_state_dict(before[1])
-        self.seen.copy_(before[2])
+        self.weights.optimizer.load_state_dict(optimizer)
+        self.safeguard.load_state_dict(safeguard)
+        self.weights.averages.copy_(averages)
+        self.seen.copy_(seen)
 
     def take(self, chosen: NDArray[np.integer], learning_rate: float) -> None:
         """One update with the samples `chosen`, the same in all processes; UserError where none does any good."""
         own = self.processes.share(chosen)
         self.weights.rate.fill_(learning_rate * self.safeguard.slowed)
-        played = self.replay is not None and len(own) == self.replayed
-        if self.replay is not None and played:
-            self.replay(own)
+        replay = self.replay if len(own) == self.replayed else None
+        if replay is not None:
+            replay(own)
         elif len(own):
             self.weights.differentiate(self.batches.batch(own), self.loss)
         else:
@@ -63,7 +65,7 @@ class Updates:
         if self.processes.count > 1:
             self.weights.gradient *= len(own) / len(chosen)
             self.processes.add_up(self.weights.gradient)
-        if not played or self.processes.count > 1:
+        if replay is None or self.processes.count > 1:
             self._step()
         self.safeguard.look()
 
