@@ -11,6 +11,7 @@ from trajcast.errors import UserError
 from trajcast.modules import check_name
 from trajcast.settings import distinct, whole_multiple
 from trajcast.studies import PS
+from trajcast.training.initial import misfit
 
 if TYPE_CHECKING:
     from trajcast.config import System
@@ -24,6 +25,7 @@ def check(system: System) -> None:
     """ValueError that names the keys that do not go together, with the remedy."""
     _names(system)
     _models(system)
+    _initial(system)
     _horizons(system)
     for name in system.roll_outs:
         _roll_out(system, name)
@@ -102,6 +104,20 @@ def _models(system: System) -> None:
             raise ValueError(
                 f"runs.{name}.model: {run.model} and {folders[stem, horizon]} would have one folder; rename one of them"
             )
+
+
+def _initial(system: System) -> None:
+    """The model that trainings go on from is known, and of their kind."""
+    name = system.training.initial
+    if name is None:
+        return
+    try:
+        shipped.resolve(name)
+    except UserError as error:
+        raise ValueError(f"training.initial: {error}") from None
+    cutoff_A = float(system.dataset["cutoff_A"])
+    if name in shipped.names() and (reason := misfit(shipped.record(name), system.training.network, cutoff_A)):
+        raise ValueError(f"training.initial {name}: {reason}")
 
 
 def _horizons(system: System) -> None:

@@ -30,7 +30,7 @@ CODE = {
     "reference": 2,
     "timestep": 1,
     "dataset": 1,
-    "train": 3,
+    "train": 4,
     "pretrained": 1,
     "evaluate": 1,
     "forecast": 5,
@@ -72,10 +72,15 @@ class Plan:
         """The settings of the data set at one horizon (fs, as it stands in the path)."""
         return section_json(self.system(system).dataset_at(float(horizon)))
 
-    def stream(self, system: str) -> dict[str, str]:
-        """What fresh pairs of a training are made from, where it asks for them."""
-        folder, stream = f"results/{system}/reference", self.system(system).training.stream
-        return {"reference": f"{folder}/reference.yaml", "starts": f"{folder}/starts.h5"} if stream else {}
+    def training_files(self, system: str) -> dict[str, str]:
+        """What a training takes beside its data set: an earlier model, and what fresh pairs are made from."""
+        folder, training, files = f"results/{system}/reference", self.system(system).training, {}
+        if training.initial is not None:
+            path = shipped.resolve(training.initial)
+            files |= {"initial": str(path), "initial_card": str(path.with_suffix(".json"))}
+        if training.stream is not None:
+            files |= {"reference": f"{folder}/reference.yaml", "starts": f"{folder}/starts.h5"}
+        return files
 
     def streams(self, system: str) -> int:
         """How many processes of reference MD run beside a training."""

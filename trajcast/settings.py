@@ -90,6 +90,7 @@ class Training(Settings):
     """Optimisation; the defaults are the paper's, but for the optimizer (the paper's: adam, rate 0.01)."""
 
     network: Network = field(default_factory=Network)
+    initial: str | None = None  # name of a shipped model, or path of one, to go on from: its weights and its scales
     samples: Count  # pairs of the training split that are used
     seed: Seed
     dtype: Literal["float32", "float64"] = "float64"

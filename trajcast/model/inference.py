@@ -8,28 +8,24 @@ from __future__ import annotations
 
 import copy
 import logging
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import torch
-from scipy.interpolate import CubicSpline
 from torch import Tensor, nn
 
 from trajcast.model.embedding import BesselBasis, RadialNet
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
 from trajcast.model.network import TrajCast
+from trajcast.model.splines import Curves, Grid, Place, controls_of
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int
+    from jaxtyping import Float
 
 log = logging.getLogger(__name__)
 
-TOLERANCE = {torch.float32: 1e-6, torch.float64: 1e-10}
-"""Largest error of a hidden value of a layer, in units of the layer's largest."""
-
-SHORTEST = 0.2
-"""Å, where the splines begin; closer atoms get the weights of this distance."""
+TOLERANCE = {torch.float32: 5e-6, torch.float64: 1e-10}
+"""RMS error of the hidden values of a layer over all distances of a grid, in units of the layer's largest value."""
 
 FEWEST_INTERVALS, MOST_INTERVALS = 2**9, 2**16
 
@@ -50,50 +46,35 @@ def prepared(model: TrajCast) -> TrajCast:
     error = max(curve.spline_error(number) for curve in curves)
     if error > TOLERANCE[model.dtype]:
         log.warning("splines of the radial functions are off by %.1e, more than %.0e", error, TOLERANCE[model.dtype])
-    ready.bessel = Intervals(SHORTEST, bessel.cutoff, number).to(model.device)
+    ready.bessel = Places(Grid(bessel.cutoff, number)).to(model.device)
     for layer, curve in zip(layers, curves, strict=True):
         layer.radial = Splines(curve.splines(number)).to(device=model.device, dtype=model.dtype)
     return ready
 
 
-class Position(NamedTuple):
-    """Where a distance lies on a grid."""
+class Places(nn.Module):
+    """Takes the place of the Bessel functions: where distances lie on a grid."""
 
-    rows: Int[Tensor, "edges 4"]  # of the interval's coefficients, the cubic one first
-    powers: Float[Tensor, "edges 4"]  # of the way (Å) from the interval's beginning
-
-
-class Intervals(nn.Module):
-    """Takes the place of the Bessel functions: a grid of equal intervals up to the cutoff."""
-
-    order: Tensor
-
-    def __init__(self, start: float, cutoff: float, number: int):
+    def __init__(self, grid: Grid):
         super().__init__()
-        self.start, self.cutoff, self.number = start, cutoff, number
-        self.width = (cutoff - start) / number
-        self.register_buffer("order", torch.arange(4), persistent=False)
+        self.grid = grid
 
-    def forward(self, distance: Float[Tensor, " edges"]) -> Position:
-        x = distance.clamp(self.start, self.cutoff) - self.start
-        interval = (x / self.width).long().clamp(max=self.number - 1)
-        way = (x - self.width * interval.to(x))[:, None]
-        return Position(4 * interval[:, None] + self.order, way ** (3 - self.order))
+    def forward(self, distance: Float[Tensor, " pairs"]) -> Place:
+        return self.grid.place(distance)
 
 
 class Splines(nn.Module):
     """Takes the place of a radial MLP: cubic splines of its last values."""
 
-    coefficients: Tensor
+    controls: Tensor
 
-    def __init__(self, coefficients: Float[Tensor, "intervals 4 hidden"]):
+    def __init__(self, controls: Float[Tensor, "splines hidden"]):
         super().__init__()
-        self.register_buffer("coefficients", coefficients.flatten(0, 1), persistent=False)
+        self.register_buffer("controls", controls, persistent=False)
+        self.tables: dict[int, Tensor] = {}
 
-    def forward(self, position: Position) -> Float[Tensor, "edges hidden"]:
-        return nn.functional.embedding_bag(
-            position.rows, self.coefficients, per_sample_weights=position.powers, mode="sum"
-        )
+    def forward(self, place: Place) -> Curves:
+        return Curves(self.controls, place, self.tables)
 
 
 class _Curve:
@@ -102,21 +83,17 @@ class _Curve:
     def __init__(self, bessel: BesselBasis, radial: RadialNet):
         self.bessel, self.radial = bessel, copy.deepcopy(radial).double()
 
-    def splines(self, intervals: int) -> Float[Tensor, "intervals 4 hidden"]:
-        """Coefficients on equal intervals, the cubic one first."""
-        knots = np.linspace(SHORTEST, self.bessel.cutoff, intervals + 1)
-        found = CubicSpline(knots, self._hidden(intervals + 1).cpu().numpy()).c
-        return torch.as_tensor(found).permute(1, 0, 2).contiguous()
+    def splines(self, intervals: int) -> Float[Tensor, "splines hidden"]:
+        """Coefficients of the B-splines on a grid."""
+        return torch.as_tensor(controls_of(self._hidden(intervals).cpu().numpy()))
 
     def spline_error(self, intervals: int) -> float:
-        """The largest error in the middle of an interval, in units of the largest value."""
-        half = (self.bessel.cutoff - SHORTEST) / intervals / 2
-        powers = half ** torch.arange(3, -1, -1, dtype=torch.float64)
-        found = (self.splines(intervals) * powers[:, None]).sum(1)
-        exact = self._hidden(2 * intervals + 1)[1::2].cpu()
-        return float((found - exact).abs().max() / exact.abs().max())
+        """RMS over all intervals of the largest error in their middle, in units of the largest value."""
+        c = self.splines(intervals)
+        found = (c[:-3] + 23 * c[1:-2] + 23 * c[2:-1] + c[3:]) / 48
+        exact = self._hidden(2 * intervals)[1::2].cpu()
+        return float((found - exact).abs().amax(1).square().mean().sqrt() / exact.abs().max())
 
-    def _hidden(self, points: int) -> Float[Tensor, "points hidden"]:
-        """The values on an even grid up to the cutoff."""
-        distances = torch.linspace(SHORTEST, self.bessel.cutoff, points, dtype=torch.float64)
-        return self.radial(self.bessel(distances.to(self.bessel.roots.device)))
+    def _hidden(self, intervals: int) -> Float[Tensor, "knots hidden"]:
+        """The values at the knots of a grid."""
+        return self.radial(self.bessel(Grid(self.bessel.cutoff, intervals).knots.to(self.bessel.roots.device)))

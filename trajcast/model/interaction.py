@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from trajcast.model.embedding import SILU, TANH, RadialNet
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
 from trajcast.model.paths import Features, Parities, ProductShape, parities_after
+from trajcast.model.splines import Sampled
 from trajcast.settings import Network
 
 if TYPE_CHECKING:
@@ -60,7 +61,8 @@ class Interaction(nn.Module):
 
         `radial_basis` is what `radial` takes of each edge, `directions` are the harmonics of the velocities.
         """
-        messages = ops.edge_product(self.edge_shape, features, edges, self.radial(radial_basis), self.edge_weights())
+        hidden = radial_basis.mapped(self.radial) if isinstance(radial_basis, Sampled) else self.radial(radial_basis)
+        messages = ops.edge_product(self.edge_shape, features, edges, hidden, self.edge_weights())
         pooled = self.contraction(ops, messages)
         conditioned = ops.node_product(
             self.node_shape, pooled, directions, self.speed(speed_basis), self.node_weights()

@@ -20,6 +20,7 @@ from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear
 from trajcast.model.paths import Parities, split_parities
+from trajcast.model.splines import Grid
 from trajcast.model.totals import Totals, with_totals
 from trajcast.neighbors import Neighbors
 from trajcast.settings import Network
@@ -77,6 +78,7 @@ class TrajCast(nn.Module):
         super().__init__()
         self.settings, self.scales = settings, scales
         self.backend: str | None = None  # its name in `ops`; None: the best one for the device
+        self.grid: Grid | None = None  # where radial functions are computed when pairs are many; None: for every pair
         n_species, l_max, channels = len(scales.species), settings.l_max, settings.channels
         self.bessel: nn.Module = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
         self.speed = SpeedBasis(settings.speed_basis, n_species, scales.speed_max, rng)
@@ -154,7 +156,7 @@ class TrajCast(nn.Module):
         l_max = self.settings.l_max
         one_hot = nn.functional.one_hot(fixed.species, len(self.scales.species)).to(self.dtype)
         v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
-        radial_basis = self.bessel(_lengths(neighbors, r))
+        radial_basis = self._radial_basis(_lengths(neighbors, r))
         speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
         velocity_directions, edge_directions = directions(torch.cat([v, r]), l_max).split([len(v), len(r)])
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
@@ -168,6 +170,11 @@ class TrajCast(nn.Module):
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
         narrow = {(1, -1): self.compress(backend, vectors)[1]}
         return self.readout(backend, narrow)[1].transpose(1, 2)
+
+    def _radial_basis(self, lengths: Float[Tensor, " pairs"]) -> Any:
+        if self.grid is None or self.grid.is_finer_than(lengths):
+            return self.bessel(lengths)
+        return self.grid.sampled(self.bessel, lengths)
 
 
 def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[Tensor, " pairs"]:

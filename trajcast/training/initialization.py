@@ -1,4 +1,4 @@
-"""Initial weights that let a new network feel its neighbours from the first update on.
+"""The model that training begins with: an earlier one, or a new one that feels its neighbours from the first update on.
 
 With weights from a unit normal distribution the radial functions shrink the messages so much that a new network's
 prediction hardly depends on the neighbours, and training can stay there. So the initial weights of every layer are
@@ -9,22 +9,77 @@ first, largest gradients do not set AMSGrad's step for the whole run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trajcast import shipped
+from trajcast.data.dataset import Dataset
+from trajcast.errors import UserError
 from trajcast.model.embedding import RadialNet
 from trajcast.model.interaction import Interaction
-from trajcast.model.network import TrajCast
-from trajcast.neighbors import Neighbors
+from trajcast.model.network import Scales, TrajCast
+from trajcast.model.store import load_model, read_record
+from trajcast.neighbors import Neighbors, find_neighbors
+from trajcast.settings import Training
 from trajcast.state import State
+from trajcast.training.initial import misfit
+from trajcast.training.scales import scales_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 FIRST_READOUT = 0.03
 """Size of the read-out's first predictions, in units of the outputs' scales."""
+
+
+SAMPLE = 4
+"""Pairs that the weights of a new network are scaled on."""
+
+
+def initial_identity(settings: Training) -> str | None:
+    """What tells the model to go on from apart from all others."""
+    return None if settings.initial is None else str(read_record(shipped.resolve(settings.initial)).get("sha256"))
+
+
+def initial_model(settings: Training, dataset: Dataset) -> TrajCast:
+    """The model that training begins with: that of `settings.initial`, or one with new weights."""
+    scales = scales_of(dataset, settings)
+    if settings.initial is None:
+        model = TrajCast(settings.network, scales, torch.Generator().manual_seed(settings.seed))
+        pairs = dataset.split("training").head(settings.samples)
+        sample, _, _ = pairs.batch(np.arange(min(SAMPLE, settings.samples)))
+        scale_weights(model, sample, find_neighbors(sample, dataset.cutoff_A))
+        return model
+    path = shipped.resolve(settings.initial)
+    if reason := misfit(read_record(path), settings.network, dataset.cutoff_A):
+        raise UserError(f"training.initial {settings.initial}: {reason}")
+    earlier = load_model(path)
+    earlier.species_index(torch.as_tensor(dataset.topology.numbers))
+    if earlier.scales.horizon_fs == scales.horizon_fs:
+        return earlier.requires_grad_(True)
+    # what a step moves grows with the horizon: its sizes are those of the new data
+    adapted = replace(
+        earlier.scales,
+        horizon_fs=scales.horizon_fs,
+        outputs=_of_elements(earlier.scales, earlier.scales.outputs, scales, scales.outputs),
+        baseline=_of_elements(earlier.scales, earlier.scales.baseline, scales, scales.baseline),
+    )
+    model = TrajCast(earlier.settings, adapted, torch.Generator()).to(earlier.dtype)
+    model.load_state_dict(earlier.state_dict())
+    return model
+
+
+def _of_elements(
+    earlier: Scales, old: Sequence[tuple[float, float]], now: Scales, new: Sequence[tuple[float, float]]
+) -> tuple[tuple[float, float], ...]:
+    """The rows of the earlier model's elements: new ones where the data have the element."""
+    known = dict(zip(now.species, new, strict=True))
+    return tuple(known.get(number, row) for number, row in zip(earlier.species, old, strict=True))
 
 
 @torch.no_grad()

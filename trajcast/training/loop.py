@@ -19,8 +19,8 @@ from trajcast.device import tensor_float_32
 from trajcast.errors import UserError
 from trajcast.files import fingerprint
 from trajcast.model.network import TrajCast
+from trajcast.model.splines import Grid
 from trajcast.model.store import read_record, save_model
-from trajcast.neighbors import find_neighbors
 from trajcast.parallel import ALONE, Processes
 from trajcast.progress import progress
 from trajcast.provenance import provenance
@@ -29,10 +29,9 @@ from trajcast.stopping import Stopped, TimeIsUp, watched
 from trajcast.training.batches import Batches
 from trajcast.training.checkpoint import Checkpoint, read_checkpoint, write_checkpoint
 from trajcast.training.evaluation import Errors, errors
-from trajcast.training.initialization import scale_weights
+from trajcast.training.initialization import initial_identity, initial_model
 from trajcast.training.loss import loss_of
 from trajcast.training.metrics import tensorboard, write_csv
-from trajcast.training.scales import scales_of
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason, time_left_s
 from trajcast.training.updates import Updates
 
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 CHECKPOINT_EVERY_S = 60.0
 LOOK_EVERY_S = 1.0  # at the loss: it waits for the GPU
-INITIAL_PAIRS = 4  # that the initial weights are scaled on
 log = logging.getLogger(__name__)
 
 
@@ -75,6 +73,7 @@ def train(
         dataset.horizon_fs,
         dataset.cutoff_A,
         dict(dataset.provenance),
+        initial_identity(settings),
         stream.source.identity if stream else None,
     )
     if _is_finished(folder, identity):
@@ -141,14 +140,12 @@ class _Run:
             dataset.time_reversed,
         )
         self.horizon_fs, self.device = dataset.horizon_fs, torch.device(device)
-        rng = torch.Generator().manual_seed(settings.seed)
-        model = TrajCast(settings.network, scales_of(dataset, settings), rng)
         pairs = dataset.split("training").head(settings.samples)
-        sample, _, _ = pairs.batch(np.arange(min(INITIAL_PAIRS, settings.samples)))
-        scale_weights(model, sample, find_neighbors(sample, dataset.cutoff_A))
-        self.model = model.to(device=device, dtype=getattr(torch, settings.dtype))
+        self.model = initial_model(settings, dataset).to(device=device, dtype=getattr(torch, settings.dtype))
         self.model.backend = backend
         self.backend = self.model.ops.__name__.rpartition(".")[2]
+        if intervals := getattr(self.model.ops, "TRAINING_INTERVALS", {}).get(self.model.dtype):
+            self.model.grid = Grid(self.model.scales.cutoff, intervals).to(self.model.device)
         log.info("training at %g fs: backend %s on %s", self.horizon_fs, self.backend, self.device)
         self.loss = loss_of(dataset, settings)
         self.validation = Batches(dataset.split("validation"), self.model)

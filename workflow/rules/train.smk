@@ -3,7 +3,7 @@
 
 rule train:
     input:
-        unpack(lambda wildcards: plan.stream(wildcards.system)),
+        unpack(lambda wildcards: plan.training_files(wildcards.system)),
         settings="results/{system}/{horizon}fs/model-n{samples}-s{seed}/training.yaml",
         dataset="results/{system}/{horizon}fs/dataset.h5",
     output:

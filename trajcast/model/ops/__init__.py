@@ -13,6 +13,9 @@ is a module of this folder with
 - `species_linear(features, parities, elements, weights)`: mixes the channels of each l and parity by element;
 - `linear(features, weights)`: mixes the columns of each l and parity.
 
+A backend may take splines of the distance (`trajcast.model.splines.Curves`) in place of `hidden`; it says so by
+`TRAINING_INTERVALS`, how fine a grid training needs in which precision.
+
 The weight w of every path, parity and channel is a linear function of an MLP's last values `hidden`: for every pair of
 `neighbors` (every edge where pairs are not numbered), or for every atom; `weight` is (width, weights) with its scale
 applied, its columns sorted by l_in, then path, then parity (odd before even), then channel. Products come back by

@@ -22,6 +22,7 @@ from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
 from trajcast.model.ops._linear import SCALARS, Block, Elements
 from trajcast.model.ops._parts import Edges, Part, parts
 from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape, paths_from
+from trajcast.model.splines import Curves, Place, rows_apart
 from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RANK = 30
+
+TRAINING_INTERVALS = {torch.float32: 256}
+"""Of the grid of distances on which radial functions are computed in training; in float64 they are of every pair."""
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
@@ -58,11 +62,17 @@ def edge_product(
     shape: ProductShape,
     features: Features,
     edges: Edges,
-    hidden: Float[Tensor, "pairs width"],
+    hidden: Float[Tensor, "pairs width"] | Curves,
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
-    outputs = (_Product.apply if torch.is_grad_enabled() else _forward)(shape, edges, hidden, weight, *features)
+    if isinstance(hidden, Curves) and hidden.few:
+        hidden = hidden.values
+    if isinstance(hidden, Curves):
+        of_grid = _ProductOfGrid.apply if torch.is_grad_enabled() else _forward_of_grid
+        outputs = of_grid(shape, edges, hidden, hidden.controls, weight, *features)
+    else:
+        outputs = (_Product.apply if torch.is_grad_enabled() else _forward)(shape, edges, hidden, weight, *features)
     return dict(zip(shape.columns, outputs, strict=True))
 
 
@@ -179,6 +189,47 @@ class _Product(torch.autograd.Function):
         return None, None, hidden_gradient, weight_gradient, *gradients
 
 
+def _forward_of_grid(
+    shape: ProductShape, edges: Edges, curves: Curves, controls: Tensor, weight: Tensor, *features: Tensor
+) -> tuple[Tensor, ...]:
+    return _of_table(shape, edges, curves.place, curves.table(weight), [x.contiguous() for x in features])
+
+
+def _of_table(
+    shape: ProductShape, edges: Edges, place: Place, table: Tensor, features: Sequence[Tensor]
+) -> tuple[Tensor, ...]:
+    atoms = len(edges.first) - 1
+    outputs = tuple(table.new_empty(atoms, 2 * l + 1, n) for (l, _), n in shape.columns.items())
+    own = place.of_edges(edges.pair)
+    _run(shape, edges, Part(0, atoms, 0, None, own.first, None), table, features, outputs, factors=own.factors)
+    return outputs
+
+
+class _ProductOfGrid(torch.autograd.Function):
+    """The same where the weights are splines of the distance: nothing is as large as the number of edges."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, shape: ProductShape, edges: Edges, curves: Curves, controls: Tensor, weight: Tensor, *features: Tensor
+    ) -> tuple[Tensor, ...]:
+        features = tuple(x.contiguous() for x in features)
+        ctx.shape, ctx.edges, ctx.place, table = shape, edges, curves.place, curves.table(weight)
+        ctx.save_for_backward(controls, weight, table, *features)
+        return _of_table(shape, edges, curves.place, table, features)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+        controls, weight, table, *features = ctx.saved_tensors
+        own = ctx.place.of_edges(ctx.edges.pair)
+        part = Part(0, len(ctx.edges.first) - 1, 0, None, own.first, None)
+        table_slopes = rows_apart(len(table), table)
+        gradients = [torch.zeros_like(x) for x in features]
+        slopes = tuple(x.contiguous() for x in slopes)
+        _run(ctx.shape, ctx.edges, part, table, features, slopes, (table_slopes, *gradients), factors=own.factors)
+        return None, None, None, table_slopes @ weight.T, controls.T @ table_slopes, *gradients
+
+
 def _run(
     shape: ProductShape,
     edges: Edges,
@@ -187,15 +238,21 @@ def _run(
     features: Sequence[Tensor],
     outputs: Sequence[Tensor],
     gradients: Sequence[Tensor] = (),
+    factors: Float[Tensor, "edges 4"] | None = None,
 ) -> None:
-    """Let the kernels work on a part, whose edges have these `weights`; backward where there are `gradients`."""
-    layout = _layout(shape, weights.dtype, torch.get_num_threads())
+    """Let the kernels work on a part, whose edges have these `weights`; backward where there are `gradients`.
+
+    With `factors` the weights are the coefficients of splines.
+    """
+    points = 1 if factors is None else factors.shape[1]
+    layout = _layout(shape, weights.dtype, torch.get_num_threads(), points)
     before = weights.itemsize * shape.weights_of[part.l or 0].start  # weights that the part leaves out
     places = np.array([x.data_ptr() for x in outputs])[layout.irreps] + layout.offsets
     values = [
         0, part.first_atom, part.last_atom,
         edges.first.data_ptr(), edges.index.data_ptr(), edges.couplings.data_ptr(),
-        part.rows.data_ptr() - 8 * part.first_edge, weights.data_ptr() - before, weights.shape[1], places.ctypes.data,
+        part.rows.data_ptr() - 8 * part.first_edge, weights.data_ptr() - before, weights.stride(0),
+        0 if factors is None else factors.data_ptr(), places.ctypes.data,
         *(x.data_ptr() for x in features),
     ]  # fmt: skip
     if gradients:
@@ -208,7 +265,8 @@ def _run(
 
 
 _VALUES = (
-    "", "first_atom", "last_atom", "first", "index", "couplings", "rows", "weights", "weights_per_row", "outputs",
+    "", "first_atom", "last_atom", "first", "index", "couplings", "rows", "weights", "weights_per_row", "factors",
+    "outputs",
 )  # fmt: skip
 """What a call tells all tasks; then come the features of each l, the gradients of weights, and those of features."""
 
@@ -227,7 +285,7 @@ class _Layout:
 
 
 @cache
-def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
+def _layout(shape: ProductShape, dtype: torch.dtype, threads: int, points: int) -> _Layout:
     """Blocks go together as far as they are of one width, or, for several threads, one by one."""
     lanes = _jit.vector_bytes() // dtype.itemsize
     irreps, channels, l_max = list(shape.columns), shape.channels, shape.l_max
@@ -246,7 +304,7 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
             by_lanes.setdefault(min(lanes, channels - start), []).extend((k, start) for k in range(len(present)))
         for width, blocks in by_lanes.items():
             for some in [blocks] if threads == 1 else [[block] for block in blocks]:
-                functions.append(_functions(l, l_max, width, SCALARS[dtype]))
+                functions.append(_functions(l, l_max, width, SCALARS[dtype], points))
                 tables.append(np.array([k * channels + start for k, start in some]))
                 rows.append(
                     {
@@ -286,7 +344,8 @@ def _layout(shape: ProductShape, dtype: torch.dtype, threads: int) -> _Layout:
 
 
 @cache
-def _functions(l: int, l_max: int, lanes: int, scalar: str) -> list[int]:
+def _functions(l: int, l_max: int, lanes: int, scalar: str, points: int) -> list[int]:
     """Forward and backward."""
     names = ("forward", "backward")
-    return _jit.compiled(tuple(kernel(n, l, l_max, lanes, scalar, backward=n == "backward") for n in names), names)
+    code = tuple(kernel(n, l, l_max, lanes, scalar, points, backward=n == "backward") for n in names)
+    return _jit.compiled(code, names)

@@ -1,0 +1,154 @@
+"""Functions of the distance as cubic splines on a grid: what is costly is computed for the grid, not for every pair."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+from scipy.linalg import solve_banded
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Int
+
+SHORTEST = 0.2
+"""Å, where grids begin; closer atoms get the values of this distance."""
+
+FEWEST_PAIRS = 2
+"""Times the number of intervals: with fewer, functions of every pair take less time than a grid."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where distances lie on a grid: the cubic B-splines that are not zero there."""
+
+    first: Int[Tensor, " pairs"]  # number of the first of four
+    factors: Float[Tensor, "pairs 4"]  # their values
+    _of_edges: list[Place] = field(default_factory=list)
+
+    def of_edges(self, pair: Int[Tensor, " edges"] | None) -> Place:
+        """The same for the edges of the pairs; gathered once."""
+        if pair is None:
+            return self
+        if not self._of_edges:
+            self._of_edges.append(Place(self.first.index_select(0, pair), self.factors.index_select(0, pair)))
+        return self._of_edges[0]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Some functions of the distance: `controls` are the coefficients of their B-splines."""
+
+    controls: Float[Tensor, "splines functions"]
+    place: Place
+    tables: dict[int, Tensor] | None = None  # products with `controls` that were made before; None: nothing is kept
+
+    @property
+    def few(self) -> bool:
+        """Whether the pairs are so few that their values take less time than what a grid needs."""
+        return len(self.place.first) < FEWEST_PAIRS * len(self.controls)
+
+    @property
+    def values(self) -> Float[Tensor, "pairs functions"]:
+        """Those of all pairs."""
+        rows = self.place.first[:, None] + torch.arange(4, device=self.controls.device)
+        return nn.functional.embedding_bag(rows, self.controls, per_sample_weights=self.place.factors, mode="sum")
+
+    def table(self, weight: Float[Tensor, "functions sums"]) -> Float[Tensor, "splines sums"]:
+        """The coefficients of sums of the functions. Where they are kept, `weight` must not change."""
+        if self.tables is None:
+            return torch.mm(self.controls, weight, out=rows_apart(len(self.controls), weight))
+        key = weight.data_ptr()
+        if key not in self.tables:
+            self.tables[key] = torch.mm(self.controls, weight, out=rows_apart(len(self.controls), weight))
+        return self.tables[key]
+
+
+def rows_apart(rows: int, like: Float[Tensor, "any columns"]) -> Float[Tensor, "rows columns"]:
+    """Zeros, the rows an odd number of cache lines apart: the numbers of one column then fit into the cache."""
+    line, columns = 64 // like.itemsize, like.shape[1]
+    lines = -(-columns // line)
+    return like.new_zeros(rows, line * (lines + 1 - lines % 2))[:, :columns]
+
+
+class Sampled(NamedTuple):
+    """Functions on a grid's knots, and the pairs for which they are wanted."""
+
+    values: Float[Tensor, "knots functions"]
+    grid: Grid
+    place: Place
+
+    def mapped(self, function: Callable[[Tensor], Tensor]) -> Curves:
+        """What `function` makes of them, between the knots by splines."""
+        return Curves(self.grid.controls(function(self.values)), self.place)
+
+
+class Grid(nn.Module):
+    """Intervals from `SHORTEST` to the cutoff, equal in the square root of the distance, with a knot at each end.
+
+    Radial functions are steepest where bonds are.
+    """
+
+    knots: Tensor
+    coefficients: Tensor
+
+    def __init__(self, cutoff: float, intervals: int):
+        super().__init__()
+        self.cutoff, self.intervals = cutoff, intervals
+        self.start, end = math.sqrt(SHORTEST), math.sqrt(cutoff)
+        self.width = (end - self.start) / intervals
+        knots = torch.linspace(self.start, end, intervals + 1, dtype=torch.float64).square()
+        self.register_buffer("knots", knots, persistent=False)
+        self.register_buffer("coefficients", torch.zeros(0), persistent=False)
+
+    def is_finer_than(self, distance: Float[Tensor, " pairs"]) -> bool:
+        """Whether pairs are too few for the grid to save anything."""
+        return len(distance) < FEWEST_PAIRS * self.intervals
+
+    def place(self, distance: Float[Tensor, " pairs"]) -> Place:
+        """Where the distances lie."""
+        x = (distance.clamp(SHORTEST, self.cutoff).sqrt() - self.start) / self.width
+        first = x.long().clamp(max=self.intervals - 1)
+        u = x - first.to(x)
+        v, uu = 1 - u, u * u
+        factors = [v * v * v, uu * (3 * u - 6) + 4, v * v * (3 * v - 6) + 4, uu * u]
+        return Place(first, torch.stack(factors, dim=1) / 6)
+
+    def controls(self, values: Float[Tensor, "knots functions"]) -> Float[Tensor, "splines functions"]:
+        """Coefficients of the splines that have these values at the knots."""
+        if self.coefficients.shape[0] == 0:
+            self.coefficients = interpolating(self.intervals).to(values)
+        return self.coefficients @ values
+
+    def sampled(self, functions: Callable[[Tensor], Tensor], distance: Float[Tensor, " pairs"]) -> Sampled:
+        """Functions of the distance on the knots."""
+        return Sampled(functions(self.knots.to(distance)), self, self.place(distance))
+
+
+def interpolating(intervals: int) -> Float[Tensor, "splines knots"]:
+    """The matrix that turns values at knots into coefficients of B-splines."""
+    return torch.as_tensor(controls_of(np.eye(intervals + 1)))
+
+
+def controls_of(values: np.ndarray) -> np.ndarray:
+    """Coefficients of the cubic B-splines through `values` (knots, functions); no knot next to an end is one."""
+    knots = len(values)
+    right = np.zeros((knots + 2, values.shape[1]))
+    right[1:-1] = 6 * values
+    rows = knots + 2
+    band = np.zeros((9, rows))  # four diagonals on either side
+
+    def put(row: int, column: int, value: float) -> None:
+        band[4 + row - column, column] = value
+
+    for row in range(1, rows - 1):
+        for column, value in zip(range(row - 1, row + 2), (1.0, 4.0, 1.0), strict=True):
+            put(row, column, value)
+    for row, start in ((0, 0), (rows - 1, rows - 5)):  # the third derivative is the same on both sides of that knot
+        for k, value in enumerate((1.0, -4.0, 6.0, -4.0, 1.0)):
+            put(row, start + k, value)
+    return solve_banded((4, 4), band, right)
