@@ -14,7 +14,7 @@ import argparse
 import csv
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
@@ -37,19 +37,25 @@ class Recipe:
     """What one changes in the settings of training and in the use of the pairs."""
 
     changes: Mapping[str, Any]
-    time_reversed: bool = False
+    network: Mapping[str, Any] = field(default_factory=dict)
+    time_reversed: bool = True
 
 
 MUON = {"optimizer": "muon", "learning_rate": 0.02, "cooldown": 0.7, "warmup_updates": 300, "ema_decay": 0.995}
+ADAM = {"optimizer": "adam", "learning_rate": 0.02, "cooldown": 0.5, "ema_decay": 0.99}
 RECIPES = {
     "as-given": Recipe(changes={}),
-    "adam": Recipe(changes={"optimizer": "adam", "learning_rate": 0.02, "cooldown": 0.5, "ema_decay": 0.99}),
-    "muon": Recipe(changes=MUON),
-    "muon-both-ways": Recipe(changes=MUON, time_reversed=True),
-    "muon-batch-2": Recipe(changes=MUON | {"batch_size": 2}, time_reversed=True),
-    "muon-batch-4": Recipe(changes=MUON | {"batch_size": 4}, time_reversed=True),
-    "muon-fast": Recipe(changes=MUON | {"learning_rate": 0.03}, time_reversed=True),
-    "muon-slow": Recipe(changes=MUON | {"learning_rate": 0.01}, time_reversed=True),
+    "adam": Recipe(changes=ADAM, time_reversed=False),
+    "muon": Recipe(changes=MUON, time_reversed=False),
+    "muon-both-ways": Recipe(changes=MUON),
+    "muon-batch-2": Recipe(changes=MUON | {"batch_size": 2}),
+    "muon-batch-4": Recipe(changes=MUON | {"batch_size": 4}),
+    "muon-fast": Recipe(changes=MUON | {"learning_rate": 0.03}),
+    "muon-slow": Recipe(changes=MUON | {"learning_rate": 0.01}),
+    "channels-64": Recipe(changes=MUON, network={"channels": 64}),
+    "channels-128": Recipe(changes=MUON, network={"channels": 128}),
+    "layers-2": Recipe(changes=MUON, network={"layers": 2}),
+    "layers-4": Recipe(changes=MUON, network={"layers": 4}),
 }
 
 
@@ -79,7 +85,7 @@ def main() -> None:
 
 def trained(settings: Training, dataset: Dataset, recipe: Recipe, folder: Path, device: str) -> dict[str, Any]:
     """Test errors, and the rows of metrics.csv."""
-    settings = replace(settings, **recipe.changes)
+    settings = replace(settings, network=replace(settings.network, **recipe.network), **recipe.changes)
     train(settings, replace(dataset, time_reversed=recipe.time_reversed), folder, device)
     with (folder / "metrics.csv").open(encoding="utf-8") as file:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]

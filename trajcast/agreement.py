@@ -26,6 +26,7 @@ def check(system: System) -> None:
     _names(system)
     _models(system)
     _initial(system)
+    _own_steps(system)
     _horizons(system)
     for name in system.roll_outs:
         _roll_out(system, name)
@@ -118,6 +119,16 @@ def _initial(system: System) -> None:
     cutoff_A = float(system.dataset["cutoff_A"])
     if name in shipped.names() and (reason := misfit(shipped.record(name), system.training.network, cutoff_A)):
         raise ValueError(f"training.initial {name}: {reason}")
+
+
+def _own_steps(system: System) -> None:
+    """What a training's second steps need."""
+    training = system.training
+    if training.own_steps and training.stream is None and system.dataset.get("steps", 1) != 2:
+        raise ValueError(
+            f"training.own_steps {training.own_steps:g} needs samples of two steps; set dataset.steps to 2, or "
+            "own_steps to 0"
+        )
 
 
 def _horizons(system: System) -> None:

@@ -32,7 +32,7 @@ CODE = {
     "dataset": 1,
     "train": 4,
     "pretrained": 1,
-    "evaluate": 1,
+    "evaluate": 2,
     "forecast": 5,
     "thermostat": 3,
     "same_start": 1,
@@ -74,7 +74,8 @@ class Plan:
 
     def training_files(self, system: str) -> dict[str, str]:
         """What a training takes beside its data set: an earlier model, and what fresh pairs are made from."""
-        folder, training, files = f"results/{system}/reference", self.system(system).training, {}
+        folder, training = f"results/{system}/reference", self.system(system).training
+        files: dict[str, str] = {}
         if training.initial is not None:
             path = shipped.resolve(training.initial)
             files |= {"initial": str(path), "initial_card": str(path.with_suffix(".json"))}

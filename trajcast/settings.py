@@ -54,6 +54,7 @@ class Dataset(Settings):
     horizon_fs: Positive
     cutoff_A: Positive
     samples: Samples
+    steps: Literal[1, 2] = 1  # horizons that a training sample spans; two where training takes own steps
     time_reversed: bool = False  # use each training pair backwards as well, which NVE allows; the paper does not
     seed: Seed
 
@@ -109,6 +110,7 @@ class Training(Settings):
     budget_minutes: Positive | None = None  # ends the run cleanly, best weights kept
     cooldown: Fraction = 0.0  # last part of the run over which the learning rate falls linearly to zero
     ema_decay: Annotated[float, Rule(ge=0, lt=1)] = 0.0  # per update, of the averaged weights that are kept; 0: none
+    own_steps: Fraction = 0.0  # last part of the run in which a second step, from the network's own first, counts too
     stream: Stream | None = None  # fresh pairs instead of the `samples` of the data set, of which scales are taken
 
     def __post_init__(self) -> None:

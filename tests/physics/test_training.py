@@ -27,7 +27,7 @@ from trajcast.model.store import load_model
 from trajcast.neighbors import find_neighbors
 from trajcast.parallel import ALONE
 from trajcast.settings import Network, Training
-from trajcast.training import loop, safeguard
+from trajcast.training import run, safeguard
 from trajcast.training.batches import Batches
 from trajcast.training.checkpoint import read_checkpoint
 from trajcast.training.evaluation import errors, evaluate
@@ -86,8 +86,8 @@ def test_time_reversed_pairs_are_used_and_survive_the_file(tmp_path: Path) -> No
         train(replace(SETTINGS, max_epochs=1), dataset, tmp_path / name)
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("plain", "both")]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    run = loop._Run(SETTINGS, reversed_too, "cpu", None, ALONE)
-    assert len(run.updates.batches) == 48
+    begun = run.Run(SETTINGS, reversed_too, "cpu", None, ALONE)
+    assert len(begun.updates.batches) == 48
 
 
 def test_baseline_is_the_least_squares_fit(tmp_path: Path) -> None:
@@ -150,8 +150,8 @@ def test_mass_weighting_makes_elements_count_alike(tmp_path: Path) -> None:
 def run_training(folder: Path, dataset: Path, *, kill_after_s: float | None = None) -> int:
     (folder.parent / "training.yaml").write_text(yaml.safe_dump(asdict(SETTINGS)))
     command = [sys.executable, "-c", f"""
-import trajcast.training.loop as loop
-loop.CHECKPOINT_EVERY_S = 0.0
+import trajcast.training.run as run
+run.CHECKPOINT_EVERY_S = 0.0
 from trajcast.cli import main
 raise SystemExit(main(["train", "--settings", {str(folder.parent / "training.yaml")!r},
     "--dataset", {str(dataset)!r}, "--output", {str(folder)!r}]))"""]  # fmt: skip
@@ -265,13 +265,13 @@ def test_budget_ends_cleanly_with_the_best_weights(tmp_path: Path) -> None:
 def test_killed_while_validating_at_the_end_of_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     settings = replace(SETTINGS, max_epochs=10**6, budget_minutes=0.0005, batch_size=1)
-    monkeypatch.setattr(loop, "CHECKPOINT_EVERY_S", 0.0)
+    monkeypatch.setattr(run, "CHECKPOINT_EVERY_S", 0.0)
 
     def killed(*_: object) -> None:
         raise InterruptedError
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "errors", killed)
+        patch.setattr(run, "errors", killed)
         with pytest.raises(InterruptedError):
             train(settings, dataset, tmp_path / "model")
     train(settings, dataset, tmp_path / "model")

@@ -80,8 +80,8 @@ def test_two_killed_processes_go_on_to_the_weights_of_one(whole: Path) -> None:
 def run_two(folder: Path, kill: bool = False) -> list[int]:
     """Two processes as torchrun starts them; both are killed as soon as there is a checkpoint."""
     script = f"""
-import trajcast.training.loop as loop
-loop.CHECKPOINT_EVERY_S = 0.0
+import trajcast.training.run as run
+run.CHECKPOINT_EVERY_S = 0.0
 from trajcast.cli import main
 raise SystemExit(main({arguments(folder)!r}))"""
     common = {"WORLD_SIZE": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": free_port()}

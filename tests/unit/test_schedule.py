@@ -15,7 +15,7 @@ SETTINGS = Training(samples=10, seed=1, plateau_patience=3, stop_patience=7, max
 def rates(losses: list[float]) -> list[float]:
     schedule, found = begin(SETTINGS), []
     for loss in losses:
-        schedule = after_epoch(schedule, loss, SETTINGS)
+        schedule = after_epoch(schedule, loss, 0.5, SETTINGS)
         found.append(schedule.learning_rate)
     return found
 
@@ -37,7 +37,7 @@ def test_stops_for_patience_epochs_and_budget() -> None:
     schedule = begin(SETTINGS)
     assert stop_reason(schedule, 0, 0.0, SETTINGS) is None
     for _ in range(8):
-        schedule = after_epoch(schedule, 1.0, SETTINGS)
+        schedule = after_epoch(schedule, 1.0, 0.5, SETTINGS)
     assert stop_reason(schedule, 8, 0.0, SETTINGS) == "no improvement for stop_patience 7 epochs"
     assert stop_reason(begin(SETTINGS), 50, 0.0, SETTINGS) == "reached max_epochs 50"
     assert stop_reason(begin(SETTINGS), 1, 120.0, SETTINGS) == "used budget_minutes 2"

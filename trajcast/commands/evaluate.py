@@ -3,6 +3,9 @@
 Absolute errors are means over atoms and Cartesian components; relative ones are divided by the mean absolute value of
 the same quantity in the same pairs.
 
+With --trajectory the model also takes up to ten steps by itself from states of that reference MD, and is compared with
+what follows there; the trajectory must not be one that it was trained on.
+
 Frames of an extended XYZ file hold positions, and the arrays velocities (Å/fs), displacements (Å) and
 update_velocities (Å/fs) of the step that follows, as the data sets of IBM's trajcast 1.x do.
 """
@@ -21,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--dataset", type=Path, metavar="H5", help="what `trajcast dataset` wrote")
     data.add_argument("--data", type=Path, metavar="EXTXYZ", help="frames with what follows them")
+    parser.add_argument("--trajectory", type=Path, metavar="H5MD", help="NVE run to compare several own steps with")
     parser.add_argument("--json", "--output", type=Path, metavar="JSON", help="where to write the errors as well")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
@@ -30,11 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.data.dataset import read_dataset
     from trajcast.data.extxyz import read_pairs
+    from trajcast.data.sources import Reading, read_frames
     from trajcast.device import use_device
     from trajcast.files import write_json
     from trajcast.model.store import load_model
     from trajcast.running import seen
     from trajcast.training.evaluation import evaluate, evaluate_pairs
+    from trajcast.training.repeated import repeated_errors
 
     device = use_device(arguments.device, arguments.threads)
     model = load_model(arguments.model, device)
@@ -44,6 +50,8 @@ def run(arguments: argparse.Namespace) -> None:
             errors = evaluate(model, read_dataset(arguments.dataset))
         else:
             errors = evaluate_pairs(model, read_pairs(arguments.data, model.scales.horizon_fs))
+        if arguments.trajectory is not None:
+            errors["own_steps"] = repeated_errors(model, read_frames(arguments.trajectory, Reading()))
     if arguments.json is not None:
         write_json(arguments.json, errors)
     for name, unit in (("displacement", "A"), ("velocity", "A_per_fs")):

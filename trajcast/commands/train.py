@@ -81,6 +81,7 @@ def _stream(
         reference_settings=arguments.reference_settings,
         starts=arguments.starts,
         horizon_fs=horizon_fs,
+        steps=2 if settings.own_steps else 1,
     )
     folder = arguments.output.parent / f".{arguments.output.name}.chunks"
     with streaming(source, folder, leads) as stream:

@@ -37,25 +37,39 @@ class Pairs:
     new_velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs, one horizon later
     frames: NDArray[np.int64]  # (samples,) frame of the source that the sample starts from
     sources: NDArray[np.int64]  # (samples,) which of the data set's sources that is
+    later_displacements: NDArray[np.float32] | None = None  # (samples, atoms, 3) Å, over the horizon after that
+    later_velocities: NDArray[np.float32] | None = None  # (samples, atoms, 3) Å/fs, two horizons later
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def head(self, count: int) -> Pairs:
         """The first `count` pairs."""
-        parts = {f.name: getattr(self, f.name)[:count] for f in fields(self) if f.name != "topology"}
-        return Pairs(topology=self.topology, **parts)
+        return Pairs(topology=self.topology, **{name: getattr(self, name)[:count] for name in self.arrays})
+
+    @property
+    def arrays(self) -> list[str]:
+        """The names of what there is of every sample."""
+        return [f.name for f in fields(self) if f.name != "topology" and getattr(self, f.name) is not None]
 
     def both_ways(self) -> Pairs:
         """Each pair, and it backwards: from its end, with all velocities turned round, to its start. Exact for NVE."""
-        backwards = replace(
-            self,
-            positions=self.positions + self.displacements,
-            velocities=-self.new_velocities,
-            displacements=-self.displacements,
-            new_velocities=-self.velocities,
-        )
-        return joined([self, backwards])
+        turned: dict[str, Any] = {
+            "positions": self.positions + self.displacements,
+            "velocities": -self.new_velocities,
+            "displacements": -self.displacements,
+            "new_velocities": -self.velocities,
+        }
+        if self.later_displacements is not None and self.later_velocities is not None:
+            turned = {
+                "positions": turned["positions"] + self.later_displacements,
+                "velocities": -self.later_velocities,
+                "displacements": -self.later_displacements,
+                "new_velocities": -self.new_velocities,
+                "later_displacements": -self.displacements,
+                "later_velocities": -self.velocities,
+            }
+        return joined([self, replace(self, **turned)])
 
     def batch(
         self, indices: NDArray[np.integer], dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
@@ -80,13 +94,13 @@ class Pairs:
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
     """The pairs of all `parts`, which share one topology, one after the other."""
-    names = [f.name for f in fields(Pairs) if f.name != "topology"]
-    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].arrays}
     return Pairs(topology=parts[0].topology, **whole)
 
 
 PAIR_UNITS = {"positions": "Angstrom", "velocities": "Angstrom fs-1"}
 PAIR_UNITS |= {"displacements": "Angstrom", "new_velocities": "Angstrom fs-1"}
+LATER_UNITS = {"later_displacements": "Angstrom", "later_velocities": "Angstrom fs-1"}  # of data sets of two steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,8 +149,9 @@ def write_dataset(path: Path | str, dataset: Dataset) -> None:
         statistics["speed_rms"] = np.array(list(dataset.statistics.speed_rms.values()))
         for split, pairs in dataset.splits.items():
             group = file.create_group(split)
-            for name, unit in PAIR_UNITS.items():
-                group.create_dataset(name, data=getattr(pairs, name), dtype="f4").attrs["unit"] = unit
+            for name, unit in (PAIR_UNITS | LATER_UNITS).items():
+                if (values := getattr(pairs, name)) is not None:
+                    group.create_dataset(name, data=values, dtype="f4").attrs["unit"] = unit
             group["frames"] = pairs.frames
             group["sources"] = pairs.sources
 
@@ -167,7 +182,7 @@ def _read(file: h5py.File) -> Dataset:
         periodic=group["periodic"][()],
         molecules=group["molecules"][()] if "molecules" in group else None,
     )
-    names = [*PAIR_UNITS, "frames", "sources"]
+    names = [*PAIR_UNITS, *(name for name in LATER_UNITS if name in file["training"]), "frames", "sources"]
     return Dataset(
         horizon_fs=float(file.attrs["horizon_fs"]),
         cutoff_A=float(file.attrs["cutoff_A"]),
@@ -179,6 +194,6 @@ def _read(file: h5py.File) -> Dataset:
             average_neighbors=float(statistics.attrs["average_neighbors"]),
             speed_rms=dict(zip(statistics["numbers"][()].tolist(), statistics["speed_rms"][()].tolist(), strict=True)),
         ),
-        splits={s: Pairs(topology=topology, **{name: file[s][name][()] for name in names}) for s in SPLITS},
+        splits={s: Pairs(topology=topology, **{n: file[s][n][()] for n in names if n in file[s]}) for s in SPLITS},
         provenance=json.loads(file.attrs["provenance"]),
     )

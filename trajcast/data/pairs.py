@@ -43,7 +43,8 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
         _check_same_system(frames, topology, sources[0]["file"])
         share = _shares(getattr(settings.samples, split), len(files[split]))[len(drawn[split])]
         rng = np.random.default_rng([settings.seed, index])
-        drawn[split].append(draw_pairs(frames, settings.horizon_fs, share, rng, source=index))
+        steps = settings.steps if split == "training" else 1
+        drawn[split].append(draw_pairs(frames, settings.horizon_fs, share, rng, source=index, steps=steps))
         marks[split].append((path, frame_marks(frames)))
         source |= {"frames": len(frames), "interval_fs": frames.interval_fs}
         log.info("%s: %d pairs from %s (%d frames, %g fs apart)", split, share, path, len(frames), frames.interval_fs)
@@ -93,8 +94,10 @@ def _shares(samples: int, files: int) -> list[int]:
     return [samples // files + (i < samples % files) for i in range(files)]
 
 
-def draw_pairs(frames: Frames, horizon_fs: float, samples: int, rng: np.random.Generator, source: int) -> Pairs:
-    """`samples` pairs from random start frames, none twice, in random order.
+def draw_pairs(
+    frames: Frames, horizon_fs: float, samples: int, rng: np.random.Generator, source: int, steps: int = 1
+) -> Pairs:
+    """`samples` pairs from random start frames, none twice, in random order; `steps`: see `pairs_at`.
 
     UserError when the horizon is no whole multiple of the frame interval or the frames do not suffice.
     """
@@ -104,32 +107,39 @@ def draw_pairs(frames: Frames, horizon_fs: float, samples: int, rng: np.random.G
         )
     except ValueError as error:
         raise UserError(str(error)) from None
-    starts = len(frames) - stride
+    starts = len(frames) - steps * stride
     if samples > starts:
         raise UserError(
             f"{samples} pairs at {horizon_fs:g} fs were asked from {frames.path}, whose {len(frames)} frames give "
             f"{max(starts, 0)}; lower dataset.samples or give longer trajectories"
         )
-    return pairs_at(frames, rng.choice(starts, size=samples, replace=False), stride, source)
+    return pairs_at(frames, rng.choice(starts, size=samples, replace=False), stride, source, steps)
 
 
-def pairs_at(frames: Frames, first: NDArray[np.int64], stride: int, source: int) -> Pairs:
-    """The pairs of frames `first` and those `stride` frames later."""
-    displacements = frames.positions[first + stride].astype(np.float64) - frames.positions[first]
+def pairs_at(frames: Frames, first: NDArray[np.int64], stride: int, source: int, steps: int = 1) -> Pairs:
+    """The pairs of frames `first` and those `stride` frames later; with two steps also what follows after as many."""
+
+    def moved(start: NDArray[np.int64]) -> NDArray[np.float32]:
+        return (frames.positions[start + stride].astype(np.float64) - frames.positions[start]).astype(np.float32)
+
+    later = {}
+    if steps == 2:
+        later["later_displacements"] = moved(first + stride)
+        later["later_velocities"] = frames.velocities[first + 2 * stride].astype(np.float32)
     return Pairs(
         topology=frames.topology,
         positions=frames.positions[first].astype(np.float32),
         velocities=frames.velocities[first].astype(np.float32),
-        displacements=displacements.astype(np.float32),
+        displacements=moved(first),
         new_velocities=frames.velocities[first + stride].astype(np.float32),
         frames=first,
         sources=np.full(len(first), source),
+        **later,
     )
 
 
 def _interleaved(parts: Sequence[Pairs]) -> Pairs:
     """All pairs of one split, taken from its sources in turn: the first n are spread as evenly as all are."""
     order = np.lexsort((np.concatenate([p.sources for p in parts]), np.concatenate([np.arange(len(p)) for p in parts])))
-    names = ("positions", "velocities", "displacements", "new_velocities", "frames", "sources")
-    joined = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in names}
+    joined = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in parts[0].arrays}
     return Pairs(topology=parts[0].topology, **joined)

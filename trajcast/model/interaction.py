@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from trajcast.model.embedding import SILU, TANH, RadialNet
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
 from trajcast.model.paths import Features, Parities, ProductShape, parities_after
-from trajcast.model.splines import Sampled
+from trajcast.model.splines import Curves, Sampled
 from trajcast.settings import Network
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ class Interaction(nn.Module):
         `radial_basis` is what `radial` takes of each edge, `directions` are the harmonics of the velocities.
         """
         hidden = radial_basis.mapped(self.radial) if isinstance(radial_basis, Sampled) else self.radial(radial_basis)
+        if isinstance(hidden, Curves) and not hasattr(ops, "TRAINING_INTERVALS"):
+            hidden = hidden.values
         messages = ops.edge_product(self.edge_shape, features, edges, hidden, self.edge_weights())
         pooled = self.contraction(ops, messages)
         conditioned = ops.node_product(

@@ -29,13 +29,13 @@ def kinetic_balance(
         parts = {"error": np.square(p - v), "along": (p - v) * v, "change": np.square(p) - np.square(v)}
         shares: dict[str, float] = {}
         for name, values in parts.items():
-            share, error = _ratio(values.sum((1, 2)), whole)
+            share, error = ratio_of_means(values.sum((1, 2)), whole)
             shares |= {name: share, f"{name}_error": error}
         found[str(number)] = shares
     return found
 
 
-def _ratio(above: Float[ndarray, " pairs"], below: Float[ndarray, " pairs"]) -> tuple[float, float]:
+def ratio_of_means(above: Float[ndarray, " pairs"], below: Float[ndarray, " pairs"]) -> tuple[float, float]:
     """Ratio of means with its standard error; NaN of one pair."""
     ratio = above.mean() / below.mean()
     left = above - ratio * below

@@ -33,6 +33,8 @@ class Batch:
     fixed: Fixed
     displacement: Float[Tensor, "atoms 3"]  # Å
     velocity: Float[Tensor, "atoms 3"]  # Å/fs
+    later_displacement: Float[Tensor, "atoms 3"] | None = None  # Å, over the horizon after that
+    later_velocity: Float[Tensor, "atoms 3"] | None = None  # Å/fs, two horizons later
 
 
 class Batches:
@@ -41,7 +43,9 @@ class Batches:
     def __init__(self, pairs: Pairs, model: TrajCast):
         self.model, self.pairs, self.device = model, in_cell(pairs), model.device
         self.lists = find_lists(self.pairs, model.scales.cutoff, self.device, KEPT_BYTES)
-        arrays = (self.pairs.positions, pairs.velocities, pairs.displacements, pairs.new_velocities)
+        arrays = [self.pairs.positions, pairs.velocities, pairs.displacements, pairs.new_velocities]
+        if pairs.later_displacements is not None and pairs.later_velocities is not None:
+            arrays += [pairs.later_displacements, pairs.later_velocities]
         self.arrays = [torch.as_tensor(array, device=self.device) for array in arrays]
         self.templates: dict[int, tuple[State, Fixed]] = {}  # by number of samples
 
@@ -76,8 +80,9 @@ class Batches:
             some, _, _ = self.pairs.batch(np.zeros(size, dtype=np.int64), device=self.device)
             self.templates[size] = some, self.model.fixed(some)
         template, fixed = self.templates[size]
-        positions, velocities, displacement, velocity = (
+        positions, velocities, *targets = (
             array.index_select(0, chosen).flatten(0, 1).to(template.positions.dtype) for array in self.arrays
         )
         state = replace(template, positions=positions, velocities=velocities)
-        return Batch(state=state, neighbors=neighbors(state), fixed=fixed, displacement=displacement, velocity=velocity)
+        names = ("displacement", "velocity", "later_displacement", "later_velocity")
+        return Batch(state=state, neighbors=neighbors(state), fixed=fixed, **dict(zip(names, targets, strict=False)))

@@ -16,6 +16,7 @@ class Schedule:
     best_loss: float = math.inf
     epochs_since_best: int = 0
     epochs_since_decay: int = 0  # or since the best, whichever is later
+    own_steps: bool = False  # whether the epochs have come whose updates take own steps
 
 
 def begin(settings: Training) -> Schedule:
@@ -23,8 +24,10 @@ def begin(settings: Training) -> Schedule:
     return Schedule(learning_rate=settings.learning_rate)
 
 
-def after_epoch(schedule: Schedule, validation_loss: float, settings: Training) -> Schedule:
+def after_epoch(schedule: Schedule, validation_loss: float, progress: float, settings: Training) -> Schedule:
     """The schedule for the next epoch: the rate falls after `plateau_patience` epochs without improvement."""
+    if own_steps(progress, settings) and not schedule.own_steps:
+        schedule = replace(schedule, own_steps=True, best_loss=math.inf)  # what came before is another kind of training
     if validation_loss < schedule.best_loss:
         return replace(schedule, best_loss=validation_loss, epochs_since_best=0, epochs_since_decay=0)
     waited = replace(
@@ -46,6 +49,11 @@ def rate(schedule: Schedule, update: int, progress: float, settings: Training) -
     warm = min(1.0, (update + 1) / settings.warmup_updates) if settings.warmup_updates else 1.0
     cool = min(1.0, max(0.0, (1 - progress) / settings.cooldown)) if settings.cooldown else 1.0
     return schedule.learning_rate * warm * cool
+
+
+def own_steps(progress: float, settings: Training) -> bool:
+    """Whether updates take own steps, too, at this `progress` of the whole run."""
+    return settings.own_steps > 0 and progress >= 1 - settings.own_steps
 
 
 def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: Training) -> str | None:

@@ -42,6 +42,7 @@ class Source:
     reference_settings: Path
     starts: Path
     horizon_fs: float
+    steps: int = 1  # horizons that a sample spans
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -97,7 +98,8 @@ class Streaming:
         frames = read_frames(path, Reading())
         check_finite(frames)
         stride = max(1, round(self.source.stream.spacing_fs / self.source.horizon_fs))
-        return pairs_at(frames, np.arange(0, len(frames) - 1, stride), stride=1, source=number)
+        steps = self.source.steps
+        return pairs_at(frames, np.arange(0, len(frames) - steps, stride), stride=1, source=number, steps=steps)
 
     def _allow(self, number: int) -> None:
         for maker in self.makers:

@@ -51,15 +51,18 @@ class Updates:
         self.weights.averages.copy_(averages)
         self.seen.copy_(seen)
 
-    def take(self, chosen: NDArray[np.integer], learning_rate: float) -> None:
-        """One update with the samples `chosen`, the same in all processes; UserError where none does any good."""
+    def take(self, chosen: NDArray[np.integer], learning_rate: float, steps: int = 1) -> None:
+        """One update with the samples `chosen`, the same in all processes; UserError where none does any good.
+
+        `steps`: see `Weights.differentiate`; a CUDA graph takes one alone.
+        """
         own = self.processes.share(chosen)
         self.weights.rate.fill_(learning_rate * self.safeguard.slowed)
-        replay = self.replay if len(own) == self.replayed else None
+        replay = self.replay if len(own) == self.replayed and steps == 1 else None
         if replay is not None:
             replay(own)
         elif len(own):
-            self.weights.differentiate(self.batches.batch(own), self.loss)
+            self.weights.differentiate(self.batches.batch(own), self.loss, steps)
         else:
             self.weights.gradient.zero_()
         if self.processes.count > 1:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from trajcast.model.network import TrajCast
+from trajcast.model.network import Prediction, TrajCast
 from trajcast.settings import Training
 from trajcast.training import optimizers
 from trajcast.training.batches import Batch
 from trajcast.training.loss import Loss
+from trajcast.training.own_steps import after_own_step
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -37,13 +38,20 @@ class Weights:
         """That of the present gradient."""
         return self.gradient[-1]
 
-    def differentiate(self, batch: Batch, loss: Loss) -> None:
-        """Put loss and gradient of `batch` in place of the present ones."""
-        prediction = self.model(batch.state, batch.neighbors, batch.fixed)
-        value = loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
+    def differentiate(self, batch: Batch, loss: Loss, steps: int = 1) -> None:
+        """Put loss and gradient of `batch` in place of the present ones: of one step, or the mean of that and of a
+        second step from the network's own first."""
+        prediction, value = self._step_of(batch, loss)
+        if steps == 2:
+            _, second = self._step_of(after_own_step(batch, prediction, self.model.scales.cutoff), loss)
+            value = (value + second) / 2
         # weights of outcomes that the next layer does not take get a zero
         parts = torch.autograd.grad(value, list(self.model.parameters()), materialize_grads=True)
         torch.cat([*(part.flatten() for part in parts), value.detach()[None].to(self.gradient)], out=self.gradient)
+
+    def _step_of(self, batch: Batch, loss: Loss) -> tuple[Prediction, Float[Tensor, ""]]:
+        prediction = self.model(batch.state, batch.neighbors, batch.fixed)
+        return prediction, loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
 
     @torch.no_grad()
     def step(self, keep: Bool[Tensor, ""]) -> None:

@@ -62,6 +62,7 @@ rule evaluate:
         model="results/{system}/{horizon}fs/{model}/model.safetensors",
         card="results/{system}/{horizon}fs/{model}/model.json",
         dataset="results/{system}/{horizon}fs/dataset.h5",
+        trajectory=lambda wildcards: plan.nve(wildcards.system)[-1],
     output:
         "results/{system}/{horizon}fs/{model}/test.json",
     log:
@@ -79,5 +80,6 @@ rule evaluate:
     params:
         code=CODE["evaluate"],
     shell:
-        "trajcast evaluate --model {input.model:q} --dataset {input.dataset:q} --output {output:q}"
+        "trajcast evaluate --model {input.model:q} --dataset {input.dataset:q} --trajectory {input.trajectory:q}"
+        " --output {output:q}"
         " --device auto 2>&1 | tee -i {log:q}"

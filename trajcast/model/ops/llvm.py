@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from trajcast.model.ops import _jit, _linear, dense
+from trajcast.model.ops._directions import refuse_gradient
 from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
 from trajcast.model.ops._linear import SCALARS, Block, Elements
 from trajcast.model.ops._parts import Edges, Part, parts
@@ -50,6 +51,7 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
     """The couplings of all edges, for all layers."""
+    refuse_gradient(harmonics, "llvm")
     return Edges(
         first=neighbors.first.contiguous(),
         index=neighbors.index.contiguous(),
@@ -84,6 +86,7 @@ def node_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """w · (h ⊗ Y), the weights of each atom from its own hidden values: every atom is its only neighbour."""
+    refuse_gradient(harmonics, "llvm")
     numbers = torch.arange(len(harmonics) + 1)
     own = Edges(first=numbers, index=numbers[:-1], couplings=_coupled(harmonics))
     return edge_product(shape, features, own, hidden, weight)

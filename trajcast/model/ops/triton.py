@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from trajcast.model.ops import dense
+from trajcast.model.ops._directions import refuse_gradient
 from trajcast.model.paths import ByIrrep, Features, ProductShape, paths_from
 from trajcast.neighbors import Neighbors, of_edges
 
@@ -80,6 +81,7 @@ class Own(Edges):
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
     """All neighbours."""
+    refuse_gradient(harmonics, "triton")
     return Edges(neighbors.first.contiguous(), neighbors.index.contiguous(), harmonics.contiguous(), neighbors.pair)
 
 
@@ -108,6 +110,7 @@ def node_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
+    refuse_gradient(harmonics, "triton")
     first = torch.arange(len(harmonics) + 1, device=harmonics.device)
     own = Own(first=first, index=first[:-1], harmonics=harmonics.contiguous())
     return edge_product(shape, features, own, hidden, weight)

@@ -1,0 +1,234 @@
+"""Everything that changes while a network is trained, and an epoch of its training."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from trajcast.data.dataset import Dataset, Pairs
+from trajcast.errors import UserError
+from trajcast.model.network import TrajCast
+from trajcast.model.splines import Grid
+from trajcast.parallel import Processes
+from trajcast.progress import progress
+from trajcast.settings import Training
+from trajcast.stopping import Stopped, TimeIsUp
+from trajcast.training.batches import Batches
+from trajcast.training.checkpoint import Checkpoint, write_checkpoint
+from trajcast.training.evaluation import Errors, errors
+from trajcast.training.initialization import initial_model
+from trajcast.training.loss import loss_of
+from trajcast.training.schedule import after_epoch, begin, own_steps, rate, time_left_s
+from trajcast.training.updates import Updates
+
+if TYPE_CHECKING:
+    from trajcast.training.streaming import Streaming
+
+CHECKPOINT_EVERY_S = 60.0
+LOOK_EVERY_S = 1.0  # at the loss: it waits for the GPU
+log = logging.getLogger(__name__)
+
+
+class Run:
+    """Everything that changes while training."""
+
+    def __init__(
+        self,
+        settings: Training,
+        dataset: Dataset,
+        device: torch.device | str,
+        backend: str | None,
+        processes: Processes,
+        stream: Streaming | None = None,
+    ):
+        self.settings, self.processes, self.stream, self.time_reversed = (
+            settings,
+            processes,
+            stream,
+            dataset.time_reversed,
+        )
+        self.horizon_fs, self.device = dataset.horizon_fs, torch.device(device)
+        pairs = dataset.split("training").head(settings.samples)
+        if settings.own_steps and stream is None and pairs.later_displacements is None:
+            raise UserError(
+                f"training.own_steps {settings.own_steps:g} needs samples of two steps, the data set has one: make it "
+                "with `steps: 2`, or set own_steps to 0"
+            )
+        self.model = initial_model(settings, dataset).to(device=device, dtype=getattr(torch, settings.dtype))
+        self.model.backend = backend
+        self.backend = self.model.ops.__name__.rpartition(".")[2]
+        if intervals := getattr(self.model.ops, "TRAINING_INTERVALS", {}).get(self.model.dtype):
+            self.model.grid = Grid(self.model.scales.cutoff, intervals).to(self.model.device)
+        log.info("training at %g fs: backend %s on %s", self.horizon_fs, self.backend, self.device)
+        self.loss = loss_of(dataset, settings)
+        self.validation = Batches(dataset.split("validation"), self.model)
+        self.known = Batches(pairs.head(len(self.validation)), self.model)  # pairs that were trained on, as many
+        self.updates = Updates(self.model, self._both_ways(pairs), self.loss, settings, processes)
+        self.weights = self.updates.weights
+        self.schedule = begin(settings)
+        self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
+        self.elapsed_s = 0.0  # with validation, and that of earlier processes
+        self.clock = time.monotonic()  # when elapsed_s was counted last
+        self.rows: list[dict[str, float]] = []
+        self.best: torch.Tensor | None = None
+
+    @property
+    def label(self) -> str:
+        """What is going on, to tell the lines of runs side by side apart."""
+        return f"training at {self.horizon_fs:g} fs, epoch {self.epoch + 1}"
+
+    def record(self, reason: str) -> dict[str, Any]:
+        """What is kept of the finished run beside its model."""
+        return {
+            "epochs": self.epoch,
+            "minutes": self.elapsed_s / 60,
+            "stopped": reason,
+            "device": str(self.device),
+            "processes": self.processes.count,
+            "backend": self.backend,
+            "tf32": self.settings.tf32 and self.device.type == "cuda",
+        }
+
+    def best_model(self) -> TrajCast:
+        """The model with the averaged weights of its best epoch."""
+        assert self.best is not None
+        self.weights.averages.copy_(self.best)
+        return self.weights.averaged
+
+    def checkpoint(self) -> Checkpoint:
+        return Checkpoint(
+            weights=self.weights.vector,
+            averages=self.weights.averages,
+            optimizer=self.weights.optimizer.state_dict(),
+            best=self.best,
+            schedule=self.schedule,
+            epoch=self.epoch,
+            batch=self.batch,
+            safeguard=self.updates.safeguard.state_dict(),
+            seen=self.updates.seen,
+            elapsed_s=self.elapsed_s,
+            rows=self.rows,
+        )
+
+    def restore(self, saved: Checkpoint) -> None:
+        self.weights.vector.copy_(saved.weights)
+        self.weights.averages.copy_(saved.averages)
+        self.weights.optimizer.load_state_dict(saved.optimizer)
+        self.best = None if saved.best is None else saved.best.to(self.device)
+        self.epoch, self.batch, self.schedule = saved.epoch, saved.batch, saved.schedule
+        self.updates.safeguard.load_state_dict(saved.safeguard)
+        self.updates.seen.copy_(saved.seen)
+        self.elapsed_s, self.rows = saved.elapsed_s, saved.rows
+
+    def _both_ways(self, pairs: Pairs) -> Pairs:
+        return pairs.both_ways() if self.time_reversed else pairs
+
+    def train_epoch(self, path: Path, time_is_up: TimeIsUp) -> None:
+        """Updates over the rest of the current epoch, or until the budget is used; Stopped when time is up."""
+        settings = self.settings
+        if self.stream is not None:
+            pairs = self.stream.pairs(self.epoch, time_is_up, self.processes.wait)
+            self.known = Batches(pairs.head(len(self.validation)), self.model)
+            self.updates.use(self._both_ways(pairs))
+        order = np.random.default_rng((settings.seed, self.epoch)).permutation(len(self.updates.batches))
+        looked = saved = self.elapsed_s  # on which all processes agree
+        with progress(self.label, self.batches, done=self.batch, unit="batches") as advance:
+            while self.batch < self.batches and self._budget_used() < 1:
+                chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
+                number, made = self.epoch * self.batches + self.batch, self._progress()
+                steps = 2 if own_steps(made, settings) else 1
+                self.updates.take(np.sort(chosen), rate(self.schedule, number, made, settings), steps)
+                self.batch += 1
+                self._count_time()
+                advance(1)
+                # not once the budget is used: a run that goes on from there would stop before validation
+                may_save, cause = self._budget_used() < 1, None
+                save = may_save and self.elapsed_s - saved >= CHECKPOINT_EVERY_S
+                if save or self.elapsed_s - looked >= LOOK_EVERY_S:
+                    looked = self.elapsed_s
+                    cause = self.agreed(time_is_up()) if may_save else None
+                if save or cause:
+                    saved = self.elapsed_s
+                    if self.processes.leads:
+                        write_checkpoint(path, self.checkpoint())
+                if cause:
+                    raise Stopped(f"{cause}; {self.label} saved after batch {self.batch}")
+        self._count_time()
+
+    def agreed(self, cause: str | None) -> str | None:
+        """Why to leave now: all processes do what the first one does."""
+        leave = self.processes.agreed(cause is not None)
+        return (cause or "the first process leaves") if leave else None
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self.elapsed_s = self.processes.agreed(self.elapsed_s + now - self.clock)
+        self.clock = now
+
+    def _budget_used(self) -> float:
+        minutes = self.settings.budget_minutes
+        return 0.0 if minutes is None else self.elapsed_s / (60 * minutes)
+
+    @property
+    def batches(self) -> int:
+        """In an epoch."""
+        return math.ceil(len(self.updates.batches) / self.settings.batch_size)
+
+    def _progress(self) -> float:
+        """Of the whole run, from 0 to 1."""
+        done = self.epoch * self.batches + self.batch
+        return max(done / (self.batches * self.settings.max_epochs), self._budget_used())
+
+    def _errors(self, batches: Batches) -> Errors:
+        return errors(self.weights.averaged, batches, self.loss, self.processes)
+
+    def end_epoch(self) -> None:
+        """Validate, note the errors, move the schedule on, keep the weights if they are the best so far."""
+        found = self._errors(self.validation)
+        if not math.isfinite(found.loss):
+            self.updates.safeguard.go_back()
+            found = self._errors(self.validation)
+        known = self._errors(self.known)
+        self._count_time()
+        if not math.isfinite(found.loss):
+            raise UserError(
+                f"validation loss is {found.loss} in epoch {self.epoch + 1}; look at the validation data, or lower "
+                f"learning_rate {self.settings.learning_rate:g}"
+            )
+        loss_sum, kept = self.updates.seen.tolist()
+        row = {
+            "epoch": self.epoch + 1,
+            "time_s": round(self.elapsed_s, 3),
+            "learning_rate": float(self.weights.rate),
+            "skipped_updates": self.batch - round(kept),
+            "training_loss": loss_sum / max(1, kept),
+            "validation_loss": found.loss,
+            "training_displacement_mae_percent": known.displacement_percent,
+            "training_velocity_mae_percent": known.velocity_percent,
+            "displacement_mae_percent": found.displacement_percent,
+            "velocity_mae_percent": found.velocity_percent,
+        }
+        label, self.rows = self.label, [*self.rows, row]
+        self.schedule = after_epoch(self.schedule, found.loss, self._progress(), self.settings)
+        if self.best is None or self.schedule.epochs_since_best == 0:
+            self.best = self.weights.averages.clone()
+        self.epoch, self.batch = self.epoch + 1, 0
+        self.updates.seen.zero_()
+        log.info(
+            "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %% (of training "
+            "pairs %.2f %%), learning rate %.2g, %s left at most",
+            label,
+            row["training_loss"],
+            row["validation_loss"],
+            row["displacement_mae_percent"],
+            row["velocity_mae_percent"],
+            row["training_velocity_mae_percent"],
+            row["learning_rate"],
+            f"{time_left_s(self.settings, self.epoch, self.elapsed_s) / 60:.1f} min",
+        )
