@@ -23,6 +23,7 @@ from matplotlib.figure import Figure
 
 from trajcast.config import read_settings
 from trajcast.data.dataset import Dataset, read_dataset
+from trajcast.data.statistics import training_statistics
 from trajcast.device import use_device
 from trajcast.files import write_text
 from trajcast.model.store import load_model
@@ -39,6 +40,7 @@ class Recipe:
     changes: Mapping[str, Any]
     network: Mapping[str, Any] = field(default_factory=dict)
     time_reversed: bool = True
+    cutoff_A: float | None = None  # that of the data set where none is given
 
 
 MUON = {"optimizer": "muon", "learning_rate": 0.02, "cooldown": 0.7, "warmup_updates": 300, "ema_decay": 0.995}
@@ -56,6 +58,12 @@ RECIPES = {
     "channels-128": Recipe(changes=MUON, network={"channels": 128}),
     "layers-2": Recipe(changes=MUON, network={"layers": 2}),
     "layers-4": Recipe(changes=MUON, network={"layers": 4}),
+    "layers-5": Recipe(changes=MUON, network={"layers": 5}),
+    "layers-6": Recipe(changes=MUON, network={"layers": 6}),
+    "layers-4-cutoff-4": Recipe(changes=MUON, network={"layers": 4}, cutoff_A=4.0),
+    "layers-5-cutoff-4": Recipe(changes=MUON, network={"layers": 5}, cutoff_A=4.0),
+    "layers-6-cutoff-4": Recipe(changes=MUON, network={"layers": 6}, cutoff_A=4.0),
+    "layers-6-cutoff-3.5": Recipe(changes=MUON, network={"layers": 6}, cutoff_A=3.5),
 }
 
 
@@ -86,7 +94,11 @@ def main() -> None:
 def trained(settings: Training, dataset: Dataset, recipe: Recipe, folder: Path, device: str) -> dict[str, Any]:
     """Test errors, and the rows of metrics.csv."""
     settings = replace(settings, network=replace(settings.network, **recipe.network), **recipe.changes)
-    train(settings, replace(dataset, time_reversed=recipe.time_reversed), folder, device)
+    dataset = replace(dataset, time_reversed=recipe.time_reversed)
+    if recipe.cutoff_A is not None:
+        statistics = training_statistics(dataset.split("training"), recipe.cutoff_A)
+        dataset = replace(dataset, cutoff_A=recipe.cutoff_A, statistics=statistics)
+    train(settings, dataset, folder, device)
     with (folder / "metrics.csv").open(encoding="utf-8") as file:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
     return {**evaluate(load_model(folder / "model.safetensors"), dataset), "rows": rows}

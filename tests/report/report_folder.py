@@ -179,6 +179,20 @@ def write_model(model: Path, horizon_fs: float) -> None:
         "velocity_mae_A_per_fs": 8.1e-6 * horizon_fs,
         "displacement_mae_percent": 0.61,
         "velocity_mae_percent": 1.234,
+        "own_steps": {
+            str(steps): {
+                "starts": 40,
+                "displacement_mae_percent": 0.5 * steps,
+                "displacement_mae_percent_error": 0.02,
+                "velocity_mae_percent": 1.5 * steps,
+                "velocity_mae_percent_error": 0.04,
+                "kinetic_energy": {
+                    "1": {"change": 2.5e-4 * steps, "change_error": 1.2e-4},
+                    "8": {"change": -3.1e-4 * steps, "change_error": 0.8e-4},
+                },
+            }
+            for steps in (1, 10)
+        },
     }
     write_json(model / "test.json", test)
 

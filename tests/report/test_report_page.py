@@ -16,9 +16,10 @@ from trajcast.errors import UserError
 from trajcast.files import write_json
 from trajcast.provenance import provenance
 from trajcast.report.inputs import read_study
+from trajcast.report.model_tables import own_steps_table
+from trajcast.report.model_tables import test_error_table as errors_table
 from trajcast.report.observable_figure import observable_figure
 from trajcast.report.page import write_report
-from trajcast.report.run_tables import test_error_table as errors_table
 
 HOT = {"outcome": "too hot", "reason": "temperature 812 K exceeds 600 K", "step": 7, "time_ps": 0.0}
 
@@ -245,3 +246,15 @@ def test_job_timings_are_shown_where_the_workflow_kept_them(folder: Path) -> Non
     page = Elements((folder / "report.html").read_text(encoding="utf-8"))
     assert page.starting("1fs/train") == [["1fs/train", "5.0 min", "2.16", "5.0 min"]]
     assert page.starting("quick") == [["quick", "0.4 s", "–", "–"]]
+
+
+def test_errors_of_several_steps_stand_with_their_standard_errors(folder: Path) -> None:
+    table = own_steps_table(read_study(folder, models_of(folder, 2.0)))
+    assert table is not None
+    assert table.columns == ["Steps", "Δr / %", "v′ / %", "Kinetic energy of H", "Kinetic energy of O"]
+    ((heading, rows),) = table.groups
+    assert heading == "n40-s1"
+    assert [[cell.text for cell in row] for row in rows] == [
+        ["1", "0.500 ± 0.020", "1.500 ± 0.040", "2.5 ± 1.2", "−3.10 ± 0.80"],
+        ["10", "5.000 ± 0.020", "15.000 ± 0.040", "25.0 ± 1.2", "−31.00 ± 0.80"],
+    ]

@@ -19,6 +19,7 @@ from trajcast.model import ops
 from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear
+from trajcast.model.ops import Sizes
 from trajcast.model.paths import Parities, split_parities
 from trajcast.model.splines import Grid
 from trajcast.model.totals import Totals, with_totals
@@ -113,7 +114,8 @@ class TrajCast(nn.Module):
     @property
     def ops(self) -> ModuleType:
         """The backend that computes."""
-        return ops.choose(self.device, self.dtype, self.backend)
+        sizes = Sizes(self.settings.channels, self.settings.l_max, max(1, round(self.scales.average_neighbors)))
+        return ops.choose(self.device, self.dtype, self.backend, sizes)
 
     def species_index(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
         """Index of each atom's element; UserError for an element that the model does not know."""

@@ -18,18 +18,12 @@ from trajcast.files import write_text
 from trajcast.report.appendix import seeds_table, settings, versions_table
 from trajcast.report.headline import headline, verdict
 from trajcast.report.inputs import Study, read_study
+from trajcast.report.model_tables import balance_table, own_steps_table, test_error_table
 from trajcast.report.numbers import number, number_of, plain
 from trajcast.report.observable_figure import observable_figure
 from trajcast.report.result_tables import scalar_table, verdict_table
 from trajcast.report.run_figures import health_figure, temperature_figure, training_figure
-from trajcast.report.run_tables import (
-    balance_table,
-    health_table,
-    literature_table,
-    stability_table,
-    test_error_table,
-    timing_table,
-)
+from trajcast.report.run_tables import health_table, literature_table, stability_table, timing_table
 from trajcast.report.runs import Run
 from trajcast.report.speed_table import speed_table
 from trajcast.report.style import figure_style, svg
@@ -77,6 +71,7 @@ def write_report(
         stability=stability_table(study),
         errors=test_error_table(study),
         balance=balance_table(study),
+        own_steps=own_steps_table(study),
         speed=speed_table(study),
         health=health_table(study),
         literature=literature_table(study) if study.literature else None,

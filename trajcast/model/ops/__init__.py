@@ -3,8 +3,8 @@
 Every backend computes the same mathematics from the same weights; `e3nn` is the reference for all others. A backend
 is a module of this folder with
 
-- `RANK`: among the available backends the highest is taken. On NVIDIA GPUs, libraries that were installed on purpose
-  come before `triton`, which PyTorch for CUDA brings along, and that before plain PyTorch;
+- `RANK`: on a CPU the available backend with the highest is taken, for there they differ by factors of ten; on a GPU
+  those of at least 10 are tried, and the fastest of those that work is taken;
 - `unavailable(device, dtype)`: why it can't be used there, or None;
 - `edges(neighbors, harmonics)`: what all layers of one step share, in the backend's own form;
 - `edge_product(shape, features, edges, hidden, weight)`: Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂));
@@ -33,9 +33,11 @@ from types import ModuleType
 import torch
 
 from trajcast.errors import UserError
+from trajcast.model.ops._measured import USUAL, Sizes, fastest, short_name
 from trajcast.model.ops._trial import disagreement
 from trajcast.modules import named_module
 
+TRIED = 10  # least rank of a backend that is tried on a GPU
 log = logging.getLogger(__name__)
 
 
@@ -45,10 +47,11 @@ def names() -> list[str]:
 
 
 @cache
-def choose(device: torch.device, dtype: torch.dtype, name: str | None = None) -> ModuleType:
+def choose(device: torch.device, dtype: torch.dtype, name: str | None = None, sizes: Sizes = USUAL) -> ModuleType:
     """The backend called `name`, or the best one that is available; UserError when there is no such backend.
 
-    On a GPU the best one is tried first on a small product, and passed over with a warning where it fails.
+    On a GPU each is tried on a small product, and passed over with a warning where it fails; of the others the fastest
+    for `sizes` is taken. The log says how fast each is, and why others can't be used.
     """
     if name is not None:
         backend = named_module("model.ops", name)
@@ -56,15 +59,21 @@ def choose(device: torch.device, dtype: torch.dtype, name: str | None = None) ->
             raise UserError(f"backend {name} can't be used on {device}: {reason}")
         return backend
     modules = [import_module(f"{__name__}.{name}") for name in names()]
-    available = [module for module in modules if module.unavailable(device, dtype) is None]
-    best_first = sorted(available, key=lambda module: module.RANK, reverse=True)
-    return next(backend for backend in best_first if _is_sound(backend, device, dtype))
+    reasons = {module: module.unavailable(device, dtype) for module in modules}
+    best_first = sorted((m for m in modules if reasons[m] is None), key=lambda module: module.RANK, reverse=True)
+    if device.type != "cuda":
+        return best_first[0]
+    for module, reason in reasons.items():
+        if reason is not None:
+            log.info("backend %s can't be used on %s: %s", short_name(module), device, reason)
+    sound = [module for module in best_first if module.RANK >= TRIED and _is_sound(module, device, dtype)]
+    return sound[0] if len(sound) == 1 else fastest(sound, device, dtype, sizes)
 
 
 def _is_sound(backend: ModuleType, device: torch.device, dtype: torch.dtype) -> bool:
     plain = import_module(f"{__name__}.dense")
-    if device.type != "cuda" or backend is plain:
+    if backend is plain:
         return True
     if reason := disagreement(backend, plain, device, dtype):
-        log.warning("backend %s is not used on %s: %s", backend.__name__.rpartition(".")[2], device, reason)
+        log.warning("backend %s is not used on %s: %s", short_name(backend), device, reason)
     return reason is None

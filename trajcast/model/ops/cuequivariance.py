@@ -40,6 +40,10 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
         return f"not installed: {', '.join(missing)}; pip install 'trajcast[cuequivariance]'"
     if dtype not in (torch.float32, torch.float64):
         return f"it computes in float32 and float64, not {dtype}"
+    try:
+        import cuequivariance_ops_torch  # noqa: F401
+    except Exception as error:  # without it the library computes slowly, with a warning only
+        return f"its compiled part, cuequivariance_ops_torch, can't be loaded: {error}"
     return None
 
 

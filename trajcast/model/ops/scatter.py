@@ -28,6 +28,10 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
     """Without torch-scatter."""
     if find_spec("torch_scatter") is None:
         return "torch-scatter is not installed: pip install 'trajcast[scatter]' compiles it, which takes minutes"
+    try:
+        import torch_scatter  # noqa: F401
+    except Exception as error:  # compiled for another PyTorch
+        return f"torch-scatter can't be loaded: {error}"
     return None
 
 

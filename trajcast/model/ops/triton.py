@@ -38,6 +38,10 @@ def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
     """It needs Triton and an NVIDIA GPU, or Triton's interpreter."""
     if find_spec("triton") is None:
         return "Triton is not installed; PyTorch for CUDA on Linux brings it along"
+    try:
+        import triton  # noqa: F401
+    except Exception as error:  # its compiled part may be of another Python or C library
+        return f"Triton can't be loaded: {error}"
     if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         return "it runs on NVIDIA GPUs only"
     if dtype not in (torch.float32, torch.float64):
