@@ -129,7 +129,9 @@ def train_and_use(kit: Kit, dataset: Dataset, case: str, work: Path) -> None:
 
 
 def _available(device: torch.device) -> list[str]:
-    return [name for name in ops.names() if _reason(name, device) is None]
+    """The backends that can be used, those first that are likely to be taken: time may not suffice for all."""
+    names = [name for name in ops.names() if _reason(name, device) is None]
+    return sorted(names, key=lambda name: -named_module("model.ops", name).RANK)
 
 
 def _reason(name: str, device: torch.device) -> str | None:

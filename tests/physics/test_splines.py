@@ -40,7 +40,7 @@ def distances(count: int, seed: int = 2) -> Tensor:
 
 def test_they_are_scipys() -> None:
     """Cubic splines of the square root of the distance, with the same ends."""
-    grid, r = Grid(CUTOFF, 20), distances(500)
+    grid, r = Grid(SHORTEST, CUTOFF, 20), distances(500)
     theirs = CubicSpline(grid.knots.sqrt().numpy(), waves(grid.knots).numpy())(r.sqrt().numpy())
     ours = grid.sampled(waves, r).mapped(lambda x: x).values
     np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-12)
@@ -48,12 +48,15 @@ def test_they_are_scipys() -> None:
 
 def test_half_the_interval_leaves_a_sixteenth_of_the_error() -> None:
     r = distances(2000)
-    off = [(Grid(CUTOFF, n).sampled(waves, r).mapped(lambda x: x).values - waves(r)).abs().max() for n in (400, 800)]
+    off = [
+        (Grid(SHORTEST, CUTOFF, n).sampled(waves, r).mapped(lambda x: x).values - waves(r)).abs().max()
+        for n in (400, 800)
+    ]
     assert off[0] / off[1] > 14  # or less, where the ends have the largest error
 
 
 def test_beyond_the_ends_it_stays_what_it_is_there() -> None:
-    grid = Grid(CUTOFF, 50)
+    grid = Grid(SHORTEST, CUTOFF, 50)
     found = grid.sampled(waves, torch.tensor([0.0, SHORTEST, CUTOFF, 2 * CUTOFF], dtype=torch.float64))
     values = found.mapped(lambda x: x).values
     torch.testing.assert_close(values, waves(torch.tensor([SHORTEST, SHORTEST, CUTOFF, CUTOFF], dtype=torch.float64)))
@@ -73,7 +76,7 @@ def test_the_product_is_that_of_every_pairs_values(
         near = Neighbors(first=near.first, index=near.index, vectors=near.vectors, cutoff=near.cutoff)
     lengths = torch.linalg.vector_norm(near.vectors, dim=-1)
     of_pairs = lengths.new_zeros(near.pairs).scatter_(0, near.pair, lengths) if near.pair is not None else lengths
-    grid = Grid(4.0, 30)
+    grid = Grid(SHORTEST, 4.0, 30)
     place = grid.place(of_pairs.to(dtype))
     edges = llvm.edges(near, directions(near.vectors.to(dtype), shape.l_max))
     atoms = state.n_atoms
@@ -106,6 +109,6 @@ def test_a_network_predicts_the_same_on_a_grid(monkeypatch: pytest.MonkeyPatch) 
     state = random_state(3)
     near = find_neighbors(state, model.scales.cutoff)
     exact = model(state, near).velocity.detach()
-    model.grid = Grid(model.scales.cutoff, llvm.TRAINING_INTERVALS[torch.float32])
+    model.grid = Grid(SHORTEST, model.scales.cutoff, llvm.TRAINING_INTERVALS[torch.float32])
     found = model(state, near).velocity.detach()
     assert 0 < (found - exact).abs().max() < 1e-4 * exact.abs().max()

@@ -1,23 +1,25 @@
 """A trained network made ready for roll-outs: nothing that is the same at every step is computed again.
 
-The last hidden values of the radial MLPs depend on an edge's length alone: cubic splines of it take the place of the
-Bessel functions and of all layers before. Scale factors are multiplied into the weights.
+The last hidden values of the MLPs depend on an edge's length alone, or on an atom's speed and element: cubic splines
+take the place of bases and MLPs. Scale factors are multiplied into the weights.
 """
 
 from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from trajcast.model.embedding import BesselBasis, RadialNet
+from trajcast.model.embedding import RadialNet, SpeedBasis
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
 from trajcast.model.network import TrajCast
-from trajcast.model.splines import Curves, Grid, Place, controls_of
+from trajcast.model.splines import SHORTEST, Curves, Grid, Place, controls_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -25,31 +27,38 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOLERANCE = {torch.float32: 5e-6, torch.float64: 1e-10}
-"""RMS error of the hidden values of a layer over all distances of a grid, in units of the layer's largest value."""
+"""RMS error of the hidden values of a layer over all intervals of a grid, in units of the layer's largest value."""
 
 FEWEST_INTERVALS, MOST_INTERVALS = 2**9, 2**16
+FASTEST = 5.0  # widths of the speed basis beyond its end, where all of its Gaussians are zero
 
 
 @torch.no_grad()
 def prepared(model: TrajCast) -> TrajCast:
     """A copy of `model` for roll-outs: the same predictions, to `TOLERANCE` of the hidden values, and no gradients."""
     ready = copy.deepcopy(model).requires_grad_(False)
+    ready.grid = None
     for module in ready.modules():
         if isinstance(module, EquivariantLinear | SpeciesLinear | PathWeights | RadialNet):
             module.fold()
-    bessel = cast(BesselBasis, copy.deepcopy(ready.bessel).double())
-    layers = cast(list[Interaction], list(ready.layers))
-    curves = [_Curve(bessel, cast(RadialNet, layer.radial)) for layer in layers]
-    number = FEWEST_INTERVALS
-    while number < MOST_INTERVALS and any(curve.spline_error(number) > TOLERANCE[model.dtype] for curve in curves):
-        number *= 2
-    error = max(curve.spline_error(number) for curve in curves)
-    if error > TOLERANCE[model.dtype]:
-        log.warning("splines of the radial functions are off by %.1e, more than %.0e", error, TOLERANCE[model.dtype])
-    ready.bessel = Places(Grid(bessel.cutoff, number)).to(model.device)
-    for layer, curve in zip(layers, curves, strict=True):
-        layer.radial = Splines(curve.splines(number)).to(device=model.device, dtype=model.dtype)
-    return ready
+    bessel, speed = (copy.deepcopy(part).double() for part in (ready.bessel, ready.speed))
+    layers, tolerance = cast(list[Interaction], list(ready.layers)), TOLERANCE[model.dtype]
+    distances = _Fit(SHORTEST, model.scales.cutoff, bessel, [cast(RadialNet, layer.radial) for layer in layers])
+    grid = distances.grid(tolerance)
+    ready.bessel = Places(grid)
+    for layer, controls in zip(layers, distances.controls(grid), strict=True):
+        layer.radial = Splines(controls)
+    basis, species = cast(SpeedBasis, speed), len(model.scales.species)
+    end = model.scales.speed_max + FASTEST * basis.width
+    fits = [
+        _Fit(0.0, end, _of_element(basis, number, species), [cast(RadialNet, layer.speed) for layer in layers])
+        for number in range(species)
+    ]
+    grid = max((fit.grid(tolerance) for fit in fits), key=lambda one: one.intervals)
+    ready.speed_grid = grid
+    for layer, of_elements in zip(layers, zip(*(fit.controls(grid) for fit in fits), strict=True), strict=True):
+        layer.speed = Splines(torch.cat(of_elements))
+    return ready.to(device=model.device, dtype=model.dtype)
 
 
 class Places(nn.Module):
@@ -64,7 +73,7 @@ class Places(nn.Module):
 
 
 class Splines(nn.Module):
-    """Takes the place of a radial MLP: cubic splines of its last values."""
+    """Takes the place of an MLP: cubic splines of its last values."""
 
     controls: Tensor
 
@@ -77,23 +86,44 @@ class Splines(nn.Module):
         return Curves(self.controls, place, self.tables)
 
 
-class _Curve:
-    """The hidden values of one layer as a function of the distance."""
+def _of_element(basis: SpeedBasis, number: int, species: int) -> Callable[[Tensor], Tensor]:
+    """The speed basis of one element."""
+    one_hot = nn.functional.one_hot(torch.tensor(number), species).double()
+    return lambda speed: basis(speed, one_hot.to(speed.device).expand(len(speed), -1))
 
-    def __init__(self, bessel: BesselBasis, radial: RadialNet):
-        self.bessel, self.radial = bessel, copy.deepcopy(radial).double()
 
-    def splines(self, intervals: int) -> Float[Tensor, "splines hidden"]:
-        """Coefficients of the B-splines on a grid."""
-        return torch.as_tensor(controls_of(self._hidden(intervals).cpu().numpy()))
+class _Fit:
+    """The hidden values of all layers as functions of a distance or speed."""
 
-    def spline_error(self, intervals: int) -> float:
-        """RMS over all intervals of the largest error in their middle, in units of the largest value."""
-        c = self.splines(intervals)
-        found = (c[:-3] + 23 * c[1:-2] + 23 * c[2:-1] + c[3:]) / 48
-        exact = self._hidden(2 * intervals)[1::2].cpu()
-        return float((found - exact).abs().amax(1).square().mean().sqrt() / exact.abs().max())
+    def __init__(self, start: float, end: float, basis: Callable[[Tensor], Tensor], nets: list[RadialNet]):
+        self.start, self.end, self.basis = start, end, basis
+        self.nets = [copy.deepcopy(net).double() for net in nets]
 
-    def _hidden(self, intervals: int) -> Float[Tensor, "knots hidden"]:
-        """The values at the knots of a grid."""
-        return self.radial(self.bessel(Grid(self.bessel.cutoff, intervals).knots.to(self.bessel.roots.device)))
+    def grid(self, tolerance: float) -> Grid:
+        """The coarsest on which the splines of all layers are as exact as that."""
+        number = FEWEST_INTERVALS
+        while (error := self._error(number)) > tolerance and number < MOST_INTERVALS:
+            number *= 2
+        if error > tolerance:
+            log.warning("splines of the network's MLPs are off by %.1e, more than %.0e", error, tolerance)
+        return Grid(self.start, self.end, number)
+
+    def controls(self, grid: Grid) -> list[Float[Tensor, "splines hidden"]]:
+        """Coefficients of the B-splines of each layer."""
+        return [torch.as_tensor(controls_of(values)) for values in self._hidden(grid.intervals)]
+
+    def _error(self, intervals: int) -> float:
+        """RMS over all intervals of the largest error in their middle, of the worst layer."""
+        exact = self._hidden(2 * intervals)
+        errors = []
+        for values in exact:
+            c = controls_of(values[::2])
+            off = np.abs((c[:-3] + 23 * c[1:-2] + 23 * c[2:-1] + c[3:]) / 48 - values[1::2]).max(1)
+            errors.append(float(np.sqrt(np.square(off).mean()) / np.abs(values).max()))
+        return max(errors)
+
+    def _hidden(self, intervals: int) -> list[np.ndarray]:
+        """The values of each layer at the knots of a grid."""
+        device = next(self.nets[0].parameters()).device
+        basis = self.basis(Grid(self.start, self.end, intervals).knots.to(device))
+        return [net(basis).cpu().numpy() for net in self.nets]

@@ -39,7 +39,7 @@ class Interaction(nn.Module):
         self.edge_weights = PathWeights(self.edge_shape, settings.radial_mlp[-1], rng)
         pooled = {(l, p): channels for l, present in enumerate(self.parities_pooled) for p in present}
         self.contraction = EquivariantLinear(self.edge_shape.columns, pooled, rng, 1 / average_neighbors)
-        self.speed = RadialNet([settings.speed_basis, *settings.speed_mlp], rng)
+        self.speed: nn.Module = RadialNet([settings.speed_basis, *settings.speed_mlp], rng)
         self.node_weights = PathWeights(self.node_shape, settings.speed_mlp[-1], rng)
         updated = {(l, p): channels for l, present in enumerate(self.parities_out) for p in present}
         gates = channels * sum(l > 0 for l, _ in updated)
@@ -54,21 +54,21 @@ class Interaction(nn.Module):
         elements: Any,
         edges: Any,
         radial_basis: Any,
-        speed_basis: Float[Tensor, "atoms basis"],
+        speed_basis: Any,
         directions: Float[Tensor, "atoms harmonics"],
     ) -> Features:
         """Features of the next layer; `elements` and `edges` as the backend `ops` makes them.
 
-        `radial_basis` is what `radial` takes of each edge, `directions` are the harmonics of the velocities.
+        `radial_basis` is what `radial` takes of each edge, `speed_basis` what `speed` takes of each atom, `directions`
+        are the harmonics of the velocities.
         """
         hidden = radial_basis.mapped(self.radial) if isinstance(radial_basis, Sampled) else self.radial(radial_basis)
-        if isinstance(hidden, Curves) and not hasattr(ops, "TRAINING_INTERVALS"):
-            hidden = hidden.values
+        own = self.speed(speed_basis)
+        if not hasattr(ops, "TRAINING_INTERVALS"):
+            hidden, own = (x.values if isinstance(x, Curves) else x for x in (hidden, own))
         messages = ops.edge_product(self.edge_shape, features, edges, hidden, self.edge_weights())
         pooled = self.contraction(ops, messages)
-        conditioned = ops.node_product(
-            self.node_shape, pooled, directions, self.speed(speed_basis), self.node_weights()
-        )
+        conditioned = ops.node_product(self.node_shape, pooled, directions, own, self.node_weights())
         kept = self._where_updated(self.self_connection(ops, features, elements))
         return joined(kept, self.update(ops, conditioned), self.channels)
 

@@ -80,6 +80,7 @@ class TrajCast(nn.Module):
         self.settings, self.scales = settings, scales
         self.backend: str | None = None  # its name in `ops`; None: the best one for the device
         self.grid: Grid | None = None  # where radial functions are computed when pairs are many; None: for every pair
+        self.speed_grid: Grid | None = None  # of those of each element's speeds, which a model for roll-outs has
         n_species, l_max, channels = len(scales.species), settings.l_max, settings.channels
         self.bessel: nn.Module = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
         self.speed = SpeedBasis(settings.speed_basis, n_species, scales.speed_max, rng)
@@ -159,7 +160,9 @@ class TrajCast(nn.Module):
         one_hot = nn.functional.one_hot(fixed.species, len(self.scales.species)).to(self.dtype)
         v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
         radial_basis = self._radial_basis(_lengths(neighbors, r))
-        speed_basis = self.speed(torch.linalg.vector_norm(v, dim=-1), one_hot)
+        speed = torch.linalg.vector_norm(v, dim=-1)
+        speed_basis = self.speed(speed, one_hot)
+        own = speed_basis if self.speed_grid is None else self.speed_grid.place(speed, fixed.species)
         velocity_directions, edge_directions = directions(torch.cat([v, r]), l_max).split([len(v), len(r)])
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
@@ -168,7 +171,7 @@ class TrajCast(nn.Module):
         features = self.embed(backend, entering)
         edges = backend.edges(neighbors, edge_directions)
         for layer in self.layers:
-            features = layer(backend, features, fixed.elements, edges, radial_basis, speed_basis, velocity_directions)
+            features = layer(backend, features, fixed.elements, edges, radial_basis, own, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
         narrow = {(1, -1): self.compress(backend, vectors)[1]}
         return self.readout(backend, narrow)[1].transpose(1, 2)

@@ -227,7 +227,7 @@ def _fill(model: TrajCast, checkpoint: _Checkpoint, order: Int[Tensor, " species
     for number, layer in enumerate(cast(list[Interaction], list(model.layers))):
         name = f"_int_out.mp_layer_{number}"
         _fill_mlp(cast(RadialNet, layer.radial), layer.edge_weights, layer.edge_shape, checkpoint, f"{name}.edge_mlp")
-        _fill_mlp(layer.speed, layer.node_weights, layer.node_shape, checkpoint, f"{name}.vel_mlp")
+        _fill_mlp(cast(RadialNet, layer.speed), layer.node_weights, layer.node_shape, checkpoint, f"{name}.vel_mlp")
         of_edges, of_nodes = (partial(_paths_of_irrep, shape) for shape in (layer.edge_shape, layer.node_shape))
         _fill_blocks(layer.contraction.weights, checkpoint, f"{name}.linear_contraction", of_edges)
         _fill_blocks(layer.update.weights, checkpoint, f"{name}.linear_updates", of_nodes)

@@ -1,4 +1,4 @@
-"""Functions of the distance as cubic splines on a grid: what is costly is computed for the grid, not for every pair."""
+"""Functions of a distance or a speed as cubic splines on a grid: what is costly is computed once for the grid."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 SHORTEST = 0.2
-"""Å, where grids begin; closer atoms get the values of this distance."""
+"""Å, where grids of distances begin; closer atoms get the values of this distance."""
 
 FEWEST_PAIRS = 2
 """Times the number of intervals: with fewer, functions of every pair take less time than a grid."""
 
+TABLE_BYTES = 2**26
+"""Largest table that is kept."""
+
 
 @dataclass(frozen=True)
 class Place:
-    """Where distances lie on a grid: the cubic B-splines that are not zero there."""
+    """Where pairs (or atoms) lie on a grid: the cubic B-splines that are not zero there."""
 
     first: Int[Tensor, " pairs"]  # number of the first of four
     factors: Float[Tensor, "pairs 4"]  # their values
@@ -41,16 +44,17 @@ class Place:
 
 @dataclass(frozen=True)
 class Curves:
-    """Some functions of the distance: `controls` are the coefficients of their B-splines."""
+    """Some functions on a grid: `controls` are the coefficients of their B-splines."""
 
     controls: Float[Tensor, "splines functions"]
     place: Place
     tables: dict[int, Tensor] | None = None  # products with `controls` that were made before; None: nothing is kept
 
-    @property
-    def few(self) -> bool:
-        """Whether the pairs are so few that their values take less time than what a grid needs."""
-        return len(self.place.first) < FEWEST_PAIRS * len(self.controls)
+    def worthwhile(self, sums: int) -> bool:
+        """Whether a table of so many sums saves anything over the values of every pair."""
+        if self.tables is None:
+            return len(self.place.first) >= FEWEST_PAIRS * len(self.controls)
+        return len(self.controls) * sums * self.controls.itemsize <= TABLE_BYTES
 
     @property
     def values(self) -> Float[Tensor, "pairs functions"]:
@@ -88,7 +92,7 @@ class Sampled(NamedTuple):
 
 
 class Grid(nn.Module):
-    """Intervals from `SHORTEST` to the cutoff, equal in the square root of the distance, with a knot at each end.
+    """Intervals from `start` to `end`, equal in the square root, with a knot at each end.
 
     Radial functions are steepest where bonds are.
     """
@@ -96,12 +100,11 @@ class Grid(nn.Module):
     knots: Tensor
     coefficients: Tensor
 
-    def __init__(self, cutoff: float, intervals: int):
+    def __init__(self, start: float, end: float, intervals: int):
         super().__init__()
-        self.cutoff, self.intervals = cutoff, intervals
-        self.start, end = math.sqrt(SHORTEST), math.sqrt(cutoff)
-        self.width = (end - self.start) / intervals
-        knots = torch.linspace(self.start, end, intervals + 1, dtype=torch.float64).square()
+        self.start, self.end, self.intervals = start, end, intervals
+        self.width = (math.sqrt(end) - math.sqrt(start)) / intervals
+        knots = torch.linspace(math.sqrt(start), math.sqrt(end), intervals + 1, dtype=torch.float64).square()
         self.register_buffer("knots", knots, persistent=False)
         self.register_buffer("coefficients", torch.zeros(0), persistent=False)
 
@@ -109,11 +112,15 @@ class Grid(nn.Module):
         """Whether pairs are too few for the grid to save anything."""
         return len(distance) < FEWEST_PAIRS * self.intervals
 
-    def place(self, distance: Float[Tensor, " pairs"]) -> Place:
-        """Where the distances lie."""
-        x = (distance.clamp(SHORTEST, self.cutoff).sqrt() - self.start) / self.width
+    def place(self, x: Float[Tensor, " pairs"], group: Int[Tensor, " pairs"] | None = None) -> Place:
+        """Where these distances or speeds lie; those beyond the ends are taken to them.
+
+        With `group`, on that one of several grids of this kind, one after the other.
+        """
+        x = (x.clamp(self.start, self.end).sqrt() - math.sqrt(self.start)) / self.width
         first = x.long().clamp(max=self.intervals - 1)
         u = x - first.to(x)
+        first = first if group is None else first + (self.intervals + 3) * group
         v, uu = 1 - u, u * u
         factors = [v * v * v, uu * (3 * u - 6) + 4, v * v * (3 * v - 6) + 4, uu * u]
         return Place(first, torch.stack(factors, dim=1) / 6)

@@ -93,7 +93,7 @@ def scale_weights(model: TrajCast, state: State, neighbors: Neighbors) -> None:
     for layer in model.layers:
         assert isinstance(layer, Interaction)
         _scale_hidden(cast(RadialNet, layer.radial), radial)
-        _scale_hidden(layer.speed, speed)
+        _scale_hidden(cast(RadialNet, layer.speed), speed)
         layer.edge_weights.weight.div_(_output_rms(layer.contraction, model, state, neighbors))
         layer.node_weights.weight.div_(_output_rms(layer.update, model, state, neighbors))
     for weight in model.readout.weights.values():

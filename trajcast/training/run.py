@@ -14,7 +14,7 @@ import torch
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.errors import UserError
 from trajcast.model.network import TrajCast
-from trajcast.model.splines import Grid
+from trajcast.model.splines import SHORTEST, Grid
 from trajcast.parallel import Processes
 from trajcast.progress import progress
 from trajcast.settings import Training
@@ -64,7 +64,7 @@ class Run:
         self.model.backend = backend
         self.backend = self.model.ops.__name__.rpartition(".")[2]
         if intervals := getattr(self.model.ops, "TRAINING_INTERVALS", {}).get(self.model.dtype):
-            self.model.grid = Grid(self.model.scales.cutoff, intervals).to(self.model.device)
+            self.model.grid = Grid(SHORTEST, self.model.scales.cutoff, intervals).to(self.model.device)
         log.info("training at %g fs: backend %s on %s", self.horizon_fs, self.backend, self.device)
         self.loss = loss_of(dataset, settings)
         self.validation = Batches(dataset.split("validation"), self.model)

@@ -22,7 +22,7 @@ from trajcast.neighbors import of_edges
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-RANK = 40
+RANK = 20
 
 edges = e3nn.edges
 elements = dense.elements

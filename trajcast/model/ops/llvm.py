@@ -68,7 +68,7 @@ def edge_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
-    if isinstance(hidden, Curves) and hidden.few:
+    if isinstance(hidden, Curves) and not hidden.worthwhile(shape.weights):
         hidden = hidden.values
     if isinstance(hidden, Curves):
         of_grid = _ProductOfGrid.apply if torch.is_grad_enabled() else _forward_of_grid
@@ -82,7 +82,7 @@ def node_product(
     shape: ProductShape,
     features: Features,
     harmonics: Float[Tensor, "atoms harmonics"],
-    hidden: Float[Tensor, "atoms width"],
+    hidden: Float[Tensor, "atoms width"] | Curves,
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """w · (h ⊗ Y), the weights of each atom from its own hidden values: every atom is its only neighbour."""

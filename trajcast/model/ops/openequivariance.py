@@ -20,7 +20,7 @@ from trajcast.neighbors import of_edges
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-RANK = 35
+RANK = 30
 
 edges = e3nn.edges
 elements = dense.elements

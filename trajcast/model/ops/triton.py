@@ -24,7 +24,7 @@ from trajcast.neighbors import Neighbors, of_edges
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-RANK = 30
+RANK = 40  # the default of GPUs: PyTorch for CUDA brings all that it needs
 
 elements = dense.elements
 species_linear = dense.species_linear
