@@ -19,7 +19,7 @@ import yaml
 from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
-from trajcast.reference.chunks import chunk_file, run_chunk
+from trajcast.reference.chunks import chunk_file, chunk_to_begin_with, run_chunk
 from trajcast.reference.protocol import perform
 from trajcast.reference.temperatures import temperatures
 from trajcast.settings import Dataset, Network, Samples, Stream, Training
@@ -135,6 +135,18 @@ def test_chunks_are_fresh_samples_at_constant_energy(here: Path, tmp_path: Path)
         run_chunk(settings, STREAM, HORIZON_FS, here / "starts.h5", again, number)
     with Trajectory(chunk_file(again, 2)) as chunk:
         assert np.array_equal(chunk.positions[-1], ends[2])
+
+
+def test_a_chain_begins_where_it_is_needed(tmp_path: Path) -> None:
+    """Not at its first chunk again, of which an interrupted training has long made use."""
+    assert chunk_to_begin_with(tmp_path, 2, 1, 0) == 1
+    assert chunk_to_begin_with(tmp_path, 2, 1, 8) == 1  # nothing is there: all anew
+    for number in (5, 6):
+        chunk_file(tmp_path, number).touch()
+    assert chunk_to_begin_with(tmp_path, 2, 1, 6) == 7
+    assert chunk_to_begin_with(tmp_path, 2, 0, 6) == 6
+    assert chunk_to_begin_with(tmp_path, 2, 0, 9) == 8  # of which 10 is the next
+    assert chunk_to_begin_with(tmp_path, 2, 1, 11) == 7
 
 
 def test_a_stream_needs_its_reference(here: Path) -> None:

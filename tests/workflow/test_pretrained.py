@@ -39,6 +39,23 @@ def test_finished_model_is_rolled_out_and_reported_without_training(results: Pat
     assert "mine, Δt = 2 fs" in page
 
 
+def test_training_goes_on_from_a_finished_model(results: Path) -> None:
+    """At every horizon; a change of that model trains again, a change of nothing does not."""
+    trained = results / "results/liquid/2fs/model-n40-s1"
+    (results / "models").mkdir()
+    for end in ("safetensors", "json"):
+        shutil.copy2(trained / f"model.{end}", results / "models" / f"earlier.{end}")
+    change(results, {"training.initial": "models/earlier.safetensors"})
+    expected = {"training_settings": 2, "train": 2, "evaluate": 2, "forecast": 2, "observe": 2, "report": 1}
+    assert planned(results) == expected
+    run = snakemake(results, "--", PAGE)
+    assert run.returncode == 0, run.stdout
+    assert ran(run.stdout) == expected
+    assert planned(results) == {}
+    (results / "models/earlier.safetensors").touch()
+    assert planned(results) == {name: count for name, count in expected.items() if name != "training_settings"}
+
+
 def test_shipped_model_is_taken_by_its_name(results: Path) -> None:
     """Beside a trained one; at its own horizon, which has a data set of its own."""
     short = {"duration_ps": 0.05, "equilibration_ps": 0.01}

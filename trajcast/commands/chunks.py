@@ -1,7 +1,8 @@
 """Run reference MD in numbered chunks, for a training that reads them: `trajcast train` starts this by itself.
 
-Chunks FIRST, FIRST + processes, … appear as chunk-N.h5md in the folder, up to the number that the last line of the
-standard input names. When that ends, so does the command; the same command goes on where it was.
+Chunks CHAIN, CHAIN + processes, … appear as chunk-N.h5md in the folder, up to the number that the last line of the
+standard input names. When that ends, so does the command; the same command goes on where it was. What lies before
+NEEDED is made only where a later chunk goes on from it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--starts", type=Path, required=True, metavar="H5", help="starts.h5 of the reference MD")
     parser.add_argument("--interval-fs", type=float, required=True, help="between frames: the horizon")
-    parser.add_argument("--first", type=int, required=True, metavar="N", help="first chunk, counted from 0")
+    parser.add_argument("--chain", type=int, required=True, metavar="CHAIN", help="which of the processes, from 0")
+    parser.add_argument("--needed", type=int, default=0, metavar="NEEDED", help="first chunk that will be read")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the chunks")
 
 
@@ -26,7 +28,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     from trajcast.config import Reference, read_settings
     from trajcast.errors import UserError
-    from trajcast.reference.chunks import run_chunk
+    from trajcast.reference.chunks import chunk_to_begin_with, run_chunk
     from trajcast.reference.limit import Limit
     from trajcast.settings import Training
 
@@ -37,6 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     reference = read_settings(Reference, arguments.reference_settings)
     limit = Limit()
-    for number in itertools.count(arguments.first, stream.processes):
+    first = chunk_to_begin_with(arguments.output, stream.processes, arguments.chain, arguments.needed)
+    for number in itertools.count(first, stream.processes):
         limit.wait_for(number)
         run_chunk(reference, stream, arguments.interval_fs, arguments.starts, arguments.output, number)

@@ -31,6 +31,17 @@ def chunk_file(folder: Path, number: int) -> Path:
     return folder / f"chunk-{number}.h5md"
 
 
+def chunk_to_begin_with(folder: Path, processes: int, chain: int, needed: int) -> int:
+    """The chunk of a chain to make first, where none before `needed` will be read any more.
+
+    That is the first one from `needed` on, if what it goes on from is there; else one before, from which it follows.
+    """
+    number = needed + (chain - needed) % processes
+    while number >= processes and not any(chunk_file(folder, n).exists() for n in (number, number - processes)):
+        number -= processes
+    return number
+
+
 def run_chunk(settings: Reference, stream: Stream, interval_fs: float, starts: Path, folder: Path, number: int) -> None:
     """Run one chunk with frames `interval_fs` apart, go on with it, or leave it alone where it is whole."""
     path = chunk_file(folder, number)

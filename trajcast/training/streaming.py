@@ -49,14 +49,15 @@ class Source:
         """All that the pairs depend on."""
         return {"reference": file_hash(self.reference_settings), "starts": file_hash(self.starts)}
 
-    def command(self, first: int, folder: Path) -> list[str]:
-        """Makes the chunks of one chain."""
+    def command(self, chain: int, needed: int, folder: Path) -> list[str]:
+        """Makes the chunks of one chain, those from `needed` on."""
         arguments = {
             "settings": self.settings,
             "reference-settings": self.reference_settings,
             "starts": self.starts,
             "interval-fs": self.horizon_fs,
-            "first": first,
+            "chain": chain,
+            "needed": needed,
             "output": folder,
         }
         return [sys.executable, "-m", "trajcast", "chunks", *(f"--{name}={value}" for name, value in arguments.items())]
@@ -68,11 +69,14 @@ class Streaming:
     def __init__(self, source: Source, folder: Path, leads: bool):
         self.source, self.folder, self.leads = source, folder, leads
         self.makers: list[subprocess.Popen[str]] = []
+        self.logs: list[IO[str]] = []
 
     def pairs(self, epoch: int, time_is_up: TimeIsUp, wait: Callable[[], None]) -> Pairs:
         """Those of an epoch; returns when they are there. `wait` returns when all processes have read theirs."""
         stream = self.source.stream
         last = epoch + stream.uses - 1
+        if self.leads and not self.makers:
+            self._start(epoch)
         self._allow(last + AHEAD * stream.processes)
         parts = [self._chunk(number, time_is_up) for number in range(epoch, last + 1)]
         wait()
@@ -110,29 +114,32 @@ class Streaming:
     def _log(self, chain: int) -> Path:
         return self.folder / f"chunks-{chain}.log"
 
-    def start(self, logs: list[IO[str]]) -> None:
+    def _start(self, needed: int) -> None:
         """The processes that make the chunks."""
         for chain in range(self.source.stream.processes):
-            logs.append(self._log(chain).open("a", encoding="utf-8"))
-            command = self.source.command(chain, self.folder)
+            log_file = self._log(chain).open("a", encoding="utf-8")
+            self.logs.append(log_file)
+            command = self.source.command(chain, needed, self.folder)
             self.makers.append(
-                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=logs[-1], stderr=logs[-1], text=True)
+                subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log_file, stderr=log_file, text=True)
             )
+
+    def stop(self) -> None:
+        """End these processes."""
+        for maker in self.makers:
+            assert maker.stdin is not None
+            maker.stdin.close()
+            maker.wait()
+        for log_file in self.logs:
+            log_file.close()
 
 
 @contextmanager
 def streaming(source: Source, folder: Path, leads: bool) -> Iterator[Streaming]:
     """Chunks are made in `folder` until the end of the block; they stay where it ends by an exception."""
     folder.mkdir(parents=True, exist_ok=True)
-    made, logs = Streaming(source, folder, leads), []  # type: tuple[Streaming, list[IO[str]]]
+    made = Streaming(source, folder, leads)
     try:
-        if leads:
-            made.start(logs)
         yield made
     finally:
-        for maker in made.makers:
-            assert maker.stdin is not None
-            maker.stdin.close()
-            maker.wait()
-        for handle in logs:
-            handle.close()
+        made.stop()
