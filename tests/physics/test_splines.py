@@ -12,7 +12,7 @@ from torch import Tensor
 from trajcast.model.embedding import directions
 from trajcast.model.ops import llvm
 from trajcast.model.paths import ProductShape
-from trajcast.model.splines import SHORTEST, Curves, Grid
+from trajcast.model.splines import SHORTEST, Curves, Grid, controls_of
 from trajcast.neighbors import Neighbors, find_neighbors
 from trajcast.settings import Network
 
@@ -39,11 +39,29 @@ def distances(count: int, seed: int = 2) -> Tensor:
 
 
 def test_they_are_scipys() -> None:
-    """Cubic splines of the square root of the distance, with the same ends."""
-    grid, r = Grid(SHORTEST, CUTOFF, 20), distances(500)
-    theirs = CubicSpline(grid.knots.sqrt().numpy(), waves(grid.knots).numpy())(r.sqrt().numpy())
-    ours = grid.sampled(waves, r).mapped(lambda x: x).values
-    np.testing.assert_allclose(ours.numpy(), theirs, atol=1e-12)
+    """Cubic splines of the square root of the distance, with the same ends; in training up to sixth order."""
+    apart = []
+    for intervals in (80, 160):
+        grid, r = Grid(SHORTEST, CUTOFF, intervals), distances(500)
+        theirs = CubicSpline(grid.knots.sqrt().numpy(), waves(grid.knots).numpy())(r.sqrt().numpy())
+        exact = Curves(torch.as_tensor(controls_of(waves(grid.knots).numpy())), grid.place(r)).values
+        np.testing.assert_allclose(exact.numpy(), theirs, atol=1e-12)
+        nearly = grid.sampled(waves, r).mapped(lambda x: x).values
+        inside = (r > 0.5) & (r < 4.5)
+        apart.append((nearly - exact)[inside].abs().max())
+        assert apart[-1] < 0.5 * (exact - waves(r))[inside].abs().max()
+    assert apart[0] / apart[1] > 40
+
+
+def test_cubic_polynomials_are_exact() -> None:
+    """Of the square root, beyond which splines and what continues them have no error."""
+    grid, r = Grid(SHORTEST, CUTOFF, 12), distances(200)
+
+    def cubic(x: Tensor) -> Tensor:
+        u = x.sqrt()
+        return torch.stack([u**k for k in range(4)], dim=1)
+
+    torch.testing.assert_close(grid.sampled(cubic, r).mapped(lambda x: x).values, cubic(r))
 
 
 def test_half_the_interval_leaves_a_sixteenth_of_the_error() -> None:

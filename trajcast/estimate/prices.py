@@ -18,6 +18,7 @@ from trajcast.plan import Plan
 from trajcast.reference.protocol import CONSTANT_PRESSURE, EQUILIBRATION
 from trajcast.reference.protocol import plan as reference_run
 from trajcast.settings import Forecast, Network
+from trajcast.training.repeated import STARTS, STEPS
 from trajcast.units import PS
 
 FRAME_BYTES = 24  # of an atom: position and velocity in single precision
@@ -124,7 +125,7 @@ class Prices:
 
     def _evaluate(self, wildcards: dict[str, str]) -> Price:
         data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
-        return self._steps(wildcards, data.samples.test)
+        return self._steps(wildcards, data.samples.test + STARTS * max(STEPS))
 
     def _forecast(self, wildcards: dict[str, str]) -> Price:
         system, run = wildcards["system"], wildcards["run"]

@@ -98,7 +98,7 @@ class Grid(nn.Module):
     """
 
     knots: Tensor
-    coefficients: Tensor
+    beyond: Tensor
 
     def __init__(self, start: float, end: float, intervals: int):
         super().__init__()
@@ -106,7 +106,8 @@ class Grid(nn.Module):
         self.width = (math.sqrt(end) - math.sqrt(start)) / intervals
         knots = torch.linspace(math.sqrt(start), math.sqrt(end), intervals + 1, dtype=torch.float64).square()
         self.register_buffer("knots", knots, persistent=False)
-        self.register_buffer("coefficients", torch.zeros(0), persistent=False)
+        rows = [[20, -45, 36, -10], [10, -20, 15, -4], [4, -6, 4, -1]]  # cubic polynomials 3, 2 and 1 knots before
+        self.register_buffer("beyond", torch.tensor(rows, dtype=torch.float64), persistent=False)
 
     def is_finer_than(self, distance: Float[Tensor, " pairs"]) -> bool:
         """Whether pairs are too few for the grid to save anything."""
@@ -126,19 +127,23 @@ class Grid(nn.Module):
         return Place(first, torch.stack(factors, dim=1) / 6)
 
     def controls(self, values: Float[Tensor, "knots functions"]) -> Float[Tensor, "splines functions"]:
-        """Coefficients of the splines that have these values at the knots."""
-        if self.coefficients.shape[0] == 0:
-            self.coefficients = interpolating(self.intervals).to(values)
-        return self.coefficients @ values
+        """Coefficients of splines that are these values at the knots up to terms of sixth order in the interval.
+
+        Interpolation takes the inverse of 1 + δ²/6 with the second difference δ²: here its series up to δ⁴, as that
+        costs nothing, between values that cubic polynomials continue beyond the ends.
+        """
+        beyond = self.beyond.to(values)
+        continued = torch.cat([beyond @ values[:4], values, beyond.flip(0, 1) @ values[-4:]])
+        second = _second_difference(continued)
+        return continued[2:-2] - second[1:-1] / 6 + _second_difference(second) / 36
 
     def sampled(self, functions: Callable[[Tensor], Tensor], distance: Float[Tensor, " pairs"]) -> Sampled:
         """Functions of the distance on the knots."""
         return Sampled(functions(self.knots.to(distance)), self, self.place(distance))
 
 
-def interpolating(intervals: int) -> Float[Tensor, "splines knots"]:
-    """The matrix that turns values at knots into coefficients of B-splines."""
-    return torch.as_tensor(controls_of(np.eye(intervals + 1)))
+def _second_difference(values: Tensor) -> Tensor:
+    return values[:-2] - 2 * values[1:-1] + values[2:]
 
 
 def controls_of(values: np.ndarray) -> np.ndarray:

@@ -30,6 +30,7 @@ SIZE = 0.2  # RMS of an update in learning rates
 SMALLEST = 5  # rows and columns of what counts as a matrix: in smaller ones all directions are few and alike
 STEPS = 5
 WIDE = 6  # times as many columns as rows: Gram matrices are so much smaller that float32 is no slower
+FEWEST_ROWS = 64  # for which the units for bfloat16 gain more than the conversion takes
 COEFFICIENTS = 3.4445, -4.7750, 2.0315  # of the quintic Newton–Schulz iteration, which takes singular values near one
 
 
@@ -107,7 +108,7 @@ def method(shape: torch.Size, device: torch.device) -> Callable[[Tensor], Tensor
         has_bfloat16 = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         has_bfloat16 = device.type == "cpu" and torch.cpu._is_amx_tile_supported()
-    return direct if has_bfloat16 and shape[2] < WIDE * shape[1] else by_gram
+    return direct if has_bfloat16 and shape[1] >= FEWEST_ROWS and shape[2] < WIDE * shape[1] else by_gram
 
 
 def by_gram(x: Float[Tensor, "matrices rows columns"]) -> Float[Tensor, "matrices rows columns"]:
