@@ -44,6 +44,8 @@ class Recipe:
 
 
 MUON = {"optimizer": "muon", "learning_rate": 0.02, "cooldown": 0.7, "warmup_updates": 300, "ema_decay": 0.995}
+ON = MUON | {"learning_rate": 0.006, "cooldown": 0.9, "warmup_updates": 100, "ema_decay": 0.99}  # a finished model
+PAPER_MLPS = {"radial_mlp": [64, 64, 64], "speed_mlp": [64, 64, 64]}
 ADAM = {"optimizer": "adam", "learning_rate": 0.02, "cooldown": 0.5, "ema_decay": 0.99}
 RECIPES = {
     "as-given": Recipe(changes={}),
@@ -56,6 +58,8 @@ RECIPES = {
     "muon-slow": Recipe(changes=MUON | {"learning_rate": 0.01}),
     "channels-64": Recipe(changes=MUON, network={"channels": 64}),
     "channels-128": Recipe(changes=MUON, network={"channels": 128}),
+    "water-5fs": Recipe(changes=ON | {"initial": "water-5fs"}, network={"channels": 128, "layers": 4} | PAPER_MLPS),
+    "as-water-5fs": Recipe(changes=MUON, network={"channels": 128, "layers": 4} | PAPER_MLPS),
     "layers-2": Recipe(changes=MUON, network={"layers": 2}),
     "layers-4": Recipe(changes=MUON, network={"layers": 4}),
     "layers-5": Recipe(changes=MUON, network={"layers": 5}),
