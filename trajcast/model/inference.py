@@ -19,7 +19,7 @@ from trajcast.model.embedding import RadialNet, SpeedBasis
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
 from trajcast.model.network import TrajCast
-from trajcast.model.splines import SHORTEST, Curves, Grid, Place, controls_of
+from trajcast.model.splines import SHORTEST, Curves, Grid, Place, Tables, controls_of
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -80,7 +80,7 @@ class Splines(nn.Module):
     def __init__(self, controls: Float[Tensor, "splines hidden"]):
         super().__init__()
         self.register_buffer("controls", controls, persistent=False)
-        self.tables: dict[int, Tensor] = {}
+        self.tables: Tables = {}
 
     def forward(self, place: Place) -> Curves:
         return Curves(self.controls, place, self.tables)

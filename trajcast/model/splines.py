@@ -25,6 +25,10 @@ TABLE_BYTES = 2**26
 """Largest table that is kept."""
 
 
+Tables = dict[int, tuple[Tensor, Tensor]]
+"""Tables by the identity of the weights that they are made of, which are kept with them."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where pairs (or atoms) lie on a grid: the cubic B-splines that are not zero there."""
@@ -48,7 +52,7 @@ class Curves:
 
     controls: Float[Tensor, "splines functions"]
     place: Place
-    tables: dict[int, Tensor] | None = None  # products with `controls` that were made before; None: nothing is kept
+    tables: Tables | None = None  # those made before; None: nothing is kept
 
     def worthwhile(self, sums: int) -> bool:
         """Whether a table of so many sums saves anything over the values of every pair."""
@@ -66,10 +70,11 @@ class Curves:
         """The coefficients of sums of the functions. Where they are kept, `weight` must not change."""
         if self.tables is None:
             return torch.mm(self.controls, weight, out=rows_apart(len(self.controls), weight))
-        key = weight.data_ptr()
-        if key not in self.tables:
-            self.tables[key] = torch.mm(self.controls, weight, out=rows_apart(len(self.controls), weight))
-        return self.tables[key]
+        known = self.tables.get(id(weight))
+        if known is None or known[0] is not weight:
+            table = torch.mm(self.controls, weight, out=rows_apart(len(self.controls), weight))
+            known = self.tables[id(weight)] = weight, table
+        return known[1]
 
 
 def rows_apart(rows: int, like: Float[Tensor, "any columns"]) -> Float[Tensor, "rows columns"]:
