@@ -30,6 +30,12 @@ SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=5, max_epoch
 CHOSEN = np.array([2, 3, 17])
 
 
+@pytest.fixture(autouse=True)
+def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neighbours are kept as on a GPU."""
+    monkeypatch.setitem(batches_module.KEPT_BYTES, "cpu", batches_module.KEPT_BYTES["cuda"])
+
+
 def model_of(dataset: Dataset, cutoff: float) -> TrajCast:
     scales = replace(scales_of(dataset, SETTINGS), cutoff=cutoff)
     return TrajCast(NETWORK, scales, torch.Generator().manual_seed(1))
@@ -156,11 +162,11 @@ def test_a_padded_update_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.M
 
 def test_lists_too_large_to_keep_are_found_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     dataset, found = small_dataset(tmp_path / "d.h5"), []
-    for at_most in (batches_module.KEPT_BYTES, 0):
-        monkeypatch.setattr(batches_module, "KEPT_BYTES", at_most)
+    for at_most in (batches_module.KEPT_BYTES["cpu"], 1, 0):
+        monkeypatch.setitem(batches_module.KEPT_BYTES, "cpu", at_most)
         loop.train(SETTINGS, dataset, tmp_path / str(at_most))
         found.append((tmp_path / str(at_most) / "model.safetensors").read_bytes())
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_step_is_that_of_separate_weights(tmp_path: Path) -> None:

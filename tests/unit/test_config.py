@@ -60,7 +60,11 @@ def test_the_shipped_configuration_is_valid(values):
         ("training.displacement_weight", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
         ("training", None, "systems.liquid.training: None is wrong"),
         ("training.initial", "water", "training.initial: 'water' is no shipped model (paracetamol-7fs, quartz-30fs,"),
-        ("training.initial", "water-5fs", "training.initial water-5fs: its network has channels 128, not 32; radial_mlp"),
+        (
+            "training.initial",
+            "water-5fs",
+            "training.initial water-5fs: its network has channels 128, not 32; radial",
+        ),
         ("training.own_steps", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
         ("training.own_steps", 0.3, "training.own_steps 0.3 needs samples of two steps; set dataset.steps to 2, or"),
         ("dataset.steps", 3, "3 is wrong"),
