@@ -215,7 +215,7 @@ def test_roll_outs_of_one_model_are_told_apart_by_name(folder: Path) -> None:
     page = Elements(page_of(folder, models | {"again": models["2fs"]}))
     assert page.starting("Δt = 2 fs", "NVT (CSVR)")
     assert page.starting("again, Δt = 2 fs", "NVT (CSVR)")
-    assert len(page.starting("n40-s1")) == 1
+    assert len([row for row in page.starting("n40-s1") if len(row) == 8]) == 1  # its errors
     assert page.starting("Δt = 2 fs, rolled out as 2fs and again")
 
 
