@@ -90,7 +90,7 @@ def test_all_together_and_beside_one_that_was_trained_here(folder: Path, models:
         "n40-s1": ["12\u2009345", "5.0 min, cpu"],
         "trained": ["12\u2009345", "5.0 min"],
         "imported": ["2\u2009200\u2009000", "–"],
-        "shipped": ["2\u2009590\u2009280", "105 min, one core of an Intel Xeon"],
+        "shipped": ["2\u2009590\u2009280", "105.1 min, one core of an Intel Xeon"],
         "bare": ["7", "–"],
         "no horizon": ["2\u2009200\u2009000", "–"],
         "nothing known": ["–", "–"],
