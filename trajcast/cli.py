@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import io
 import logging
 import os
 import pkgutil
@@ -13,7 +15,12 @@ from collections.abc import Sequence
 
 from trajcast import __version__, commands
 from trajcast.errors import UserError
+from trajcast.paths import check_paths
 from trajcast.stopping import Stopped
+
+NAMES = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
+USERS = (*NAMES, errno.EACCES, errno.EPERM)
+"""Failures of the system that a user can mend: a wrong name, no right to read."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,13 +52,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
 
     try:
+        check_paths(arguments)
         arguments.run(arguments)
     except UserError as error:
         return fail(error, 2)
     except BrokenPipeError:
         raise
     except OSError as error:
-        return fail(error, 1)
+        return fail(error, 2 if error.errno in USERS else 1)
     except Stopped as stop:
         print(f"trajcast {arguments.command}: {stop}; run the same command again to go on", file=sys.stderr)
         return os.EX_TEMPFAIL
@@ -63,6 +71,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> None:
     """Entry point of the `trajcast` script; quiet when the reader of its output (`| head`) has gone."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # in ASCII or Latin-1 Å and ✓ cannot be written
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # rules run in shells that ignore it, which programs inherit
     try:
         try:

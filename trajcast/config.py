@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from trajcast import agreement, shipped
-from trajcast.errors import UserError
+from trajcast.config_files import Layers, read_yaml
+from trajcast.errors import LONGEST, UserError
 from trajcast.machine import Machine
 from trajcast.potentials import named
 from trajcast.settings import Count, Dataset, Forecast, Positive, Seed, Training, whole_multiple
@@ -101,6 +101,7 @@ class Reference(Section):
     nve: NveRuns
     nvt: NvtRun
     max_drift_meV_per_atom_per_ps: Positive = 0.05
+    accept: list[Literal["masses"]] = []  # checks of the structure that may fail, see docs/formats.md
 
     @model_validator(mode="after")
     def _known_potential(self) -> Reference:
@@ -227,49 +228,34 @@ class Config(Section):
 SectionType = TypeVar("SectionType")
 
 
-def validate(section: type[SectionType], values: Any, where: str) -> SectionType:
-    """`values` as a section; UserError that names every wrong key, its value, and the rule."""
+def validate(section: type[SectionType], values: Any, where: str | Layers) -> SectionType:
+    """`values` as a section; UserError that names every wrong key, its value, and the rule, and the file it is in."""
     try:
         return TypeAdapter(section).validate_python(values)
     except ValidationError as error:
-        lines = [_explain(dict(problem)) for problem in error.errors()]
-        raise UserError(f"{where}: " + "; ".join(lines)) from None
+        problems: list[dict[str, Any]] = [dict(problem) for problem in error.errors()]
+        origins = [where if isinstance(where, str) else where.origin(problem["loc"]) for problem in problems]
+        lines = [_explain(problem) for problem in problems]
+        if len(set(origins)) == 1:
+            raise UserError(f"{origins[0]}: " + "; ".join(lines)) from None
+        raise UserError("; ".join(f"{o}: {line}" for o, line in zip(origins, lines, strict=True))) from None
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "(whole section)"
     value, kind = problem["input"], problem["type"]
+    shown = repr(value) if len(repr(value)) <= LONGEST else f"{repr(value)[:LONGEST]}…"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{key}: unknown key (value {value!r}); check its spelling or remove it"
+        return f"{key}: unknown key (value {shown}); check its spelling or remove it"
     if kind == "missing":
         return f"{key}: missing; add it"
     if kind == "value_error":
         return f"{key}: {problem['ctx']['error']}"
     hint = ""
     if isinstance(value, str) and kind in ("float_type", "int_type"):
-        hint = "; YAML reads this as text"
-        if "e" in value.lower():
-            hint += ", write an exponent with point and sign, as in 1.0e-3"
+        hint = "; YAML reads this as text: write a plain number"
     said = problem["msg"][:1].lower() + problem["msg"][1:]  # not all of it: patterns have capitals
-    return f"{key}: {value!r} is wrong: {said}{hint}"
-
-
-def read_yaml(path: Path | str) -> Any:
-    """The content of a YAML file (safe load); UserError when missing or malformed."""
-    try:
-        return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML: {error}".replace("\n", " ")) from None
-
-
-def read_mapping(path: Path | str) -> dict[str, Any]:
-    """The keys of a YAML file; UserError when it holds none."""
-    values = read_yaml(path)
-    if not isinstance(values, dict):
-        raise UserError(f"{path}: holds no mapping of keys to values; begin it with `systems:`, or leave it out")
-    return values
+    return f"{key}: {shown} is wrong: {said}{hint}"
 
 
 def read_settings(section: type[SectionType], path: Path | str) -> SectionType:
@@ -277,9 +263,11 @@ def read_settings(section: type[SectionType], path: Path | str) -> SectionType:
     return validate(section, read_yaml(path), str(path))
 
 
-def read_config(values: Any, where: str = "config.yaml") -> Config:
-    """The whole configuration from what Snakemake loaded."""
-    return validate(Config, values, where)
+def read_config(values: Layers | Any) -> Config:
+    """The whole configuration, from its files or from plain values."""
+    if isinstance(values, Layers):
+        return validate(Config, values.values, values)
+    return validate(Config, values, "config.yaml")
 
 
 def section_json(section: Any) -> str:

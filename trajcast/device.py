@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from trajcast.errors import UserError
+from trajcast.errors import LONGEST, UserError
 
 
 def use_device(name: str, threads: int) -> torch.device:
@@ -23,8 +23,9 @@ def use_device(name: str, threads: int) -> torch.device:
     try:
         device = torch.device(named_device(name))
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(f"--device {name}: not usable here: {str(error).splitlines()[0]}") from None
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0].split(". ")[0]
+        raise UserError(f"--device {name}: not usable here: {reason[:LONGEST]}; choose cpu, cuda, or auto") from None
     return device
 
 

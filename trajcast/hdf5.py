@@ -6,10 +6,45 @@ import contextlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
+import numpy as np
 
+from trajcast.errors import UserError, said
 from trajcast.files import no_room, written_aside
+
+CHUNK_BYTES = 2**20
+
+
+# HDF5 checks its own metadata from this version of its format on; datasets have checksums, so that no damaged number
+# is read for a right one. Readers since HDF5 1.10 (2016) know it.
+VERSION = ("v110", "v110")
+
+
+def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
+    """A file opened for reading; UserError where it is missing, or not what it should be."""
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name {what} in it")
+    try:
+        return h5py.File(path, "r")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file{remedy}") from None
+    except PermissionError:
+        raise UserError(f"{path}: no right to read it; ask its owner, or copy it") from None
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path}: not {what} (truncated or damaged?): {said(error)}") from None
+
+
+def write_checked(group: h5py.Group, name: str, values: Any) -> h5py.Dataset:
+    """Write an array with checksums, which HDF5 keeps for chunks only."""
+    values = np.asarray(values)
+    if not values.size:
+        return group.create_dataset(name, data=values)
+    rows = max(1, CHUNK_BYTES // max(1, values[:1].nbytes))
+    chunks = (min(len(values), rows), *values.shape[1:])
+    return group.create_dataset(name, data=values, chunks=chunks, fletcher32=True)
 
 
 @contextlib.contextmanager
@@ -17,7 +52,7 @@ def hdf5_written_aside(path: Path | str) -> Iterator[h5py.File]:
     """Yield a new HDF5 file that becomes `path` on success and goes on any error; OSError when it cannot be written."""
     with written_aside(path) as aside, _PatientFile(aside, "w+") as raw:
         try:
-            with h5py.File(raw, "w") as file:
+            with h5py.File(raw, "w", libver=VERSION) as file:
                 yield file
         finally:
             if raw.failure is not None:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from trajcast import shipped
 from trajcast.agreement import TRAINED
 from trajcast.config import Config, System, read_config, section_json
+from trajcast.config_files import Layers
 from trajcast.errors import UserError
 from trajcast.files import numbered
 from trajcast.potentials import named
@@ -49,11 +50,11 @@ CODE = {
 class Plan:
     """The validated configuration with the workflow's questions to it. Paths start at the working directory.
 
-    Raises UserError that names every wrong key of `values`, the content of `config.yaml`.
+    Raises UserError that names every wrong key of `values`, and the file it stands in.
     """
 
-    def __init__(self, values: Mapping[str, Any]):
-        self.config: Config = read_config(_plain(values))
+    def __init__(self, values: Layers | Mapping[str, Any]):
+        self.config: Config = read_config(values)
 
     @property
     def systems(self) -> list[str]:
@@ -311,10 +312,3 @@ def _trained(samples: int, seed: int) -> str:
 def in_paths(horizons_fs: Iterable[float]) -> list[str]:
     """Horizons (fs) in order, as they stand in paths."""
     return [f"{horizon:g}" for horizon in sorted(horizons_fs)]
-
-
-def _plain(values: Any) -> Any:
-    """Snakemake's ordered dictionaries as plain ones, so that messages show values as the user wrote them."""
-    if isinstance(values, Mapping):
-        return {key: _plain(value) for key, value in values.items()}
-    return [_plain(value) for value in values] if isinstance(values, list) else values

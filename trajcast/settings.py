@@ -26,6 +26,7 @@ NonNegative = Annotated[float, Rule(ge=0)]
 Fraction = Annotated[float, Rule(ge=0, le=1)]
 Count = Annotated[int, Rule(gt=0)]
 Seed = Annotated[int, Rule(ge=1, le=2**31 - 1)]
+Check = Literal["motion", "masses", "momentum", "energy", "neighbors", "distance", "temperature"]
 
 
 class Settings:
@@ -56,6 +57,7 @@ class Dataset(Settings):
     samples: Samples
     steps: Literal[1, 2] = 1  # horizons that a training sample spans; two where training takes own steps
     time_reversed: bool = False  # use each training pair backwards as well, which NVE allows; the paper does not
+    accept: list[Check] = field(default_factory=list)  # checks of the data that may fail, see docs/formats.md
     seed: Seed
 
 

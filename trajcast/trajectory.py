@@ -19,7 +19,9 @@ import torch
 from numpy.typing import NDArray
 
 from trajcast import __version__
+from trajcast.atoms import check_atoms
 from trajcast.errors import UserError
+from trajcast.hdf5 import open_hdf5, write_checked
 from trajcast.state import State, single_system
 
 GROUP = "particles/all"
@@ -73,14 +75,12 @@ class Trajectory:
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        try:
-            self._file = h5py.File(self.path, "r")
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such file") from None
-        except OSError as error:
-            raise UserError(f"{path}: not a readable H5MD file (truncated or damaged?): {error}") from None
+        self._file = open_hdf5(self.path, "a readable H5MD file")
         try:
             self._read_header()
+        except UserError:
+            self._file.close()
+            raise
         except (KeyError, OSError, ValueError) as error:
             self._file.close()
             raise UserError(f"{path}: not an H5MD trajectory of positions and velocities: {error}") from None
@@ -102,9 +102,20 @@ class Trajectory:
             periodic=np.array([b == "periodic" for b in group["box"].attrs["boundary"]]),
             molecules=molecules,
         )
+        numbers, n = self.topology.numbers, self.topology.n_atoms
+        if len(self.topology.masses) != n or self.topology.cell.shape != (3, 3) or len(self.topology.periodic) != 3:
+            raise ValueError(
+                f"species, masses and box do not go together: {n} atoms, {len(self.topology.masses)} masses"
+            )
+        check_atoms(numbers, self.topology.masses, self.topology.cell, self.topology.periodic, str(self.path))
         self.provenance: dict[str, Any] = json.loads(self._file["trajcast"].attrs["provenance"])
         self.positions: h5py.Dataset = group["position/value"]
         self.velocities: h5py.Dataset = group["velocity/value"]
+        frames = (len(self.times), n, 3)
+        if self.positions.shape != frames or self.velocities.shape != frames:
+            raise ValueError(
+                f"positions {self.positions.shape} and velocities {self.velocities.shape} are not {frames}"
+            )
         self.cells: h5py.Dataset = edges  # (frames, 3, 3) Å; all are that of the topology but at constant pressure
 
     def __enter__(self) -> Trajectory:
@@ -165,14 +176,17 @@ def write_trajectory_header(
     creator.attrs["name"] = "trajcast"
     creator.attrs["version"] = __version__
     group = file.create_group(GROUP)
-    step = group.create_dataset("position/step", (0,), maxshape=(None,), chunks=(4096,), dtype="i8")
-    time = group.create_dataset("position/time", (0,), maxshape=(None,), chunks=(4096,), dtype="f8")
+    series: Any = {"shape": (0,), "maxshape": (None,), "chunks": (4096,), "fletcher32": True}
+    step = group.create_dataset("position/step", dtype="i8", **series)
+    time = group.create_dataset("position/time", dtype="f8", **series)
     time.attrs["unit"] = UNITS["time"]
     frames_per_chunk = max(1, 2**18 // (12 * n))
 
     def element(parent: h5py.Group, name: str, shape: tuple[int, ...], dtype: str, unit: str, chunk: int) -> None:
         new = parent.require_group(name)
-        value = new.create_dataset("value", (0, *shape), maxshape=(None, *shape), chunks=(chunk, *shape), dtype=dtype)
+        value = new.create_dataset(
+            "value", (0, *shape), maxshape=(None, *shape), chunks=(chunk, *shape), dtype=dtype, fletcher32=True
+        )
         value.attrs["unit"] = unit
         if "step" not in new:  # H5MD lets elements share their steps and times through hard links
             new["step"], new["time"] = step, time
@@ -183,11 +197,11 @@ def write_trajectory_header(
     box.attrs["dimension"] = 3
     box.attrs["boundary"] = ["periodic" if p else "none" for p in topology.periodic]
     element(box, "edges", (3, 3), "f8", UNITS["position"], 256)
-    group["species"] = topology.numbers
-    group["mass"] = topology.masses
+    write_checked(group, "species", topology.numbers)
+    write_checked(group, "mass", topology.masses)
     group["mass"].attrs["unit"] = UNITS["mass"]
     if topology.molecules is not None:
-        group["molecule"] = topology.molecules
+        write_checked(group, "molecule", topology.molecules)
     observables = file.create_group("observables")
     for name in energies:
         element(observables, f"{name}_energy", (), "f8", UNITS["energy"], 4096)

@@ -7,7 +7,7 @@ import re
 import sys
 from importlib import metadata
 
-CORE = ("torch", "e3nn", "numpy", "scipy", "h5py", "safetensors", "pyyaml")
+CORE = ("torch", "e3nn", "numpy", "scipy", "h5py", "safetensors", "ruamel-yaml")
 
 
 def normal(name: str) -> str:

@@ -29,6 +29,8 @@ from trajcast.trajectory import Trajectory, topology_of
 CONFIG = configuration()
 OFFSET = 0.01  # Å and Å/fs, by which the data differ from the predictions
 TEXT = 1e-8  # ASE writes eight decimals
+EVALUATE = ["evaluate", "--model", "model.safetensors", "--data", "frames.extxyz"]
+EVALUATE += ["--accept", "motion", "momentum", "distance", "temperature"]  # states at random
 
 
 @pytest.fixture
@@ -85,7 +87,7 @@ def test_evaluation_of_frames(here: Path, weights: Weights, capsys: pytest.Captu
     ase.io.write("frames.extxyz", frames)
     assert run_import("O,H,Si", "--horizon-fs", "7") == 0
     capsys.readouterr()
-    assert cli.main(["evaluate", "--model", "model.safetensors", "--data", "frames.extxyz", "--json", "e.json"]) == 0
+    assert cli.main([*EVALUATE, "--json", "e.json"]) == 0
     assert "Å/fs" in capsys.readouterr().out
     found = json.loads(Path("e.json").read_text())
     names = ("displacements", "update_velocities")
@@ -259,7 +261,7 @@ def test_other_data(
     change(atoms)
     ase.io.write("frames.extxyz", atoms)
     assert run_import("O,H,Si", "--horizon-fs", "7") == 0
-    assert cli.main(["evaluate", "--model", "model.safetensors", "--data", "frames.extxyz"]) == 2
+    assert cli.main(EVALUATE) == 2
     assert message in capsys.readouterr().err
 
 
@@ -286,5 +288,5 @@ def test_files_that_hold_no_frames(
     if text is not None:
         Path("frames.extxyz").write_text(text)
     assert run_import() == 0
-    assert cli.main(["evaluate", "--model", "model.safetensors", "--data", "frames.extxyz"]) == 2
+    assert cli.main(EVALUATE) == 2
     assert message in capsys.readouterr().err

@@ -19,7 +19,7 @@ BOX = np.diag([8.0, 9.0, 10.0])
 
 @dataclass(frozen=True)
 class Motion:
-    """x(t) = x0 + drift t + amplitude sin(ω t + phase) for every coordinate."""
+    """x(t) = x0 + drift t + amplitude sin(ω t + phase) for every coordinate, less the same of the centre of mass."""
 
     topology: Topology
     start: NDArray[np.float64]
@@ -29,14 +29,18 @@ class Motion:
     phase: NDArray[np.float64]
 
     def positions(self, time_fs: float) -> NDArray[np.float64]:
-        return self.start + self.drift * time_fs + self.amplitude * np.sin(self.omega * time_fs + self.phase)
+        moved = self.drift * time_fs + self.amplitude * np.sin(self.omega * time_fs + self.phase)
+        return self.start + self._still(moved)
 
     def velocities(self, time_fs: float) -> NDArray[np.float64]:
-        return self.drift + self.amplitude * self.omega * np.cos(self.omega * time_fs + self.phase)
+        return self._still(self.drift + self.amplitude * self.omega * np.cos(self.omega * time_fs + self.phase))
+
+    def _still(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return values - self.topology.masses @ values / self.topology.masses.sum()
 
 
 def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX) -> Motion:
-    """Waters scattered over the cell; drifts carry most atoms across a face within 200 fs."""
+    """Atoms of water scattered over the cell, all at one temperature; drifts carry hydrogens across a face."""
     rng = np.random.default_rng(seed)
     numbers = np.array([8, 1, 1] * molecules)
     shape = (len(numbers), 3)
@@ -46,11 +50,12 @@ def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX
         cell=cell,
         periodic=np.full(3, True),
     )
+    share = np.sqrt(1.008 / topology.masses)[:, None]
     return Motion(
         topology=topology,
         start=rng.uniform(size=shape) @ cell,
-        drift=rng.normal(scale=0.02, size=shape),
-        amplitude=rng.uniform(0.02, 0.1, size=shape),
+        drift=rng.normal(scale=0.03, size=shape) * share,
+        amplitude=rng.uniform(0.02, 0.1, size=shape) * share,
         omega=rng.uniform(0.05, 0.4, size=shape),
         phase=rng.uniform(0, 2 * np.pi, size=shape),
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trajcast import config
+from trajcast import config, config_files
 from trajcast.errors import UserError
 from trajcast.settings import Dataset, Training
 from trajcast.studies import Learning
@@ -45,8 +45,6 @@ def test_the_shipped_configuration_is_valid(values):
     [
         ("training.batchsize", 2, "systems.liquid.training.batchsize: unknown key (value 2); check its spelling"),
         ("reference.nve.runs", ..., "systems.liquid.reference.nve.runs: missing; add it"),
-        ("training.learning_rate", "1e-3", "'1e-3' is wrong: input should be a valid number; YAML reads this as text"),
-        ("training.learning_rate", "1e-3", "write an exponent with point and sign, as in 1.0e-3"),
         ("training.learning_rate", "fast", "'fast' is wrong: input should be a valid number; YAML reads this as text"),
         ("training.learning_rate", -0.1, "training.learning_rate: -0.1 is wrong: input should be greater than 0"),
         ("training.learning_rate", float("nan"), "nan is wrong"),
@@ -187,8 +185,7 @@ def test_settings_file(tmp_path):
     path.write_text("horizon_fs: 1.0\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
     assert config.read_settings(Dataset, path).samples.training == 3
     path.write_text("horizon_fs: 1e-3\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
-    with pytest.raises(UserError, match=r"dataset.yaml: horizon_fs: '1e-3' is wrong: .* as in 1.0e-3"):
-        config.read_settings(Dataset, path)
+    assert config.read_settings(Dataset, path).horizon_fs == 0.001
     path.write_text("")
     with pytest.raises(UserError, match=r"dataset.yaml: \(whole section\): None is wrong"):
         config.read_settings(Dataset, path)
@@ -198,23 +195,23 @@ def test_settings_file(tmp_path):
 def test_yaml_that_cannot_be_read(tmp_path, text):
     (tmp_path / "broken.yaml").write_text(text)
     with pytest.raises(UserError, match=r"broken.yaml: not valid YAML: .+") as caught:
-        config.read_yaml(tmp_path / "broken.yaml")
+        config_files.read_yaml(tmp_path / "broken.yaml")
     assert "\n" not in str(caught.value)
 
 
 def test_yaml_that_is_not_there_or_not_text(tmp_path):
     with pytest.raises(UserError, match=r"none.yaml: no such file"):
-        config.read_yaml(tmp_path / "none.yaml")
+        config_files.read_yaml(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\x89HDF\xff\xfe")
     with pytest.raises(UserError, match="not valid YAML"):
-        config.read_yaml(tmp_path / "binary.yaml")
+        config_files.read_yaml(tmp_path / "binary.yaml")
 
 
 @pytest.mark.parametrize("text", ["", "- systems", "systems"])
 def test_yaml_without_keys(tmp_path, text):
     (tmp_path / "list.yaml").write_text(text)
     with pytest.raises(UserError, match=r"list.yaml: holds no mapping of keys to values; begin it with `systems:`"):
-        config.read_mapping(tmp_path / "list.yaml")
+        config_files.read_mapping(tmp_path / "list.yaml")
 
 
 def test_the_order_of_keys_does_not_matter(values):

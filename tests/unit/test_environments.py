@@ -133,7 +133,7 @@ def test_commands_find_what_they_import(path: Path, command: str) -> None:
     distributions = packages_distributions()
     tops = third_party(modules, without=ELSEWHERE.get(path.stem))
     imported = {canonicalize_name(name) for top in tops for name in distributions.get(top, [])}
-    assert "pyyaml" in imported or command in ("pretrained", "evaluate")
+    assert "ruamel-yaml" in imported or command in ("pretrained", "evaluate")
     assert imported & core <= set(requirements(path))
 
 

@@ -49,8 +49,8 @@ def error_of(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str
             "box_A: -1.0 is wrong: input should be greater than 0",
         ),
         (
-            {"parameters": VALUES["parameters"] | {"ewald_accuracy": "1e-5"}},
-            "ewald_accuracy: '1e-5' is wrong: input should be a valid number; YAML reads this as text, write an expo",
+            {"parameters": VALUES["parameters"] | {"ewald_accuracy": "fine"}},
+            "ewald_accuracy: 'fine' is wrong: input should be a valid number; YAML reads this as text: write a plain",
         ),
         ({"nvt": VALUES["nvt"] | {"interval_fs": 0.75}}, "nvt.interval_fs 0.75 is not a multiple of timestep_fs 0.5"),
     ],

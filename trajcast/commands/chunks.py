@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFolder
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--interval-fs", type=float, required=True, help="between frames: the horizon")
     parser.add_argument("--chain", type=int, required=True, metavar="CHAIN", help="which of the processes, from 0")
     parser.add_argument("--needed", type=int, default=0, metavar="NEEDED", help="first chunk that will be read")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the chunks")
+    parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the chunks")
 
 
 def run(arguments: argparse.Namespace) -> None:

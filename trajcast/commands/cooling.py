@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFolder
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--forecast", type=Path, nargs="+", required=True, metavar="H5MD", help="roll-outs, at any number of horizons"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder for the results")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFile
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
@@ -17,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="the NVT run")
     parser.add_argument("--frame", type=int, required=True, help="its frame to start from, counted from 0")
     parser.add_argument("--seed", type=int, required=True, help="of the thermostat")
-    parser.add_argument("--output", type=Path, required=True, metavar="H5MD", help="the trajectory")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="H5MD", help="the trajectory")
 
 
 def run(arguments: argparse.Namespace) -> None:

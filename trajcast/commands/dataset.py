@@ -26,6 +26,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.data.checks import VELOCITY_UNITS
+from trajcast.paths import OutputFile
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="settings, see above")
@@ -35,12 +38,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval-fs", type=float, metavar="FS", help="time between frames, where the files do not say"
     )
     parser.add_argument(
+        "--velocity-unit",
+        choices=VELOCITY_UNITS,
+        help="of arrays `velocities` or `vel` in extended XYZ, which may have any (ASE's `momenta` have theirs)",
+    )
+    parser.add_argument(
+        "--boundary",
+        type=_boundary,
+        metavar="ppp",
+        help="which directions are periodic, for LAMMPS dumps that do not say: p, or another letter, for each",
+    )
+    parser.add_argument(
         "--lammps-units", choices=("real", "metal"), help="unit style of LAMMPS dumps, where they do not say"
     )
     parser.add_argument(
         "--topology", type=Path, metavar="FILE", help="elements and masses, to read the trajectories with MDAnalysis"
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="H5", help="the data set to write")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="H5", help="the data set to write")
+
+
+def _boundary(letters: str) -> str:
+    if len(letters) != 3 or not letters.isalpha():
+        raise argparse.ArgumentTypeError(f"{letters!r} must be three letters, such as ppp, ppf or fff")
+    return letters
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -55,7 +75,11 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.data.sources import Reading
 
     reading = Reading(
-        interval_fs=arguments.interval_fs, lammps_units=arguments.lammps_units, topology=arguments.topology
+        interval_fs=arguments.interval_fs,
+        lammps_units=arguments.lammps_units,
+        velocity_unit=arguments.velocity_unit,
+        boundary=arguments.boundary,
+        topology=arguments.topology,
     )
     files = {split: getattr(arguments, split) for split in SPLITS}
     with seen(arguments.output):

@@ -16,6 +16,8 @@ import argparse
 from contextlib import nullcontext
 from pathlib import Path
 
+from trajcast.data.checks import CHECKS
+from trajcast.paths import OutputFile
 from trajcast.shipped.argument import add_model_argument
 
 
@@ -25,7 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     data.add_argument("--dataset", type=Path, metavar="H5", help="what `trajcast dataset` wrote")
     data.add_argument("--data", type=Path, metavar="EXTXYZ", help="frames with what follows them")
     parser.add_argument("--trajectory", type=Path, metavar="H5MD", help="NVE run to compare several own steps with")
-    parser.add_argument("--json", "--output", type=Path, metavar="JSON", help="where to write the errors as well")
+    parser.add_argument(
+        "--accept",
+        nargs="+",
+        choices=list(CHECKS),
+        default=[],
+        help="checks of the data that may fail (docs/formats.md)",
+    )
+    parser.add_argument("--json", "--output", type=OutputFile, metavar="JSON", help="where to write the errors as well")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
     parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
@@ -49,9 +58,12 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.data is None:
             errors = evaluate(model, read_dataset(arguments.dataset))
         else:
-            errors = evaluate_pairs(model, read_pairs(arguments.data, model.scales.horizon_fs))
+            scales = model.scales
+            pairs = read_pairs(arguments.data, scales.horizon_fs, scales.cutoff, arguments.accept)
+            errors = evaluate_pairs(model, pairs)
         if arguments.trajectory is not None:
-            errors["own_steps"] = repeated_errors(model, read_frames(arguments.trajectory, Reading()))
+            frames = read_frames(arguments.trajectory, Reading(accept=arguments.accept))
+            errors["own_steps"] = repeated_errors(model, frames)
     if arguments.json is not None:
         write_json(arguments.json, errors)
     for name, unit in (("displacement", "A"), ("velocity", "A_per_fs")):

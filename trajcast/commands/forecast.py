@@ -12,14 +12,15 @@ import argparse
 from pathlib import Path
 
 from trajcast.forecast.arguments import add_model_arguments, model_of, record_of, start_of
+from trajcast.paths import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
     parser.add_argument("--frame", type=int, default=-1, help="its frame, counted from 0 (default: -1, the last)")
-    parser.add_argument("--output", type=Path, required=True, metavar="H5MD", help="the trajectory")
-    parser.add_argument("--outcome", type=Path, required=True, metavar="JSON", help="how it ended")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="H5MD", help="the trajectory")
+    parser.add_argument("--outcome", type=OutputFile, required=True, metavar="JSON", help="how it ended")
     add_model_arguments(parser)
 
 

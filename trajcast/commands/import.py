@@ -17,6 +17,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFile
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", type=Path, required=True, metavar="PT", help="the checkpoint")
@@ -24,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--elements", required=True, metavar="H,C,…", help="symbols in the order of its types")
     parser.add_argument("--horizon-fs", type=float, metavar="FS", help="time that one prediction spans")
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="SAFETENSORS", help="the model; its .json is written beside it"
+        "--output",
+        type=OutputFile,
+        required=True,
+        metavar="SAFETENSORS",
+        help="the model; its .json is written beside it",
     )
 
 
@@ -32,7 +38,7 @@ def run(arguments: argparse.Namespace) -> None:
     import logging
     import math
 
-    from trajcast.config import read_yaml
+    from trajcast.config_files import read_yaml
     from trajcast.errors import UserError
     from trajcast.files import file_hash
     from trajcast.model.released import atomic_numbers, import_model, read_configuration

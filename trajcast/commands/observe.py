@@ -14,6 +14,8 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
+from trajcast.paths import OutputFolder
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -32,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--second", type=Path, metavar="FILE", help="another MD run, H5MD, judged as if it were a roll-out"
     )
     parser.add_argument("--forecast", type=Path, required=True, metavar="FILE", help="roll-out, H5MD")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder for the results")
+    parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder for the results")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
+
+from trajcast.paths import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="JSON",
         help="the files to read, by role, as trajcast.paper.sources(plan, NAME) names them",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="PATH", help="e.g. results/paper/fig2")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="PATH", help="e.g. results/paper/fig2")
 
 
 def run(arguments: argparse.Namespace) -> None:

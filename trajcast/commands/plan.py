@@ -18,17 +18,12 @@ __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import read_mapping
+    from trajcast.config_files import Layers, read_mapping
     from trajcast.estimate.report import show
     from trajcast.estimate.summary import costs
     from trajcast.jobs import need_snakemake, planned_jobs
     from trajcast.plan import Plan
 
     need_snakemake()
-    from snakemake.utils import update_config
-
-    values = read_mapping("config.yaml")
-    for overlay in arguments.configfile:
-        update_config(values, read_mapping(overlay))
-    plan = Plan(values)
+    plan = Plan(Layers([(name, read_mapping(name)) for name in ("config.yaml", *arguments.configfile)]))
     show(*costs(plan, planned_jobs(arguments.targets, arguments.configfile)))

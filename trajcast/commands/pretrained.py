@@ -8,13 +8,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFolder
 from trajcast.shipped.argument import add_model_argument
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_argument(parser)
     parser.add_argument("--horizon-fs", type=float, required=True, metavar="FS", help="the horizon it must have")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the copy")
+    parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the copy")
 
 
 def run(arguments: argparse.Namespace) -> None:

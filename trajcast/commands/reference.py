@@ -10,10 +10,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFolder
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, help="YAML file with the reference section")
-    parser.add_argument("--output", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--output", type=OutputFolder, required=True, help="folder of the results")
     parser.add_argument(
         "--part", help="equilibration, nve_1 … nve_N, nvt, nvt_2, health or literature; all in turn without"
     )

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFile
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `trajcast report`."""
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--timings", type=Path, metavar="DIR", help="Snakemake benchmark files (TSV), e.g. logs/liquid")
     parser.add_argument("--timestep", type=Path, nargs="*", default=[], metavar="JSON", help="of `trajcast timestep`")
-    parser.add_argument("--output", type=Path, required=True, help="HTML file to write")
+    parser.add_argument("--output", type=OutputFile, required=True, help="HTML file to write")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -10,14 +10,17 @@ import argparse
 from pathlib import Path
 
 from trajcast.forecast.arguments import add_model_arguments, model_of, record_of
+from trajcast.paths import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
     parser.add_argument("--md", type=Path, required=True, metavar="H5MD", help="reference MD at constant energy")
-    parser.add_argument("--md-output", type=Path, required=True, metavar="H5MD", help="its frames from the start on")
-    parser.add_argument("--output", type=Path, required=True, metavar="H5MD", help="the roll-out")
-    parser.add_argument("--outcome", type=Path, required=True, metavar="JSON", help="how it ended")
+    parser.add_argument(
+        "--md-output", type=OutputFile, required=True, metavar="H5MD", help="its frames from the start on"
+    )
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="H5MD", help="the roll-out")
+    parser.add_argument("--outcome", type=OutputFile, required=True, metavar="JSON", help="how it ended")
     add_model_arguments(parser)
 
 

@@ -10,12 +10,13 @@ import argparse
 from pathlib import Path
 
 from trajcast.forecast.arguments import add_model_arguments, model_of, start_of
+from trajcast.paths import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
-    parser.add_argument("--output", type=Path, required=True, metavar="JSON", help="time, ns/day, device")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="time, ns/day, device")
     add_model_arguments(parser)
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFile
+
 COLUMNS = 132  # at least: a narrow terminal breaks lines, which loses less than squeezed cells
 
 
@@ -20,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     from trajcast.jobs import add_arguments as add_jobs
 
     add_jobs(parser)
-    parser.add_argument("--output", type=Path, metavar="HTML", help="also write this page")
+    parser.add_argument("--output", type=OutputFile, metavar="HTML", help="also write this page")
 
 
 def run(arguments: argparse.Namespace) -> None:

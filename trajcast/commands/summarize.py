@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFolder
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
@@ -15,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD")
     parser.add_argument("--spacings-fs", type=float, nargs="+", required=True, metavar="FS", help="between frames, fs")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the summary")
+    parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the summary")
 
 
 def run(arguments: argparse.Namespace) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.paths import OutputFile
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `studies.timestep`")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--starts", type=Path, required=True, metavar="H5", help="starts of the reference's NVE runs")
-    parser.add_argument("--output", type=Path, required=True, metavar="JSON", help="time steps, drifts, speeds")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="time steps, drifts, speeds")
 
 
 def run(arguments: argparse.Namespace) -> None:

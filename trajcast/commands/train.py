@@ -18,6 +18,8 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trajcast.paths import OutputFolder
+
 if TYPE_CHECKING:
     from trajcast.settings import Training
     from trajcast.training.streaming import Streaming
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `training`")
     parser.add_argument("--dataset", type=Path, required=True, metavar="H5", help="what `trajcast dataset` wrote")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the model")
+    parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the model")
     parser.add_argument("--reference-settings", type=Path, metavar="YAML", help="section `reference`, for a stream")
     parser.add_argument("--starts", type=Path, metavar="H5", help="starts.h5 of the reference MD, for a stream")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")

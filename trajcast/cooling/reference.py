@@ -40,7 +40,7 @@ def cool(reference: Reference, ramp: Ramp, start: Path, frame: int, seed: int, o
         final_temperature_K=ramp.final_temperature_K,
     )
     settings = reference.model_copy(update={"seed": seed})
-    kept = settings.model_dump(exclude={"equilibration", "nve", "max_drift_meV_per_atom_per_ps", "device"})
+    kept = settings.model_dump(exclude={"equilibration", "nve", "max_drift_meV_per_atom_per_ps", "device", "accept"})
     identity = {
         "part": "cooling",
         "settings": kept,

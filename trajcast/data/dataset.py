@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from trajcast.errors import UserError
-from trajcast.hdf5 import hdf5_written_aside
+from trajcast.hdf5 import hdf5_written_aside, open_hdf5, write_checked
 from trajcast.state import State
 from trajcast.trajectory import Topology
 
@@ -141,30 +141,24 @@ def write_dataset(path: Path | str, dataset: Dataset) -> None:
         topology = file.create_group("topology")
         for name in ("numbers", "masses", "cell", "periodic", "molecules"):
             if (value := getattr(dataset.topology, name)) is not None:
-                topology[name] = value
+                write_checked(topology, name, value)
         statistics = file.create_group("statistics")
         for name in ("displacement_rms", "velocity_rms", "average_neighbors"):
             statistics.attrs[name] = getattr(dataset.statistics, name)
-        statistics["numbers"] = np.array(list(dataset.statistics.speed_rms))
-        statistics["speed_rms"] = np.array(list(dataset.statistics.speed_rms.values()))
+        write_checked(statistics, "numbers", list(dataset.statistics.speed_rms))
+        write_checked(statistics, "speed_rms", list(dataset.statistics.speed_rms.values()))
         for split, pairs in dataset.splits.items():
             group = file.create_group(split)
             for name, unit in (PAIR_UNITS | LATER_UNITS).items():
                 if (values := getattr(pairs, name)) is not None:
-                    group.create_dataset(name, data=values, dtype="f4").attrs["unit"] = unit
-            group["frames"] = pairs.frames
-            group["sources"] = pairs.sources
+                    write_checked(group, name, np.asarray(values, dtype=np.float32)).attrs["unit"] = unit
+            write_checked(group, "frames", pairs.frames)
+            write_checked(group, "sources", pairs.sources)
 
 
 def read_dataset(path: Path | str) -> Dataset:
     """Read a data set into memory; UserError when the file is missing, damaged, or something else."""
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file; make it with `trajcast dataset`") from None
-    except OSError as error:
-        raise UserError(f"{path}: not a readable data set (truncated or damaged?): {error}") from None
-    with file:
+    with open_hdf5(path, "a readable data set", "; make it with `trajcast dataset`") as file:
         if file.attrs.get("format") != FORMAT:
             raise UserError(f"{path}: not a data set of this version ({FORMAT}); make it with `trajcast dataset`")
         try:

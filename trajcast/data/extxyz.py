@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trajcast.atoms import check_atoms, check_masses
+from trajcast.data.checks import accepting
+from trajcast.data.dataset import Pairs
+from trajcast.data.motion import check_motion, element_rms, motion_of, stray_atom, sums
+from trajcast.data.physics import check_physics, examine
+from trajcast.data.readers.ase_file import masses_of, read_images
+from trajcast.data.readers.text import check_ended
 from trajcast.errors import UserError
 from trajcast.state import State, single_system
+from trajcast.trajectory import topology_of
 
 log = logging.getLogger(__name__)
 
@@ -24,26 +33,71 @@ Pair = tuple[State, Tensor, Tensor]
 """A state, its displacements (Å) and its new velocities (Å/fs), both (atoms, 3)."""
 
 
-def read_pairs(path: Path, horizon_fs: float) -> list[Pair]:
-    """All frames, with `ARRAYS` and `timestep` (fs) as in the data sets of IBM's trajcast 1.x.
+def read_pairs(path: Path, horizon_fs: float, cutoff_A: float, accept: Sequence[str] = ()) -> list[Pair]:
+    """All frames, with `ARRAYS` and `timestep` (fs) as in IBM's trajcast 1.x, after the checks of a data set.
 
-    UserError when the file is damaged or lacks an array, or when its time step is not `horizon_fs` (NaN: any will do).
+    UserError when the file is damaged or lacks an array, when its time step is not `horizon_fs` (NaN: any will do), or
+    when a check fails that `accept` does not name.
     """
-    import ase.io
-
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     log.info("reading %s", path)
-    try:
-        frames: list[Any] = list(ase.io.iread(path, index=":", format="extxyz"))
-    except Exception as error:  # its parser raises whatever it stumbles over
-        raise UserError(f"{path}: ASE cannot read it ({type(error).__name__}: {error}); is it damaged?") from None
-    if not frames:
+    check_ended(path)
+    images = read_images(path, format="extxyz")
+    if not images:
         raise UserError(f"{path}: no frames in it")
-    return [_pair(atoms, f"{path}: frame {number}", horizon_fs) for number, atoms in enumerate(frames)]
+    pairs = [_pair(path, atoms, f"{path}: frame {number}", horizon_fs) for number, atoms in enumerate(images)]
+    spans = {float(atoms.info.get("timestep", horizon_fs)) for atoms in images}
+    if len(spans) > 1:
+        raise UserError(
+            f"{path}: its frames span {min(spans):g} to {max(spans):g} fs (timestep); give one horizon a file"
+        )
+    _check(path, pairs, spans.pop(), cutoff_A, accept)
+    return pairs
 
 
-def _pair(atoms: Any, where: str, horizon_fs: float) -> Pair:
+def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float, accept: Sequence[str]) -> None:
+    """The checks of a data set, for the frames of each system in the file together."""
+    systems: dict[bytes, list[int]] = {}
+    for number, (state, _, _) in enumerate(pairs):
+        fixed = (state.numbers, state.masses, state.cell, state.periodic)
+        systems.setdefault(b"".join(x.numpy().tobytes() for x in fixed), []).append(number)
+    for numbers in systems.values():
+        where = f"{path}: frames {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{path}: frame {numbers[0]}"
+        together = _joined([pairs[number] for number in numbers], numbers)
+        topology = together.topology
+        check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, where)
+        check_masses(topology.numbers, topology.masses, where, accept, accepting("masses"))
+        if math.isnan(horizon_fs):
+            continue
+        before, after = together.velocities.astype(np.float64), together.new_velocities.astype(np.float64)
+        moved = together.displacements.astype(np.float64)
+        if "motion" not in accept and np.any(before) and np.any(moved):
+            motion = motion_of(sums(moved, before, after, horizon_fs))
+            check_motion(motion, where, horizon_fs)
+            rms = element_rms(before, topology.numbers)
+            if np.all(rms) and (stray := stray_atom(moved, before, after, horizon_fs, motion, rms, topology.numbers)):
+                raise UserError(
+                    f"{path}: frame {numbers[stray[0]]}: {stray[1]}; displacements must be those of unwrapped positions"
+                )
+        check_physics(examine(together, horizon_fs, cutoff_A, len(numbers)), where, horizon_fs, cutoff_A, accept)
+
+
+def _joined(pairs: Sequence[Pair], numbers: Sequence[int]) -> Pairs:
+    """Pairs of one system as a data set has them."""
+    states, displacements, velocities = zip(*pairs, strict=True)
+    return Pairs(
+        topology=topology_of(states[0]),
+        positions=np.stack([state.positions.numpy() for state in states]),
+        velocities=np.stack([state.velocities.numpy() for state in states]),
+        displacements=np.stack([x.numpy() for x in displacements]),
+        new_velocities=np.stack([x.numpy() for x in velocities]),
+        frames=np.array(numbers),
+        sources=np.zeros(len(numbers), dtype=np.int64),
+    )
+
+
+def _pair(path: Path, atoms: Any, where: str, horizon_fs: float) -> Pair:
     for name in ARRAYS:
         values = atoms.arrays.get(name)
         if values is None:
@@ -53,7 +107,7 @@ def _pair(atoms: Any, where: str, horizon_fs: float) -> Pair:
     if not len(atoms) or not np.isfinite(atoms.positions).all():
         raise UserError(f"{where} has no atoms, or a position that is not finite")
     timestep = atoms.info.get("timestep", horizon_fs)
-    if not isinstance(timestep, Real):
+    if not isinstance(timestep, Real) or not (math.isnan(timestep) or float(timestep) > 0):
         raise UserError(f"{where}: timestep {timestep!r} is no number; give it in fs or leave it out")
     if not math.isnan(horizon_fs) and not math.isclose(timestep, horizon_fs, rel_tol=1e-6):
         raise UserError(
@@ -66,7 +120,7 @@ def _pair(atoms: Any, where: str, horizon_fs: float) -> Pair:
     state = single_system(
         positions=torch.as_tensor(atoms.positions),
         velocities=velocities,
-        masses=torch.as_tensor(atoms.get_masses()),
+        masses=torch.as_tensor(masses_of(path, atoms)),
         numbers=torch.as_tensor(atoms.numbers),
         cell=torch.as_tensor(np.array(atoms.cell) * atoms.pbc[:, None]),
         periodic=torch.as_tensor(atoms.pbc),

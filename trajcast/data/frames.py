@@ -1,8 +1,9 @@
-"""The frames of one trajectory in memory, whatever file they come from, and what makes them fit for use."""
+"""The frames of one trajectory in memory, whatever file they come from, and what its reader must make sure of."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,20 @@ from numpy.typing import NDArray
 
 from trajcast.errors import UserError
 from trajcast.trajectory import Topology
+
+UNEVEN = 0.02  # of the interval: what may lie between times that are written with few digits
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What files may not say by themselves."""
+
+    interval_fs: float | None = None  # time between frames
+    lammps_units: str | None = None  # unit style of LAMMPS dumps
+    velocity_unit: str | None = None  # of arrays that may have any
+    boundary: str | None = None  # of dumps without it: p or another letter for each direction
+    topology: Path | None = None  # names and masses, for MDAnalysis
+    accept: Sequence[str] = ()  # checks that may fail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,20 +37,24 @@ class Frames:
     interval_fs: float
     positions: NDArray[np.floating]  # (frames, atoms, 3) Å, unwrapped
     velocities: NDArray[np.floating]  # (frames, atoms, 3) Å/fs
+    energies: NDArray[np.floating] | None = None  # (frames,) total energy, eV, where the file has it
 
     def __len__(self) -> int:
         return len(self.positions)
 
 
-def constant_cell(path: Path, cells: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The one cell of all frames, from (frames, 3, 3); UserError where it changes."""
+def constant_cell(path: Path, cells: NDArray[np.floating], periodic: NDArray[np.bool_]) -> None:
+    """UserError where a lattice vector of a periodic direction changes, from (frames, 3, 3).
+
+    Along other directions a cell means nothing: LAMMPS' shrink-wrapped boxes follow the atoms.
+    """
+    cells = cells * periodic[:, None]
     differ = np.flatnonzero(~np.isclose(cells, cells[0], rtol=1e-6, atol=1e-6).all(axis=(1, 2)))
     if len(differ):
         raise UserError(
             f"{path}: the cell of frame {differ[0]} differs from that of frame 0; a data set is cut from runs at "
             "constant cell: run NVE"
         )
-    return cells[0]
 
 
 def agreed_interval(path: Path, stated_fs: float | None, given_fs: float | None) -> float:
@@ -53,18 +72,36 @@ def agreed_interval(path: Path, stated_fs: float | None, given_fs: float | None)
     return stated_fs if given_fs is None else given_fs
 
 
-def even_interval(path: Path, times_fs: NDArray[np.floating]) -> float:
-    """Interval of times that a file states, perhaps in single precision; UserError unless evenly spaced."""
+def even_interval(path: Path, times_fs: NDArray[np.floating], rounding_fs: float = 0.0) -> float:
+    """Interval of times that a file states, each to `rounding_fs`; UserError unless they are evenly spaced.
+
+    In single precision times are known to 1 fs after 10 ns.
+    """
     if len(times_fs) < 2:
         raise UserError(f"{path}: {len(times_fs)} frame(s); pairs need at least 2")
-    interval = (times_fs[-1] - times_fs[0]) / (len(times_fs) - 1)
+    if len(wrong := np.flatnonzero(~np.isfinite(times_fs))):
+        raise UserError(f"{path}: the time of frame {wrong[0]} is not finite; cut or mend the file")
     steps = np.diff(times_fs)
-    if interval <= 0 or not np.allclose(steps, interval, rtol=0.02):
+    interval = float(times_fs[-1] - times_fs[0]) / len(steps)
+    off = np.flatnonzero(np.abs(steps - np.median(steps)) > UNEVEN * abs(interval) + 2 * rounding_fs)
+    if len(off) or interval <= 0:
+        frame = int(off[0]) if len(off) else 0
         raise UserError(
-            f"{path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs); save every n-th step, "
-            "each once"
+            f"{path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs; first between frames "
+            f"{frame} and "
+            f"{frame + 1}); save every n-th step, each once: cut out what a restart wrote twice, give joined runs "
+            "one by "
+            "one"
         )
-    return float(f"{interval:.7g}")
+    if rounding_fs > interval / 4:
+        raise UserError(
+            f"{path}: its times are stored to {rounding_fs:g} fs only, which is too coarse for frames "
+            f"{interval:.3g} fs "
+            "apart; write the run again with times that start at zero"
+        )
+    known = 2 * rounding_fs / len(steps)
+    digits = 7 if known < 1e-7 * interval else max(1, math.floor(-math.log10(known / interval)))
+    return float(f"{interval:.{digits}g}")
 
 
 def check_finite(frames: Frames) -> None:
@@ -73,20 +110,3 @@ def check_finite(frames: Frames) -> None:
         broken = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2)))
         if len(broken):
             raise UserError(f"{frames.path}: frame {broken[0]} has a {name} that is not finite; cut or mend the file")
-
-
-def check_motion(frames: Frames) -> None:
-    """UserError where positions and velocities cannot belong together: a wrong unit or interval.
-
-    A mean square displacement never exceeds that of straight flight at the mean square velocity; and atoms that
-    move a fiftieth of that in one interval are no trajectory to learn from.
-    """
-    sample = np.linspace(0, len(frames) - 2, num=min(len(frames) - 1, 500)).astype(int)
-    moved = frames.positions[sample + 1].astype(np.float64) - frames.positions[sample]
-    flown = frames.velocities[sample].astype(np.float64) * frames.interval_fs
-    ratio = np.sqrt(np.mean(moved**2)) / max(np.sqrt(np.mean(flown**2)), np.finfo(float).tiny)
-    if not 0.02 < ratio < 1.5:
-        raise UserError(
-            f"{frames.path}: atoms move {ratio:.3g} times as far between frames as their velocities would carry them "
-            f"in {frames.interval_fs:g} fs; check the interval and the unit of the velocities"
-        )

@@ -5,15 +5,18 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from trajcast.atoms import check_masses
+from trajcast.data.checks import accepting
 from trajcast.data.dataset import Dataset, Pairs
-from trajcast.data.frames import Frames, check_finite, check_motion
+from trajcast.data.frames import Frames
 from trajcast.data.independence import Marks, check_independent, frame_marks
+from trajcast.data.physics import check_physics, examine, horizon_energy, independent_samples, record
 from trajcast.data.sources import Reading, read_frames
 from trajcast.data.statistics import training_statistics
 from trajcast.errors import UserError
@@ -33,12 +36,15 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
     sources = _sources(files)
     drawn: dict[str, list[Pairs]] = {split: [] for split in files}
     marks: dict[str, Marks] = {split: [] for split in files}
+    energies: dict[str, list[float | None]] = {split: [] for split in files}
+    durations_fs = dict.fromkeys(files, 0.0)
+    reading = replace(reading, accept=settings.accept)
     topology: Topology | None = None
     for index, source in enumerate(sources):
         split, path = source["split"], Path(source["file"])
         frames = read_frames(path, reading)
-        check_finite(frames)
-        check_motion(frames)
+        own = frames.topology
+        check_masses(own.numbers, own.masses, str(path), settings.accept, accepting("masses"))
         topology = topology or frames.topology
         _check_same_system(frames, topology, sources[0]["file"])
         share = _shares(getattr(settings.samples, split), len(files[split]))[len(drawn[split])]
@@ -46,18 +52,27 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
         steps = settings.steps if split == "training" else 1
         drawn[split].append(draw_pairs(frames, settings.horizon_fs, share, rng, source=index, steps=steps))
         marks[split].append((path, frame_marks(frames)))
+        energies[split].append(horizon_energy(frames, round(settings.horizon_fs / frames.interval_fs)))
+        durations_fs[split] += len(frames) * frames.interval_fs
         source |= {"frames": len(frames), "interval_fs": frames.interval_fs}
         log.info("%s: %d pairs from %s (%d frames, %g fs apart)", split, share, path, len(frames), frames.interval_fs)
     check_independent(marks)
     splits = {split: _interleaved(pairs) for split, pairs in drawn.items()}
+    physics = {}
+    for split, pairs in splits.items():
+        stated = [energy for energy in energies[split] if energy is not None]
+        samples = independent_samples(len(files[split]), durations_fs[split])
+        energy = max(stated) if stated else None
+        physics[split] = examine(pairs, settings.horizon_fs, settings.cutoff_A, samples, energy)
+        check_physics(physics[split], f"{split} pairs", settings.horizon_fs, settings.cutoff_A, settings.accept)
     return Dataset(
         horizon_fs=settings.horizon_fs,
         cutoff_A=settings.cutoff_A,
         time_reversed=settings.time_reversed,
         topology=splits["training"].topology,
-        statistics=training_statistics(splits["training"], settings.cutoff_A),
+        statistics=training_statistics(splits["training"], physics["training"].neighbors),
         splits=splits,
-        provenance=provenance("dataset", asdict(settings), sources=sources),
+        provenance=provenance("dataset", asdict(settings), sources=sources, physics=record(physics)),
     )
 
 

@@ -9,14 +9,13 @@ from functools import cache
 
 from trajcast import shipped
 from trajcast.agreement import check_structure
-from trajcast.config import validate
 from trajcast.cooling.plan import cooled_horizons, cooling_study, roll_out_settings
 from trajcast.estimate.speeds import Size, frame_seconds, md_seconds, network_seconds
-from trajcast.modules import named_module
 from trajcast.neighbors import find_neighbors
 from trajcast.plan import Plan
 from trajcast.reference.protocol import CONSTANT_PRESSURE, EQUILIBRATION
 from trajcast.reference.protocol import plan as reference_run
+from trajcast.reference.structure import structure_of
 from trajcast.settings import Forecast, Network
 from trajcast.training.repeated import STARTS, STEPS
 from trajcast.units import PS
@@ -54,9 +53,7 @@ class Prices:
     def _size(self, system: str, cutoff_A: float | None = None) -> Size:
         """From the structure that the reference starts with; the cutoff is that of the data sets without another."""
         reference = self.plan.system(system).reference
-        module = named_module("systems", reference.system)
-        parameters = validate(module.Parameters, reference.parameters, "reference.parameters")
-        topology, positions = module.structure(parameters, reference.seed)
+        topology, positions = structure_of(reference)
         check_structure(self.plan.system(system), topology, f"config.yaml: systems.{system}")
         cutoff = cutoff_A or float(self.plan.system(system).dataset["cutoff_A"])
         found = find_neighbors(topology.state(positions, 0 * positions), cutoff)

@@ -61,6 +61,7 @@ def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[Top
     """Topology and positions (Å) of one frame of a trajectory, repeated; UserError where it has no such frame."""
     from trajcast.errors import UserError
     from trajcast.geometry import replicate
+    from trajcast.structures import check_structure
     from trajcast.trajectory import Trajectory
 
     with Trajectory(path) as trajectory:
@@ -70,4 +71,6 @@ def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[Top
             raise UserError(
                 f"{path}: no frame {frame}, it has {len(trajectory)}; count from 0, or from the end with -1"
             )
-        return replicate(trajectory.topology, trajectory.state(frame).positions, supercell)
+        topology, positions = trajectory.topology, trajectory.state(frame).positions
+    check_structure(topology, positions.numpy(), f"{path}: frame {frame}")
+    return replicate(topology, positions, supercell)

@@ -18,7 +18,8 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from trajcast.config import read_yaml, validate
+from trajcast.config import validate
+from trajcast.config_files import read_yaml
 from trajcast.errors import UserError
 from trajcast.model.embedding import BesselBasis, RadialNet
 from trajcast.model.interaction import Interaction

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajcast.config import ConstantPressure, Reference, validate
+from trajcast.config import ConstantPressure, Reference
 from trajcast.engines import Run
 from trajcast.errors import UserError
 from trajcast.files import fingerprint, sole_writer
@@ -27,6 +27,7 @@ from trajcast.provenance import provenance
 from trajcast.recorder import Recorder, remove_segments
 from trajcast.reference.input_files import file_hashes
 from trajcast.reference.starts import start_state, write_starts
+from trajcast.reference.structure import structure_of
 from trajcast.settings import whole_multiple
 from trajcast.state import State
 from trajcast.trajectory import Topology, Trajectory
@@ -130,9 +131,7 @@ def _equilibrate(settings: Reference, folder: Path) -> None:
             with Trajectory(product) as starts:
                 _check_identity(starts, identity)
             return
-        system = named_module("systems", settings.system)
-        parameters = validate(system.Parameters, settings.parameters, "reference.parameters")
-        topology, positions = system.structure(parameters, settings.seed)
+        topology, positions = structure_of(settings)
         at_rest = topology.state(positions, 0 * positions)
         start = thermal_velocities(at_rest, settings.temperature_K, torch.Generator().manual_seed(settings.seed))
         if settings.equilibration.npt is not None:
@@ -196,7 +195,7 @@ def _provenance(settings: Reference, identity: Mapping[str, Any]) -> dict[str, A
 
 def _identity(settings: Reference, part: str) -> dict[str, Any]:
     """The settings that a part's frames depend on."""
-    values = settings.model_dump(exclude={"max_drift_meV_per_atom_per_ps", "device"})
+    values = settings.model_dump(exclude={"max_drift_meV_per_atom_per_ps", "device", "accept"})
     used: Mapping[str, tuple[str, ...]] = {  # keys of each section
         CONSTANT_PRESSURE: {"equilibration": ("npt",)},
         EQUILIBRATION: {"equilibration": tuple(values["equilibration"]), "nve": START_KEYS},

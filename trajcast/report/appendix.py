@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
+from trajcast.config_files import yaml_text
 from trajcast.report.inputs import Study
 from trajcast.report.table import Cell, Table
 
@@ -43,7 +42,7 @@ def settings(study: Study) -> list[Settings]:
     """Settings of every stage, those that are the same for several roll-outs once."""
     horizons: dict[tuple[str, str], list[str]] = {}
     for origin in origins(study):
-        text = yaml.safe_dump(origin.provenance["settings"], sort_keys=True, allow_unicode=True)
+        text = yaml_text(origin.provenance["settings"])
         horizons.setdefault((origin.stage, text), []).append(origin.where)
     return [
         Settings(title=f"{stage} ({', '.join(where)})" if where[0] else stage, text=text)

@@ -86,6 +86,17 @@ def _check(line: Line) -> None:
         )
 
 
+def without_comment(line: str) -> str:
+    """A line up to `#`, which within quotes is no comment (docs.lammps.org/Commands_parse.html)."""
+    quote = ""
+    for place, letter in enumerate(line):
+        if letter == "#" and not quote:
+            return line[:place].rstrip()
+        if letter in "\"'" and quote in ("", letter):
+            quote = "" if quote else letter
+    return line.rstrip()
+
+
 def _lines(path: Path, within: tuple[Path, ...] = ()) -> Iterator[Line]:
     """Commands without comments, continued lines joined, includes filled in."""
     try:
@@ -96,11 +107,14 @@ def _lines(path: Path, within: tuple[Path, ...] = ()) -> Iterator[Line]:
         raise UserError(f"{path}: not a readable LAMMPS input: {error}") from None
     begun = ""
     for number, raw in enumerate(text.splitlines(), 1):
-        begun += raw.split("#")[0].rstrip()
-        if begun.endswith("&"):
-            begun = begun[:-1] + " "
+        begun += raw.rstrip()
+        if begun.endswith("&"):  # LAMMPS looks for it before it takes comments away
+            begun = begun[:-1]
             continue
-        line = Line(begun.split(), begun.strip(), path, number)
+        whole = without_comment(begun)
+        if '"""' in whole:
+            raise UserError(f"{path}, line {number}: triple quotes are not known here; write the command in one line")
+        line = Line(whole.split(), whole.strip(), path, number)
         begun = ""
         if line.words[:1] == ["include"] and len(line.words) == 2:
             other = Path(line.words[1].strip("\"'"))

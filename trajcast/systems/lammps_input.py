@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,17 +20,17 @@ from pydantic import Field
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import breadth_first_order, connected_components
 
+from trajcast.atoms import ROUNDING_U
 from trajcast.config import Section
 from trajcast.engines._lammps import Instance
 from trajcast.errors import UserError
 from trajcast.systems._element_order import check_element_order
+from trajcast.systems._lammps_data import data_sections, read_text
 from trajcast.systems._lammps_text import ForceField, read_input
 from trajcast.trajectory import Topology
 
 ATOM_STYLES = ("atomic", "charge", "bond", "angle", "molecular", "full")  # points: position and velocity are all
 MAP = "atom_modify map yes\n"
-SECTION = re.compile(r"^(?=[A-Z][A-Za-z ]*(?:#.*)?$)", re.MULTILINE)
-CLOSE_U = 0.1  # masses that are those of the same element
 
 
 class Parameters(Section):
@@ -84,7 +83,7 @@ def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[n
     """
     own, start = structure(parameters, 1)
     field = read_input(parameters.input_file)
-    given = field.data_file.read_text(encoding="utf-8", errors="replace")
+    given = read_text(field.data_file)
     copies = _copies(parameters, own, topology)
     with _atoms(field) as lammps, tempfile.TemporaryDirectory() as folder:
         if max(copies) > 1:
@@ -96,10 +95,10 @@ def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[n
         lammps.scatter_positions(positions)
         path = Path(folder) / "atoms.data"
         lammps.commands(f'write_data "{path}" nocoeff')  # which would be rounded
-        sections = SECTION.split(path.read_text(encoding="utf-8"))
-    coefficients = [section for section in SECTION.split(given) if "Coeffs" in section.split("\n", 1)[0]]
-    kept = [section for section in sections if not section.startswith("Velocities")]
-    return "".join(section.rstrip() + "\n\n" for section in [*kept, *coefficients])
+        head, sections = data_sections(path.read_text(encoding="utf-8"))
+    coefficients = [section for section in data_sections(given)[1] if section.heading.endswith("Coeffs")]
+    kept = [section for section in sections if section.heading != "Velocities"]
+    return "\n\n".join([head, *(section.text for section in (*kept, *coefficients))]) + "\n\n"
 
 
 @contextlib.contextmanager
@@ -126,9 +125,9 @@ def _numbers(parameters: Parameters, masses: NDArray[np.float64]) -> NDArray[np.
     if unknown := [element for element in elements if element not in atomic_numbers]:
         raise UserError(f"reference.parameters.elements: {unknown[0]!r} is no element; write a symbol such as Ar")
     numbers = np.array([atomic_numbers[element] for element in elements])
-    for kind, mass in enumerate(masses):
+    for kind, mass in enumerate(masses):  # whether an element has that mass is for all systems to see to
         own, others = abs(mass - atomic_masses[numbers[kind]]), np.abs(mass - atomic_masses[numbers])
-        if own > CLOSE_U and others.min() < CLOSE_U:
+        if own > ROUNDING_U and others.min() < ROUNDING_U:
             raise UserError(
                 f"reference.parameters.elements: type {kind + 1} is {elements[kind]}, but its mass {mass:g} u is that "
                 f"of {elements[int(others.argmin())]}; name the elements in the order of the atom types"

@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable
 from typing import Annotated, Any
 
-import ase.io
 import numpy as np
 from ase.calculators.calculator import BaseCalculator, get_calculator_class
 from numpy.typing import NDArray
@@ -20,6 +19,7 @@ from pydantic import Field
 from trajcast.config import Section
 from trajcast.errors import UserError
 from trajcast.settings import Count
+from trajcast.systems._structure_reader import read_structure
 from trajcast.trajectory import Topology
 
 log = logging.getLogger(__name__)
@@ -45,14 +45,7 @@ def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.f
     A periodic structure is turned so that its first lattice vector is along x and the second in the xy plane.
     """
     path = parameters.structure_file
-    try:
-        atoms = ase.io.read(path)
-    except FileNotFoundError:
-        raise UserError(f"{KEYS}.structure_file: {path}: no such file") from None
-    except Exception as error:  # each of ASE's readers has errors of its own
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UserError(f"{KEYS}.structure_file: ASE cannot read {path}: {message}") from None
-    assert isinstance(atoms, ase.Atoms)
+    atoms = read_structure(path, f"{KEYS}.structure_file")
     if not len(atoms) or not atoms.numbers.all():
         raise UserError(f"{KEYS}.structure_file: {path} has no atoms, or some of no element; name their elements")
     if atoms.pbc.any() != atoms.pbc.all() or (atoms.pbc.all() and atoms.cell.rank < 3):

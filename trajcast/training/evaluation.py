@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from trajcast.data.dataset import Dataset
-from trajcast.data.extxyz import Pair
 from trajcast.errors import UserError
 from trajcast.model.network import Prediction, TrajCast
 from trajcast.neighbors import find_neighbors
@@ -25,6 +24,8 @@ from trajcast.training.loss import Loss
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+
+    from trajcast.data.extxyz import Pair
 
 ATOMS_TOGETHER = 1000  # in one forward pass: enough to keep a GPU busy
 

@@ -19,7 +19,6 @@ from typing import IO, Any
 import numpy as np
 
 from trajcast.data.dataset import Pairs, joined
-from trajcast.data.frames import check_finite
 from trajcast.data.pairs import pairs_at
 from trajcast.data.sources import Reading, read_frames
 from trajcast.errors import UserError
@@ -100,7 +99,6 @@ class Streaming:
             waited = True
             time.sleep(LOOK_EVERY_S)
         frames = read_frames(path, Reading())
-        check_finite(frames)
         stride = max(1, round(self.source.stream.spacing_fs / self.source.horizon_fs))
         steps = self.source.steps
         return pairs_at(frames, np.arange(0, len(frames) - steps, stride), stride=1, source=number, steps=steps)

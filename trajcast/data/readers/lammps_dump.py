@@ -1,0 +1,291 @@
+"""LAMMPS text dumps (https://docs.lammps.org/dump.html), read by what they say and by nothing else.
+
+ASE's and MDAnalysis' readers guess elements from masses, take boundaries that are not stated for open ones, stop at
+columns of text and drop image flags and masses; so the text is read here, once, for all that it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from ase.io.formats import open_with_compression
+from numpy.typing import NDArray
+
+from trajcast.atoms import element_of_mass
+from trajcast.data.frames import Frames, Reading, even_interval
+from trajcast.data.readers.assembly import assembled
+from trajcast.data.readers.text import check_ended, symbols_to_numbers
+from trajcast.errors import UserError
+from trajcast.trajectory import Topology
+from trajcast.units import PS
+
+TIME_UNITS_FS = {"real": 1.0, "metal": PS}
+UNWRAPPED, SCALED_UNWRAPPED, PLAIN, SCALED = (tuple(f"{axis}{kind}" for axis in "xyz") for kind in ("u", "su", "", "s"))
+IMAGES, VELOCITIES = ("ix", "iy", "iz"), ("vx", "vy", "vz")
+USED = {"id", "element", "mass", *UNWRAPPED, *SCALED_UNWRAPPED, *PLAIN, *SCALED, *IMAGES, *VELOCITIES}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """One frame as it stands in the file."""
+
+    timestep: int
+    time: float | None  # in the time unit of the style
+    units: str | None
+    origin: NDArray[np.float64]  # corner of the box
+    cell: NDArray[np.float64]  # its vectors, rows
+    boundary: tuple[str, ...] | None  # pp, ff, …; None where the file does not say
+    columns: dict[str, NDArray]  # those of use, in the order of the ids; `element` is text
+
+
+def read(path: Path, reading: Reading) -> Frames:
+    """All frames; UserError where the file leaves open or contradicts what makes a trajectory."""
+    check_ended(path)
+    try:
+        with open_with_compression(str(path), "rt") as handle:
+            snapshots = list(_snapshots(path, handle))
+    except (EOFError, OSError, UnicodeDecodeError) as error:  # of a compressed file that is cut off, too
+        raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
+    if len(snapshots) < 2:
+        raise UserError(f"{path}: {len(snapshots)} frame(s); pairs need at least 2")
+    units = _units(path, snapshots, reading.lammps_units)
+    periodic = _periodic(path, snapshots, reading.boundary)
+    numbers, masses = _atoms(path, snapshots)
+    cells = np.stack([snapshot.cell for snapshot in snapshots])
+    positions, wrapped = _positions(path, snapshots, periodic)
+    return assembled(
+        path,
+        Topology(numbers=numbers, masses=masses, cell=cells[0] * periodic[:, None], periodic=periodic),
+        positions=positions,
+        velocities=_numbers(path, snapshots, VELOCITIES) / TIME_UNITS_FS[units],
+        cells=cells,
+        interval_fs=_interval(path, snapshots, units),
+        reading=reading,
+        wrapped=wrapped,
+    )
+
+
+def _snapshots(path: Path, handle: IO[str]) -> Iterator[Snapshot]:
+    """Frame after frame; the statements before its atoms may come in any order."""
+    units: str | None = None
+    time: float | None = None
+    said: dict[str, list[str]] = {}
+    frame = 0
+    for line in handle:
+        words = line.split()
+        if words[:1] != ["ITEM:"]:
+            raise UserError(
+                f"{path}: frame {frame}: {line.strip()[:60]!r} where a line ITEM: … must stand; cut or mend it"
+            )
+        title = line.split(":", 1)[1].strip()
+        try:
+            if title == "UNITS":
+                units = next(handle).strip()
+            elif title == "TIME":
+                time = float(next(handle))
+            elif title in ("TIMESTEP", "NUMBER OF ATOMS"):
+                said[title] = [str(int(next(handle)))]
+            elif title.startswith("BOX BOUNDS"):
+                said["BOX"] = [title, *(next(handle) for _ in range(3))]
+            elif title.startswith("ATOMS"):
+                yield _snapshot(path, frame, said, title.split()[1:], handle, time, units)
+                frame, said, time = frame + 1, {}, None
+            else:
+                raise UserError(f"{path}: frame {frame}: ITEM: {title[:40]} is not known here; dump in style custom")
+        except (StopIteration, ValueError, KeyError) as error:
+            if isinstance(error, UserError):
+                raise
+            said_error = str(error) or "the file ends"
+            raise UserError(
+                f"{path}: frame {frame}: ITEM: {title[:40]} cannot be read ({said_error}); is it cut off or damaged?"
+            ) from None
+    if said:
+        raise UserError(f"{path}: frame {frame} has no atoms; the file is cut off in its midst: cut that frame away")
+
+
+def _snapshot(
+    path: Path,
+    frame: int,
+    said: dict[str, list[str]],
+    names: list[str],
+    handle: IO[str],
+    time: float | None,
+    units: str | None,
+) -> Snapshot:
+    count = int(said["NUMBER OF ATOMS"][0])
+    missing = [name for name in ("id", *VELOCITIES) if name not in names]
+    if not any(set(columns) <= set(names) for columns in (UNWRAPPED, SCALED_UNWRAPPED, PLAIN, SCALED)):
+        missing.append("x y z")
+    if missing:
+        raise UserError(f"{path}: column(s) {' '.join(missing)} missing; dump `id element mass x y z vx vy vz`")
+    if not {"element", "mass"} & set(names):
+        raise UserError(
+            f"{path}: no column says which element an atom is; dump `element` and name the elements with "
+            "`dump_modify ID element O H`"
+        )
+    rows = [next(handle, "").split() for _ in range(count)]
+    for row in rows:
+        if len(row) != len(names):
+            raise UserError(
+                f"{path}: frame {frame}: a line of {len(row)} columns where {len(names)} are named; is it cut off "
+                "in the "
+                "midst of a frame? cut that frame away"
+            )
+    columns = {
+        name: np.array([row[place] for row in rows], dtype=str if name == "element" else np.float64)
+        for place, name in enumerate(names)
+        if name in USED
+    }
+    ids = columns["id"].astype(np.int64)
+    order = np.argsort(ids, kind="stable")
+    if len(doubled := np.flatnonzero(np.diff(ids[order]) == 0)):
+        raise UserError(f"{path}: frame {frame}: two atoms have id {ids[order][doubled[0]]}; mend the file")
+    origin, cell, boundary = _box(path, frame, said["BOX"])
+    return Snapshot(
+        timestep=int(said["TIMESTEP"][0]),
+        time=time,
+        units=units,
+        origin=origin,
+        cell=cell,
+        boundary=boundary,
+        columns={name: values[order] for name, values in columns.items()},
+    )
+
+
+def _box(path: Path, frame: int, lines: Sequence[str]) -> tuple[NDArray, NDArray, tuple[str, ...] | None]:
+    """Corner, vectors and boundary of a box: orthogonal, or as in docs.lammps.org/Howto_triclinic.html."""
+    words = lines[0].split()[2:]
+    rows = np.array([[float(x) for x in line.split()] for line in lines[1:]])
+    general, tilted = words[:2] == ["abc", "origin"], words[:3] == ["xy", "xz", "yz"]
+    flags = tuple(words[2:] if general else words[3:] if tilted else words)
+    if len(flags) not in (0, 3) or rows.shape != (3, 4 if general else 3 if tilted else 2):
+        raise UserError(
+            f"{path}: frame {frame}: {' '.join(lines[0].split())} and its lines do not go together; mend it"
+        )
+    if general:
+        return rows[:, 3], rows[:, :3], flags or None
+    xy, xz, yz = rows[:, 2] if tilted else (0.0, 0.0, 0.0)
+    low = rows[:, 0] - [min(0.0, xy, xz, xy + xz), min(0.0, yz), 0.0]
+    high = rows[:, 1] - [max(0.0, xy, xz, xy + xz), max(0.0, yz), 0.0]
+    cell = np.diag(high - low)
+    cell[1, 0], cell[2, 0], cell[2, 1] = xy, xz, yz
+    return low, cell, flags or None
+
+
+def _units(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> str:
+    """The unit style of the run, from the dump or the user; UserError when unknown or contradictory."""
+    stated = {snapshot.units for snapshot in snapshots if snapshot.units is not None}
+    if len(stated) > 1:
+        raise UserError(f"{path}: its frames are in {' and '.join(sorted(stated))} units; give runs one by one")
+    found = next(iter(stated), None)
+    if found is not None and given is not None and found != given:
+        raise UserError(f"--lammps-units {given} contradicts {path}, which is in {found} units; leave it out")
+    units = found or given
+    if units is None:
+        raise UserError(f"{path} does not say its units; give --lammps-units real or metal")
+    if units not in TIME_UNITS_FS:
+        raise UserError(f"{path} is in {units} units; use one of: {', '.join(TIME_UNITS_FS)}")
+    return units
+
+
+def _periodic(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> NDArray[np.bool_]:
+    stated = {snapshot.boundary for snapshot in snapshots}
+    if len(stated) > 1:
+        raise UserError(f"{path}: its frames differ in what BOX BOUNDS says of boundaries; give runs one by one")
+    flags = stated.pop()
+    if flags is None:
+        if given is None:
+            raise UserError(
+                f"{path}: BOX BOUNDS does not say which directions are periodic; give --boundary ppp, or another "
+                "letter "
+                "for each direction that is not: ppf, fff"
+            )
+        flags = tuple(given)
+    elif given is not None and [f[0] == "p" for f in flags] != [g == "p" for g in given]:
+        raise UserError(f"--boundary {given} contradicts {path}, which says {' '.join(flags)}; leave it out")
+    return np.array([flag.startswith("p") for flag in flags])
+
+
+def _atoms(path: Path, snapshots: Sequence[Snapshot]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Atomic numbers and masses (u): those of the file; elements from masses only where these leave no doubt."""
+    first = snapshots[0].columns
+    for frame, snapshot in enumerate(snapshots):
+        for name in ("id", "element", "mass"):
+            if name in first and not np.array_equal(first[name], snapshot.columns.get(name, first[name][:0])):
+                raise UserError(
+                    f"{path}: the column {name} of frame {frame} differs from that of frame 0; all frames must "
+                    "have the "
+                    "same atoms"
+                )
+    masses = None
+    if "mass" in first:
+        masses = first["mass"]
+    if "element" in first:
+        numbers = symbols_to_numbers(path, first["element"], "write their symbols with `dump_modify ID element O H`")
+    else:
+        assert masses is not None
+        found = {mass: element_of_mass(mass) for mass in np.unique(masses).tolist()}
+        if unknown := [mass for mass, number in found.items() if number is None]:
+            raise UserError(
+                f"{path}: mass {unknown[0]:g} u is no element's standard mass, and no column says which element it is; "
+                "dump `element`, too, with `dump_modify ID element O H`"
+            )
+        numbers = np.array([found[mass] for mass in masses.tolist()])
+    if masses is None:
+        from ase.data import atomic_masses
+
+        masses = atomic_masses[numbers]
+    return numbers.astype(np.int64), masses
+
+
+def _numbers(path: Path, snapshots: Sequence[Snapshot], names: Sequence[str]) -> NDArray[np.float64]:
+    """(frames, atoms, columns) numbers."""
+    if frames := [frame for frame, s in enumerate(snapshots) if not set(names) <= set(s.columns)]:
+        raise UserError(
+            f"{path}: frame {frames[0]} lacks the columns {' '.join(names)} of frame 0; give runs one by one"
+        )
+    return np.stack([np.stack([s.columns[name] for name in names], axis=1) for s in snapshots])
+
+
+def _positions(
+    path: Path, snapshots: Sequence[Snapshot], periodic: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], bool]:
+    """Positions, the least ambiguous that are there, and whether they still are to be unwrapped."""
+    columns = snapshots[0].columns
+    cells, origins = (np.stack([getattr(s, name) for s in snapshots]) for name in ("cell", "origin"))
+    if columns.keys() >= set(UNWRAPPED):
+        return _numbers(path, snapshots, UNWRAPPED), False
+    if columns.keys() >= set(SCALED_UNWRAPPED):
+        scaled = _numbers(path, snapshots, SCALED_UNWRAPPED)
+        return scaled @ cells + origins[:, None], False
+    plain = columns.keys() >= set(PLAIN)
+    positions = _numbers(path, snapshots, PLAIN if plain else SCALED)
+    if not plain:
+        positions = positions @ cells + origins[:, None]
+    if not columns.keys() >= set(IMAGES):
+        return positions, True
+    return positions + (_numbers(path, snapshots, IMAGES) * periodic) @ cells, False
+
+
+def _interval(path: Path, snapshots: Sequence[Snapshot], units: str) -> float | None:
+    """Time between frames, fs, where the dump states it; UserError when its timesteps are unevenly spaced."""
+    timesteps = np.array([snapshot.timestep for snapshot in snapshots])
+    steps = np.diff(timesteps)
+    uneven = np.flatnonzero((steps != steps[0]) | (steps <= 0))
+    if len(uneven):
+        frame = int(uneven[0])
+        raise UserError(
+            f"{path}: frames are unevenly spaced ({steps.min()} to {steps.max()} steps; timestep "
+            f"{timesteps[frame + 1]} "
+            f"follows {timesteps[frame]} at frame {frame + 1}); save every n-th step, each once: cut out what a "
+            "restart "
+            "wrote twice, give joined runs one by one"
+        )
+    times = [snapshot.time for snapshot in snapshots]
+    if None in times:
+        return None
+    return even_interval(path, np.array(times, dtype=np.float64) * TIME_UNITS_FS[units])

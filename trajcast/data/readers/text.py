@@ -1,0 +1,41 @@
+"""What all text files of trajectories have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from ase.io.formats import open_with_compression
+from numpy.typing import NDArray
+
+from trajcast.errors import UserError
+
+BLOCK = 2**20
+
+
+def check_ended(path: Path) -> None:
+    """UserError unless the text ends with a line break: a number may else have lost its last digits."""
+    last = b""
+    try:
+        with open_with_compression(str(path), "rb") as handle:
+            while block := handle.read(BLOCK):
+                last = block
+    except (EOFError, OSError) as error:
+        raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
+    if last and not last.endswith((b"\n", b"\r")):
+        raise UserError(
+            f"{path}: its last line does not end with a line break, so that digits may be missing; cut the last "
+            "frame away, "
+            "or add a line break if the file is whole"
+        )
+
+
+def symbols_to_numbers(path: Path, symbols: NDArray, remedy: str) -> NDArray[np.int64]:
+    """Atomic numbers of element symbols; UserError with the `remedy` for what is none."""
+    from ase.data import atomic_numbers
+
+    names, inverse = np.unique(symbols, return_inverse=True)
+    if unknown := [str(name) for name in names if not atomic_numbers.get(str(name))]:
+        atom = int(np.flatnonzero(symbols == unknown[0])[0])
+        raise UserError(f"{path}: atom {atom} is called {unknown[0]!r}, which is no element's symbol; {remedy}")
+    return np.array([atomic_numbers[str(name)] for name in names])[inverse]

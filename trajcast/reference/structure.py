@@ -1,0 +1,23 @@
+"""The structure that reference MD starts from: the one way in, whatever the system."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajcast.atoms import check_masses
+from trajcast.config import Reference, validate
+from trajcast.modules import named_module
+from trajcast.structures import check_overlap, check_structure
+from trajcast.trajectory import Topology
+
+
+def structure_of(settings: Reference, where: str = "reference.parameters") -> tuple[Topology, NDArray[np.float64]]:
+    """Topology and positions (Å) of a system; UserError for wrong parameters and impossible structures."""
+    system = named_module("systems", settings.system)
+    topology, positions = system.structure(validate(system.Parameters, settings.parameters, where), settings.seed)
+    check_structure(topology, positions, where)
+    check_overlap(topology, positions, where)
+    remedy = "put accept: [masses] into the section reference"
+    check_masses(topology.numbers, topology.masses, where, settings.accept, remedy)
+    return topology, positions
