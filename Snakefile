@@ -3,17 +3,15 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
+from trajcast.config_files import workflow_layers
 from trajcast.errors import UserError
 from trajcast.plan import CODE, Plan, other_replicas
 
 min_version("9.27")
 
 
-configfile: "config.yaml"
-
-
 try:
-    plan = Plan(config)
+    plan = Plan(workflow_layers(workflow.config_settings))
 except UserError as error:
     raise WorkflowError(str(error)) from None
 

@@ -39,6 +39,28 @@ def element_of_mass(mass: float) -> int | None:
     return int(first) + 1 if apart[first] <= ROUNDING_U / 2 and apart[second] > ROUNDING_U / 2 else None
 
 
+def elements_of_masses(masses: NDArray[np.floating], where: str, remedy: str) -> NDArray[np.int64]:
+    """Atomic numbers of atoms of which only masses (u) are known; UserError where these leave a doubt."""
+    check_positive(masses, where)
+    found = {mass: element_of_mass(mass) for mass in np.unique(masses).tolist()}
+    if unknown := [mass for mass, number in found.items() if number is None]:
+        raise UserError(
+            f"{where}: mass {unknown[0]:g} u is no element's standard mass, and nothing says which element it is; "
+            f"{remedy}"
+        )
+    return np.array([found[mass] for mass in masses.tolist()], dtype=np.int64)
+
+
+def check_positive(masses: NDArray[np.floating], where: str) -> None:
+    """UserError, begun with `where`, for masses (u) that are not above zero."""
+    if len(wrong := np.flatnonzero(~(np.isfinite(masses) & (masses > 0)))):
+        raise UserError(
+            f"{where}: atom {wrong[0]} has mass {masses[wrong[0]]:g} u; masses must be above zero: leave virtual "
+            "sites and "
+            "massless particles out of the file"
+        )
+
+
 def doubtful_mass(number: int, mass: float) -> str:
     """Why an atom of this element should not have this mass (u); empty where it may: isotopes, repartitioned masses."""
     masses, symbols = _tables()
@@ -74,12 +96,7 @@ def check_atoms(
         raise UserError(
             f"{where}: atom {wrong[0]} has atomic number {numbers[wrong[0]]}, which is no element's; mend it"
         )
-    if len(wrong := np.flatnonzero(~(np.isfinite(masses) & (masses > 0)))):
-        raise UserError(
-            f"{where}: atom {wrong[0]} ({symbol(int(numbers[wrong[0]]))}) has mass {masses[wrong[0]]:g} u; masses "
-            "must be "
-            "above zero: leave virtual sites and massless particles out of the file"
-        )
+    check_positive(masses, where)
     axes = cell[np.asarray(periodic)]
     if not np.isfinite(axes).all() or np.linalg.matrix_rank(axes) < len(axes):
         raise UserError(

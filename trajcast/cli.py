@@ -48,7 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
 
     def fail(message: object, code: int) -> int:
-        print(f"trajcast {arguments.command}: error: {' '.join(str(message).split())}", file=sys.stderr)
+        kind = "error" if code == 2 else "failure"  # trajcast.attempts tells them apart
+        print(f"trajcast {arguments.command}: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
         return code
 
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,27 @@ def parse_yaml(text: str, where: str) -> Any:
         RecursionError,
     ) as error:  # of a date, of nesting
         raise UserError(f"{where}: not valid YAML: {said(error)}") from None
+
+
+def workflow_layers(settings: Any) -> Layers:
+    """What Snakemake was told, from its own settings: config.yaml, each --configfile, and --config.
+
+    Snakemake's own reading of them is YAML 1.1, and its values of --config are text.
+    """
+    layers = [("config.yaml", read_mapping("config.yaml"))]
+    for path in settings.configfiles or ():
+        layers.append((os.path.relpath(path), read_mapping(path)))
+    changes: dict[str, Any] = {}
+    for entry in settings.config_args or ():
+        key, _, text = str(entry).partition("=")
+        if any(letter in text for letter in "\\$") or ("'" in text and '"' in text):
+            raise UserError(
+                f"--config {entry}: backslashes, $ and both kinds of quotes change on the way to the jobs; write "
+                "it into a "
+                "file and give that with --configfile"
+            )
+        _lay_over(changes, {key: parse_yaml(text, f"--config {entry}")})
+    return Layers([*layers, ("--config", changes)] if changes else layers)
 
 
 def read_mapping(path: Path | str) -> dict[str, Any]:

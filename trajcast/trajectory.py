@@ -81,7 +81,10 @@ class Trajectory:
         except UserError:
             self._file.close()
             raise
-        except (KeyError, OSError, ValueError) as error:
+        except OSError as error:
+            self._file.close()
+            raise UserError(f"{path}: cannot be read (truncated or damaged?): {error}; make or copy it again") from None
+        except (KeyError, ValueError) as error:
             self._file.close()
             raise UserError(f"{path}: not an H5MD trajectory of positions and velocities: {error}") from None
 

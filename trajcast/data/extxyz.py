@@ -108,7 +108,7 @@ def _pair(path: Path, atoms: Any, where: str, horizon_fs: float) -> Pair:
         raise UserError(f"{where} has no atoms, or a position that is not finite")
     timestep = atoms.info.get("timestep", horizon_fs)
     if not isinstance(timestep, Real) or not (math.isnan(timestep) or float(timestep) > 0):
-        raise UserError(f"{where}: timestep {timestep!r} is no number; give it in fs or leave it out")
+        raise UserError(f"{where}: timestep {str(timestep)!r} is no time; give it in fs, above zero, or leave it out")
     if not math.isnan(horizon_fs) and not math.isclose(timestep, horizon_fs, rel_tol=1e-6):
         raise UserError(
             f"{where} spans {timestep:g} fs (timestep), the model's horizon is {horizon_fs:g} fs; give data of that "

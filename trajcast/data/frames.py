@@ -48,7 +48,9 @@ def constant_cell(path: Path, cells: NDArray[np.floating], periodic: NDArray[np.
 
     Along other directions a cell means nothing: LAMMPS' shrink-wrapped boxes follow the atoms.
     """
-    cells = cells * periodic[:, None]
+    cells = np.where(periodic[:, None], cells, 0.0)
+    if len(broken := np.flatnonzero(~np.isfinite(cells).all(axis=(1, 2)))):
+        raise UserError(f"{path}: the lattice vectors of frame {broken[0]} are not finite; cut or mend the file")
     differ = np.flatnonzero(~np.isclose(cells, cells[0], rtol=1e-6, atol=1e-6).all(axis=(1, 2)))
     if len(differ):
         raise UserError(

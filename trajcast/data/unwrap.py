@@ -29,7 +29,8 @@ def unwrap(
         frame, atom, _ = np.unravel_index(left.argmax(), left.shape)
         raise UserError(
             f"{path}: atom {atom} moves {left.max():.2f} of the cell from frame {frame} to {frame + 1}; positions can "
-            f"only be unwrapped where atoms move less than {LARGEST_STEP} of it: save frames more often"
+            f"only be unwrapped where atoms move less than {LARGEST_STEP} of it: save frames more often, or mend "
+            "a frame whose atoms are in another order"
         )
     jumps = np.concatenate([np.zeros_like(turns[:1]), np.cumsum(turns, axis=0)])
     return positions - jumps @ complete

@@ -1,10 +1,14 @@
 # What all stages share: how a run begins, how shells treat signals, how resources grow, what this machine runs with.
 
 import os
+import time
 from functools import partial
 from pathlib import Path
 
+from snakemake.logging import logger
+
 from trajcast import resources
+from trajcast.attempts import NoFurtherAttempts, keep_what_groups_made
 from trajcast.driver import take_over
 from trajcast.errors import UserError
 from trajcast.resources import growing
@@ -22,8 +26,14 @@ memory_of_forces = partial(resources.memory_of_forces, plan)
 gpu_of_forces = resources.gpu_of_forces(plan)
 
 
+began = time.time()
+if workflow.is_main_process:
+    keep_what_groups_made(workflow, began)
+
+
 onstart:
     try:
         take_over(Path.cwd())
     except (UserError, OSError) as error:
         raise WorkflowError(str(error)) from None
+    logger.addHandler(NoFurtherAttempts(workflow, began))

@@ -15,7 +15,7 @@ import numpy as np
 from ase.io.formats import open_with_compression
 from numpy.typing import NDArray
 
-from trajcast.atoms import element_of_mass
+from trajcast.atoms import elements_of_masses
 from trajcast.data.frames import Frames, Reading, even_interval
 from trajcast.data.readers.assembly import assembled
 from trajcast.data.readers.text import check_ended, symbols_to_numbers
@@ -121,7 +121,9 @@ def _snapshot(
     if not any(set(columns) <= set(names) for columns in (UNWRAPPED, SCALED_UNWRAPPED, PLAIN, SCALED)):
         missing.append("x y z")
     if missing:
-        raise UserError(f"{path}: column(s) {' '.join(missing)} missing; dump `id element mass x y z vx vy vz`")
+        raise UserError(
+            f"{path}: frame {frame}: column(s) {' '.join(missing)} missing; dump `id element mass x y z vx vy vz`"
+        )
     if not {"element", "mass"} & set(names):
         raise UserError(
             f"{path}: no column says which element an atom is; dump `element` and name the elements with "
@@ -228,13 +230,8 @@ def _atoms(path: Path, snapshots: Sequence[Snapshot]) -> tuple[NDArray[np.int64]
         numbers = symbols_to_numbers(path, first["element"], "write their symbols with `dump_modify ID element O H`")
     else:
         assert masses is not None
-        found = {mass: element_of_mass(mass) for mass in np.unique(masses).tolist()}
-        if unknown := [mass for mass, number in found.items() if number is None]:
-            raise UserError(
-                f"{path}: mass {unknown[0]:g} u is no element's standard mass, and no column says which element it is; "
-                "dump `element`, too, with `dump_modify ID element O H`"
-            )
-        numbers = np.array([found[mass] for mass in masses.tolist()])
+        remedy = "dump `element`, too, with `dump_modify ID element O H`"
+        numbers = elements_of_masses(masses, str(path), remedy)
     if masses is None:
         from ase.data import atomic_masses
 

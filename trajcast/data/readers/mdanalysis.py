@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import warnings
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.atoms import element_of_mass
+from trajcast.atoms import elements_of_masses
 from trajcast.data.frames import Frames, Reading, even_interval
 from trajcast.data.readers.assembly import assembled
 from trajcast.data.readers.text import symbols_to_numbers
@@ -35,14 +36,19 @@ def read(path: Path, reading: Reading) -> Frames:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # missing attributes are asked for below
-            universe = mda.Universe(str(topology.absolute()), str(path.absolute()), to_guess=())
-            for step in universe.trajectory:
-                if not step.has_velocities:
-                    raise UserError(f"{path}: frame {step.frame} has no velocities; save them")
-                cell = np.zeros((3, 3)) if step.dimensions is None else triclinic_vectors(step.dimensions)
-                frames.append((step.positions.copy(), step.velocities / PS, cell.astype(np.float64)))
-                if "time" in step.data:
-                    times.append(step.time * PS)
+            with TemporaryDirectory() as folder:  # links: MDAnalysis leaves files beside what it reads
+                places = [
+                    _linked(file, Path(folder) / kind) for kind, file in (("topology", topology), ("frames", path))
+                ]
+                universe = mda.Universe(*places, to_guess=())
+                for step in universe.trajectory:
+                    if not step.has_velocities:
+                        raise UserError(f"{path}: frame {step.frame} has no velocities; save them")
+                    cell = np.zeros((3, 3)) if step.dimensions is None else triclinic_vectors(step.dimensions)
+                    frames.append((step.positions.copy(), step.velocities / PS, cell.astype(np.float64)))
+                    if "time" in step.data:
+                        times.append(step.time * PS)
+                universe.trajectory.close()
     except UserError:
         raise
     except Exception as error:  # its parsers raise whatever they stumble over
@@ -63,6 +69,14 @@ def read(path: Path, reading: Reading) -> Frames:
     )
 
 
+def _linked(file: Path, folder: Path) -> str:
+    """The file in a folder of its own, where it has no other name than that of its kind."""
+    folder.mkdir()
+    link = folder / f"file{''.join(file.suffixes[-2:])}"
+    link.symlink_to(file.absolute())
+    return str(link)
+
+
 def _interval(path: Path, times_fs: list[float]) -> float:
     """Formats that MDAnalysis reads store times in single precision, most of them."""
     times = np.array(times_fs)
@@ -78,14 +92,7 @@ def _atoms(topology: Path, atoms: Any) -> tuple[NDArray[np.int64], NDArray[np.fl
         symbols = np.array([str(element).strip().capitalize() for element in elements])
         numbers = symbols_to_numbers(topology, symbols, "give a topology with elements")
     elif masses is not None:
-        found = {mass: element_of_mass(mass) for mass in np.unique(masses).tolist()}
-        if unknown := [mass for mass, number in found.items() if number is None]:
-            raise UserError(
-                f"{topology}: mass {unknown[0]:g} u is no element's standard mass, and the file names no "
-                "elements; give a "
-                "topology with elements"
-            )
-        numbers = np.array([found[mass] for mass in masses.tolist()])
+        numbers = elements_of_masses(masses, str(topology), "give a topology with elements")
     else:
         raise UserError(
             f"{topology}: names neither elements nor masses, and names of atoms are not taken for elements (CA may be "
