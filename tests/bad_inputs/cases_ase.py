@@ -355,7 +355,7 @@ def _(w: World) -> list[str]:
     return given(w, with_velocities(images, 1.0), *INTERVAL, "--velocity-unit", "A/fs")
 
 
-@refused(KIND, "an atom of no element (X)", "atomic number 0, which is no element's")
+@refused(KIND, "an atom of no element (X)", "atom 3 is called 'X', which is no element's symbol")
 def _(w: World) -> list[str]:
     images = run().images()
     for image in images:

@@ -54,6 +54,8 @@ def run(arguments: argparse.Namespace) -> None:
     device = use_device(arguments.device, arguments.threads)
     model = load_model(arguments.model, device)
     model.backend = arguments.backend
+    if "masses" in arguments.accept:
+        model.masses = None
     with seen(arguments.json) if arguments.json else nullcontext():
         if arguments.data is None:
             errors = evaluate(model, read_dataset(arguments.dataset))

@@ -28,11 +28,15 @@ def run(arguments: argparse.Namespace) -> None:
     import logging
 
     from trajcast.config import read_settings
-    from trajcast.files import sole_writer
+    from trajcast.files import numbered, sole_writer
     from trajcast.forecast.forecaster import roll_out
+    from trajcast.paths import check_outputs
     from trajcast.settings import Forecast
 
     settings = read_settings(Forecast, arguments.settings)
+    for number in range(1, settings.replicas + 1):
+        own = [numbered(path, number) for path in (arguments.output, arguments.outcome)]
+        check_outputs(own, [arguments.start, arguments.settings, arguments.model])
     model = model_of(arguments)
     topology, positions = start_of(arguments.start, settings.supercell, arguments.frame)
     with sole_writer(arguments.output):

@@ -43,6 +43,7 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.files import file_hash
     from trajcast.model.released import atomic_numbers, import_model, read_configuration
     from trajcast.model.store import save_model
+    from trajcast.paths import check_outputs
     from trajcast.provenance import provenance
 
     horizon_fs, output = arguments.horizon_fs, arguments.output
@@ -50,6 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise UserError(f"--horizon-fs {horizon_fs:g} is wrong; give a time in fs, above zero")
     if output.suffix != ".safetensors":
         raise UserError(f"--output {output}: a model's name ends in .safetensors, its description's in .json; mend it")
+    check_outputs([output.with_suffix(".json")], [arguments.weights, arguments.config])
     elements = [symbol.strip() for symbol in arguments.elements.split(",")]
     configuration = read_configuration(arguments.config)
     model = import_model(arguments.weights, configuration, atomic_numbers(elements), horizon_fs)

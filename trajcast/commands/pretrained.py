@@ -24,6 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.errors import UserError
     from trajcast.files import written_aside
     from trajcast.model.store import load_model
+    from trajcast.paths import check_outputs
 
     source: Path = arguments.model
     if not (math.isfinite(arguments.horizon_fs) and arguments.horizon_fs > 0):
@@ -38,6 +39,9 @@ def run(arguments: argparse.Namespace) -> None:
             f"{source}: its horizon is {horizon_fs:g} fs, {arguments.horizon_fs:g} fs are asked for; "
             "name it under the horizon it has"
         )
+    check_outputs(
+        [arguments.output / f"model{s}" for s in (".safetensors", ".json")], [source, source.with_suffix(".json")]
+    )
     for original, name in ((source, "model.safetensors"), (source.with_suffix(".json"), "model.json")):
         with written_aside(arguments.output / name) as aside:
             aside.write_bytes(original.read_bytes())

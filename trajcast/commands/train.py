@@ -42,11 +42,17 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.device import named_device, use_device
     from trajcast.files import sole_writer
     from trajcast.parallel import joined, local_device, started
+    from trajcast.paths import check_outputs
     from trajcast.settings import Training
+    from trajcast.shipped import resolve
     from trajcast.training.loop import train
 
     settings = read_settings(Training, arguments.settings)
     device = use_device(local_device(named_device(arguments.device)), arguments.threads)
+    if settings.initial is not None:
+        written = [arguments.output / f"model{ending}" for ending in (".safetensors", ".json")]
+        initial = resolve(settings.initial)
+        check_outputs(written, [initial, initial.with_suffix(".json")])
     dataset = read_dataset(arguments.dataset)
     processes = started()
     if not processes.leads:

@@ -19,7 +19,7 @@ from trajcast.data.dataset import Pairs
 from trajcast.data.motion import check_motion, element_rms, motion_of, stray_atom, sums
 from trajcast.data.physics import check_physics, examine
 from trajcast.data.readers.ase_file import masses_of, read_images
-from trajcast.data.readers.text import check_ended
+from trajcast.data.readers.text import check_ended, check_species
 from trajcast.errors import UserError
 from trajcast.state import State, single_system
 from trajcast.trajectory import topology_of
@@ -43,6 +43,7 @@ def read_pairs(path: Path, horizon_fs: float, cutoff_A: float, accept: Sequence[
         raise UserError(f"{path}: no such file")
     log.info("reading %s", path)
     check_ended(path)
+    check_species(path)
     images = read_images(path, format="extxyz")
     if not images:
         raise UserError(f"{path}: no frames in it")

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 ELEMENTS = 118
+MASS_TOLERANCE = 0.01  # tables and force fields differ by less (H of 1.0 u), isotopes by more
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +79,7 @@ class TrajCast(nn.Module):
     def __init__(self, settings: Network, scales: Scales, rng: torch.Generator):
         super().__init__()
         self.settings, self.scales = settings, scales
+        self.masses: tuple[float, ...] | None = None  # u, of each species in the data of its training; None: unknown
         self.backend: str | None = None  # its name in `ops`; None: the best one for the device
         self.grid: Grid | None = None  # where radial functions are computed when pairs are many; None: for every pair
         self.speed_grid: Grid | None = None  # of those of each element's speeds, which a model for roll-outs has
@@ -129,9 +131,24 @@ class TrajCast(nn.Module):
             )
         return index
 
+    def _check_masses(self, state: State, species: Int[Tensor, " atoms"]) -> None:
+        if self.masses is None:
+            return
+        known = state.masses.new_tensor(self.masses)[species]
+        other = (state.masses - known).abs() > MASS_TOLERANCE * known
+        if other.any():
+            atom = int(other.nonzero()[0])
+            raise UserError(
+                f"the model was trained with {symbols([int(state.numbers[atom])])} of {float(known[atom]):g} u, "
+                f"atom {atom} "
+                f"has {float(state.masses[atom]):g} u; how far atoms of other masses move is not what it has learned: "
+                "train a model on data with these masses"
+            )
+
     def fixed(self, state: State) -> Fixed:
-        """What stays the same in all states of the systems of `state`; UserError for an unknown element."""
+        """What stays the same in all states of the systems of `state`; UserError for unknown elements, other masses."""
         species = self.species_index(state.numbers)
+        self._check_masses(state, species)
         return Fixed(
             species=species,
             elements=self.ops.elements(species, len(self.scales.species)),

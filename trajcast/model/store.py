@@ -37,6 +37,7 @@ def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
             "format": FORMAT,
             "horizon_fs": None if math.isnan(horizon_fs := scales.pop("horizon_fs")) else horizon_fs,
             "species": list(scales.pop("species")),
+            "masses_u": None if model.masses is None else list(model.masses),
             "cutoff_A": scales.pop("cutoff"),
             "scales": scales,
             "network": asdict(model.settings),
@@ -73,7 +74,11 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
         network = Network(**record["network"])
         dtype = {"float32": torch.float32, "float64": torch.float64}[record["dtype"]]
         model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
-    except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        if (masses := record.get("masses_u")) is not None:  # earlier versions did not keep them
+            if len(masses) != len(scales.species):
+                raise ValueError(f"{len(masses)} masses_u for {len(scales.species)} species")
+            model.masses = tuple(float(mass) for mass in masses)
+    except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError) as error:
         raise UserError(f"{Path(path).with_suffix('.json')}: damaged model description: {error}") from None
     try:
         data = Path(path).read_bytes()
@@ -86,11 +91,17 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path}: damaged weights, or not those that its .json describes: {reason}") from None
+    for name, tensor in model.state_dict().items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise UserError(f"{path}: has weights that are not finite ({name}); train it again, or take an earlier one")
     return model.to(device).requires_grad_(False)
 
 
 def _scales(record: Mapping[str, Any]) -> Scales:
     scales, horizon_fs = _tuples(record["scales"]), record["horizon_fs"]
+    for key, value in (("horizon_fs", horizon_fs), ("cutoff_A", record["cutoff_A"])):
+        if value is not None and not (isinstance(value, int | float) and 0 < value < math.inf):
+            raise ValueError(f"{key} {value} is no number above zero")
     totals = scales.pop("totals", None)
     return Scales(
         horizon_fs=math.nan if horizon_fs is None else horizon_fs,

@@ -11,11 +11,12 @@ import numpy as np
 from ase.io.formats import UnknownFileTypeError, filetype, read
 
 from trajcast.atoms import element_of_name
+from trajcast.data.readers.text import check_species
 from trajcast.errors import UserError, said
 
 log = logging.getLogger(__name__)
 NO_CELL_A = 1.0  # CRYST1 with edges of 1 Å stands for no cell in the PDB (molecules, electron microscopy)
-OWN_READERS = {"lammps-data": "lammps_input", "lammps-dump-text": "lammps_input", "lammps-dump-binary": "lammps_input"}
+HEAD_BYTES = 2**14
 
 
 def read_structure(name: str, key: str) -> ase.Atoms:
@@ -29,12 +30,13 @@ def read_structure(name: str, key: str) -> ase.Atoms:
     place = str(path.absolute())
     try:
         kind = filetype(place)
-        if kind in OWN_READERS:
+        if kind.startswith("lammps") or _is_lammps(path):
             raise UserError(
-                f"{where}: is a file of LAMMPS, whose types name no elements; take system {OWN_READERS[kind]}, or "
-                "write it as "
+                f"{where}: is a file of LAMMPS, whose types name no elements; take system lammps_input, or write it as "
                 "extended XYZ"
             )
+        if kind in ("xyz", "extxyz"):
+            check_species(path)
         images: Any = read(place, index=":", format=kind, do_not_split_by_at_sign=True)
     except UserError:
         raise
@@ -55,6 +57,13 @@ def read_structure(name: str, key: str) -> ase.Atoms:
         _take_names(atoms, list(atoms.arrays["atomtypes"]), where)
     _refuse_what_is_not_honoured(atoms, where)
     return atoms
+
+
+def _is_lammps(path: Path) -> bool:
+    """Whether this is a dump or a data file, whatever its name."""
+    with path.open("rb") as handle:
+        head = handle.read(HEAD_BYTES)
+    return head.startswith(b"ITEM:") or (b"xlo xhi" in head and b" atoms" in head)
 
 
 def _mend_pdb(atoms: ase.Atoms, path: Path, where: str) -> None:

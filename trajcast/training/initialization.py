@@ -29,6 +29,7 @@ from trajcast.settings import Training
 from trajcast.state import State
 from trajcast.training.initial import misfit
 from trajcast.training.scales import scales_of
+from trajcast.trajectory import Topology
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -48,6 +49,25 @@ def initial_identity(settings: Training) -> str | None:
 
 def initial_model(settings: Training, dataset: Dataset) -> TrajCast:
     """The model that training begins with: that of `settings.initial`, or one with new weights."""
+    model = _initial_model(settings, dataset)
+    model.masses = _masses(model, dataset.topology)
+    return model
+
+
+def _masses(model: TrajCast, topology: Topology) -> tuple[float, ...] | None:
+    """Masses (u) of the model's species: those of the data, else earlier ones; None where an element has several."""
+    masses = []
+    for place, number in enumerate(model.scales.species):
+        own = topology.masses[topology.numbers == number]
+        if not len(own) and model.masses is None:
+            return None
+        if len(own) and not np.allclose(own, own[0]):
+            return None
+        masses.append(float(own[0]) if len(own) else model.masses[place])  # type: ignore[index]
+    return tuple(masses)
+
+
+def _initial_model(settings: Training, dataset: Dataset) -> TrajCast:
     scales = scales_of(dataset, settings)
     if settings.initial is None:
         model = TrajCast(settings.network, scales, torch.Generator().manual_seed(settings.seed))
@@ -71,6 +91,7 @@ def initial_model(settings: Training, dataset: Dataset) -> TrajCast:
     )
     model = TrajCast(earlier.settings, adapted, torch.Generator()).to(earlier.dtype)
     model.load_state_dict(earlier.state_dict())
+    model.masses = earlier.masses
     return model
 
 

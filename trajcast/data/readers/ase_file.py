@@ -14,7 +14,7 @@ from trajcast.data.checks import VELOCITY_UNITS
 from trajcast.data.frames import Frames, Reading, even_interval
 from trajcast.data.readers.assembly import assembled
 from trajcast.data.readers.lammps_dump import TIME_UNITS_FS
-from trajcast.data.readers.text import check_ended
+from trajcast.data.readers.text import check_ended, check_species
 from trajcast.errors import UserError, said
 from trajcast.trajectory import Topology
 
@@ -39,6 +39,7 @@ def read(path: Path, reading: Reading) -> Frames:
     """All frames; UserError where they are not of one system, lack velocities, or leave their unit open."""
     if path.name.removesuffix(".gz").endswith(("xyz", ".exyz")):
         check_ended(path)
+        check_species(path)
     images = read_images(path)
     if len(images) < 2:
         raise UserError(f"{path}: {len(images)} frame(s); pairs need at least 2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from io import TextIOWrapper
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +30,22 @@ def check_ended(path: Path) -> None:
             "frame away, "
             "or add a line break if the file is whole"
         )
+
+
+def check_species(path: Path) -> None:
+    """UserError where the first frame of an XYZ file calls an atom CA, MN or HO: ASE takes those for Ca, Mn and Ho."""
+    with open_with_compression(str(path), "rb") as raw, TextIOWrapper(raw, "utf-8", errors="replace") as handle:
+        count, comment = handle.readline().split(), handle.readline()
+        if len(count) != 1 or not count[0].isdigit():
+            return  # the reader's own message is better
+        columns = re.search(r'Properties="?([^\s"]+)', comment)
+        names, place = (columns[1].split(":") if columns else ["species", "S", "1"]), 0
+        if "species" not in names[::3]:
+            return
+        place = sum(int(width) for width in names[2 : 3 * names[::3].index("species") : 3])
+        rows = [handle.readline().split() for _ in range(int(count[0]))]
+    symbols = [row[place] for row in rows if len(row) > place]
+    symbols_to_numbers(path, np.array([s for s in symbols if not s.isdigit()]), "write element symbols, as Ca or C")
 
 
 def symbols_to_numbers(path: Path, symbols: NDArray, remedy: str) -> NDArray[np.int64]:
