@@ -37,6 +37,28 @@ def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
         raise UserError(f"{path}: not {what} (truncated or damaged?): {said(error)}") from None
 
 
+class Series:
+    """A dataset of an open file, read by slices; UserError that names the file where one cannot be read."""
+
+    def __init__(self, path: Path, dataset: h5py.Dataset):
+        self._path, self._dataset = path, dataset
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._dataset.shape)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, where: Any) -> Any:
+        try:
+            return self._dataset[where]
+        except OSError as error:
+            raise UserError(
+                f"{self._path}: frames cannot be read (truncated or damaged?): {said(error)}; make or copy it again"
+            ) from None
+
+
 def write_checked(group: h5py.Group, name: str, values: Any) -> h5py.Dataset:
     """Write an array with checksums, which HDF5 keeps for chunks only."""
     values = np.asarray(values)

@@ -26,7 +26,7 @@ NonNegative = Annotated[float, Rule(ge=0)]
 Fraction = Annotated[float, Rule(ge=0, le=1)]
 Count = Annotated[int, Rule(gt=0)]
 Seed = Annotated[int, Rule(ge=1, le=2**31 - 1)]
-Check = Literal["motion", "masses", "momentum", "energy", "neighbors", "distance", "temperature"]
+Check = Literal["motion", "masses", "repeats", "momentum", "energy", "neighbors", "distance", "temperature"]
 
 
 class Settings:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from trajcast import __version__
 from trajcast.atoms import check_atoms
 from trajcast.errors import UserError
-from trajcast.hdf5 import open_hdf5, write_checked
+from trajcast.hdf5 import Series, open_hdf5, write_checked
 from trajcast.state import State, single_system
 
 GROUP = "particles/all"
@@ -112,14 +112,14 @@ class Trajectory:
             )
         check_atoms(numbers, self.topology.masses, self.topology.cell, self.topology.periodic, str(self.path))
         self.provenance: dict[str, Any] = json.loads(self._file["trajcast"].attrs["provenance"])
-        self.positions: h5py.Dataset = group["position/value"]
-        self.velocities: h5py.Dataset = group["velocity/value"]
+        self.positions = Series(self.path, group["position/value"])
+        self.velocities = Series(self.path, group["velocity/value"])
         frames = (len(self.times), n, 3)
         if self.positions.shape != frames or self.velocities.shape != frames:
             raise ValueError(
                 f"positions {self.positions.shape} and velocities {self.velocities.shape} are not {frames}"
             )
-        self.cells: h5py.Dataset = edges  # (frames, 3, 3) Å; all are that of the topology but at constant pressure
+        self.cells = Series(self.path, edges)  # (frames, 3, 3) Å; all are that of the topology but at constant pressure
 
     def __enter__(self) -> Trajectory:
         return self
@@ -164,7 +164,7 @@ class Trajectory:
     def energy(self, name: str) -> NDArray[np.float64] | None:
         """Energies per frame in eV (`potential` or `total`), or None where the file has none."""
         key = f"observables/{name}_energy/value"
-        return self._file[key][()] if key in self._file else None
+        return Series(self.path, self._file[key])[()] if key in self._file else None
 
 
 def write_trajectory_header(

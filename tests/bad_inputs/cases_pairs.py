@@ -135,6 +135,11 @@ def _(w: World) -> list[str]:
     return command
 
 
+@refused(KIND, "frames that stand there twice", "50 % of its pairs stand there twice", "accept: [repeats]")
+def _(w: World) -> list[str]:
+    return evaluate(w, [*frames(), *frames()])
+
+
 @refused(KIND, "no frames", "pairs.extxyz")
 def _(w: World) -> list[str]:
     command = evaluate(w, frames())

@@ -21,6 +21,7 @@ CHECKS = {
         "displacements must be those of the velocities over the interval: b / expected b of trajcast.data.motion",
     ),
     "masses": Check(0.1, "masses (u) are those of the elements, their isotopes or repartitioned ones, one an element"),
+    "repeats": Check(0.0, "frames that stand there twice count twice, and stop atoms that move: give each frame once"),
     "momentum": Check(
         0.02,
         "fixed atoms, friction, walls or fields break the conservation that the network imposes: give runs "

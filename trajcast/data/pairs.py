@@ -82,6 +82,8 @@ def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
     sources = []
     for split, paths in files.items():
         for path in paths:
+            if path.is_dir():
+                raise UserError(f"{path} ({split}): is a folder; name the trajectory in it")
             if not path.is_file():
                 raise UserError(f"{path} ({split}): no such file")
             with path.open("rb") as handle:

@@ -146,6 +146,14 @@ def _failures(found: Physics, horizon_fs: float, cutoff_A: float) -> list[tuple[
     """Names of the checks that fail, with what was found and what to do."""
     limit = {name: check.limit for name, check in CHECKS.items()}
     failures = []
+    if found.repeated > limit["repeats"]:
+        failures.append(
+            (
+                "repeats",
+                f"{100 * found.repeated:.3g} % of its pairs stand there twice, allowed are none; "
+                f"{CHECKS['repeats'].reason}",
+            )
+        )
     if found.momentum > limit["momentum"]:
         failures.append(
             (

@@ -11,12 +11,13 @@ import numpy as np
 from ase.io.formats import UnknownFileTypeError, filetype, read
 
 from trajcast.atoms import element_of_name
-from trajcast.data.readers.text import check_species
+from trajcast.data.readers.text import check_ended, check_species
 from trajcast.errors import UserError, said
 
 log = logging.getLogger(__name__)
 NO_CELL_A = 1.0  # CRYST1 with edges of 1 Å stands for no cell in the PDB (molecules, electron microscopy)
 HEAD_BYTES = 2**14
+ENDING_IN_NUMBERS = ("xyz", "extxyz", "vasp", "aims", "xsf", "gen", "gromacs")  # which a cut shortens
 
 
 def read_structure(name: str, key: str) -> ase.Atoms:
@@ -35,6 +36,8 @@ def read_structure(name: str, key: str) -> ase.Atoms:
                 f"{where}: is a file of LAMMPS, whose types name no elements; take system lammps_input, or write it as "
                 "extended XYZ"
             )
+        if kind in ENDING_IN_NUMBERS:
+            check_ended(path)
         if kind in ("xyz", "extxyz"):
             check_species(path)
         images: Any = read(place, index=":", format=kind, do_not_split_by_at_sign=True)
