@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from trajcast.errors import UserError, said
 from trajcast.files import no_room, written_aside
 
 CHUNK_BYTES = 2**20
+HEAD_BYTES = 2**20  # in which attributes are
+HEAP = b"GCOL\x01\x00\x00\x00"
 
 
 # HDF5 checks its own metadata from this version of its format on; datasets have checksums, so that no damaged number
@@ -28,6 +31,7 @@ def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name {what} in it")
     try:
+        _check_strings(path)
         return h5py.File(path, "r")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file{remedy}") from None
@@ -35,6 +39,30 @@ def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
         raise UserError(f"{path}: no right to read it; ask its owner, or copy it") from None
     except (OSError, RuntimeError) as error:
         raise UserError(f"{path}: not {what} (truncated or damaged?): {said(error)}") from None
+
+
+def _check_strings(path: Path) -> None:
+    """OSError where the heap of an HDF5 file's strings is damaged, which has no checksum.
+
+    The library reads on without end where a length there is wrong. Layout: HDF5 File Format Specification, III.E.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        head = handle.read(HEAD_BYTES)
+    place = head.find(HEAP)
+    while place >= 0:
+        (length,) = struct.unpack_from("<Q", head, place + 8) if len(head) >= place + 16 else (0,)
+        end, item = place + length, place + 16
+        if end > size or length < 16:
+            raise OSError("a heap of strings is longer than the file")
+        while item + 16 <= min(end, len(head)):
+            index, _, _, length = struct.unpack_from("<HHIQ", head, item)
+            if item + length > end:
+                raise OSError("a string is longer than the heap that it is in")
+            if index == 0:  # the rest is free
+                break
+            item += 16 + -(-length // 8) * 8
+        place = head.find(HEAP, place + 16)
 
 
 class Series:

@@ -84,7 +84,7 @@ class Trajectory:
         except OSError as error:
             self._file.close()
             raise UserError(f"{path}: cannot be read (truncated or damaged?): {error}; make or copy it again") from None
-        except (KeyError, ValueError) as error:
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             self._file.close()
             raise UserError(f"{path}: not an H5MD trajectory of positions and velocities: {error}") from None
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajcast.errors import UserError
+from trajcast.errors import UserError, said
 from trajcast.hdf5 import hdf5_written_aside, open_hdf5, write_checked
 from trajcast.state import State
 from trajcast.trajectory import Topology
@@ -159,12 +159,14 @@ def write_dataset(path: Path | str, dataset: Dataset) -> None:
 def read_dataset(path: Path | str) -> Dataset:
     """Read a data set into memory; UserError when the file is missing, damaged, or something else."""
     with open_hdf5(path, "a readable data set", "; make it with `trajcast dataset`") as file:
-        if file.attrs.get("format") != FORMAT:
-            raise UserError(f"{path}: not a data set of this version ({FORMAT}); make it with `trajcast dataset`")
         try:
+            if file.attrs.get("format") != FORMAT:
+                raise UserError(f"{path}: not a data set of this version ({FORMAT}); make it with `trajcast dataset`")
             return _read(file)
-        except (KeyError, OSError, ValueError) as error:
-            raise UserError(f"{path}: damaged data set: {error}; make it again with `trajcast dataset`") from None
+        except UserError:
+            raise
+        except (AttributeError, KeyError, OSError, RuntimeError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: damaged data set: {said(error)}; make it again with `trajcast dataset`") from None
 
 
 def _read(file: h5py.File) -> Dataset:

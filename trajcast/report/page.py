@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from trajcast import __version__
 from trajcast.files import write_text
 from trajcast.report.appendix import seeds_table, settings, versions_table
+from trajcast.report.data_table import data_table
 from trajcast.report.headline import headline, verdict
 from trajcast.report.inputs import Study, read_study
 from trajcast.report.model_tables import balance_table, own_steps_table, test_error_table
@@ -71,6 +72,7 @@ def write_report(
         stability=stability_table(study),
         errors=test_error_table(study),
         balance=balance_table(study),
+        data=data_table(study),
         own_steps=own_steps_table(study),
         speed=speed_table(study),
         health=health_table(study),
