@@ -37,6 +37,7 @@ SETTINGS = {
     "forecast.duration_ps": 4.0,
 }
 PATIENCE_S = 900.0
+TOO_LONG_FS, GOOD_DATA = 990.0, "results/liquid/1fs/dataset.h5"
 
 
 @dataclass
@@ -46,6 +47,9 @@ class Run:
     folder: Path
     process: subprocess.Popen[bytes] | None = None
     seconds: dict[str, float] = field(default_factory=dict)  # how long things took
+    code: int | None = None  # exit status of the first Snakemake, where that is of interest
+    submitted: list[int] = field(default_factory=list)  # numbers of Slurm jobs
+    made: dict[str, float] = field(default_factory=dict)  # results and when they were made
 
     @property
     def output(self) -> str:
@@ -250,6 +254,21 @@ def small_jobs(original: Run, folder: Path) -> Run:
     return run
 
 
+def users_mistake(original: Run, folder: Path) -> Run:
+    """One of the small jobs of a Slurm job cannot be done: a horizon nearly as long as the runs. Then it is mended."""
+    run = copy_without(original, folder, HEALTH)
+    change(run.folder, {"horizons_fs": [1.0, TOO_LONG_FS], "runs": {"2fs": {"horizon_fs": 2.0}}})
+    run.start(GOOD_DATA, f"results/liquid/{TOO_LONG_FS:g}fs/dataset.h5")
+    run.code = run.wait()
+    run.submitted.append(len(re.findall(r"SLURM jobid \d+", run.output)))
+    run.made = {
+        name: (run.folder / name).stat().st_mtime for name in (HEALTH, GOOD_DATA) if (run.folder / name).exists()
+    }
+    change(run.folder, {"horizons_fs": [1.0, 3.0]})
+    run.finish(GOOD_DATA, "results/liquid/3fs/dataset.h5")
+    return run
+
+
 def own_clock(original: Run, folder: Path) -> Run:
     """A training too long for its job, without Snakemake; `code` and `output` in the folder tell how it ended."""
     folder.mkdir()
@@ -266,6 +285,7 @@ def own_clock(original: Run, folder: Path) -> Run:
 
 FAULTS = (
     own_clock,
+    users_mistake,
     time_limit,
     preemption,
     memory,

@@ -16,7 +16,19 @@ import psutil
 import pytest
 import slurm_cluster
 from project import PAGE
-from slurm_faults import FAULTS, ROLL_OUT, SMALL_MODELS, SMALL_RESULTS, SUMMARY, TEST, WEIGHTS, Run, undisturbed
+from slurm_faults import (
+    FAULTS,
+    GOOD_DATA,
+    HEALTH,
+    ROLL_OUT,
+    SMALL_MODELS,
+    SMALL_RESULTS,
+    SUMMARY,
+    TEST,
+    WEIGHTS,
+    Run,
+    undisturbed,
+)
 
 from trajcast.trajectory import Trajectory
 
@@ -143,6 +155,19 @@ def test_small_jobs_share_a_slurm_job(cluster: Cluster) -> None:
     print(f"beside its work a job takes {alone_s:.1f} s alone; {data_s:.1f} s (data), {tests_s:.1f} s (tests) of three")
     # Snakemake starts twice for a job alone, four times for three together: two thirds; the rest is for a busy machine.
     assert 0 < (data_s + tests_s) / 2 < 5 / 6 * alone_s
+
+
+def test_a_users_mistake_is_not_tried_again_and_what_was_made_stays(cluster: Cluster) -> None:
+    run = cluster.run("users_mistake")
+    first = (run.folder / "snakemake-0.log").read_text(encoding="utf-8")
+    assert run.code != 0
+    assert run.submitted == [1], first
+    assert "Trying to restart job" not in first
+    log = (run.folder / "logs/liquid/990fs/dataset.log").read_text(encoding="utf-8")
+    assert "trajcast dataset: error: " in log.splitlines()[-1]
+    assert "lower dataset.samples or give longer trajectories" in log.splitlines()[-1]
+    assert set(run.made) == {HEALTH, GOOD_DATA}
+    assert {name: (run.folder / name).stat().st_mtime for name in run.made} == run.made  # not made again
 
 
 def test_a_stage_saves_itself_before_its_time_ends(cluster: Cluster) -> None:

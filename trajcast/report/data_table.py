@@ -38,8 +38,8 @@ def data_table(study: Study) -> Table | None:
     ]
     return Table(
         title="Data sets",
-        caption="Physics of the pairs, which the network imposes or cannot learn. Flight: RMS displacement over that of "
-        "free flight at the RMS velocity. ΔP: RMS change of the total momentum over the horizon, in an atom's RMS "
+        caption="Physics of the pairs, which the network imposes or cannot learn. Flight: RMS displacement over that "
+        "of free flight at the RMS velocity. ΔP: RMS change of the total momentum over the horizon, in an atom's RMS "
         "momentum (isolated systems: or angular momentum, the larger). ΔE: that of the total energy in that of the "
         "kinetic energy. Closest: smallest distance over the sum of the covalent radii.",
         columns=["Split", "Pairs", "Repeated", "Flight", "ΔP", "ΔE", "Neighbours", "Closest", "Temperatures / K"],
