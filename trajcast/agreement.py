@@ -48,7 +48,9 @@ def check_structure(system: System, topology: Topology, where: str) -> None:
                 )
     for name, atoms in system.observables.dihedrals.items():
         if max(atoms) > last:
-            raise UserError(f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; mend it")
+            raise UserError(
+                f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; correct it"
+            )
     cells = {f"runs.{run}.forecast.supercell": [system.forecast_of(run).supercell] for run in system.roll_outs}
     if speed := system.studies.speed:
         cells["studies.speed.supercells"] = speed.supercells
@@ -93,7 +95,8 @@ def _models(system: System) -> None:
             own = float(shipped.record(run.model)["horizon_fs"])
             if abs(own - horizon) > 1e-6:
                 raise ValueError(
-                    f"runs.{name}.horizon_fs {horizon:g} is not that of {run.model}, {own:g}; mend it or leave it out"
+                    f"runs.{name}.horizon_fs {horizon:g} is not that of {run.model}, {own:g}; correct it or leave "
+                    "it out"
                 )
         stem = Path(run.model).stem if run.model not in shipped.names() else run.model
         if not FOLDER.fullmatch(stem):

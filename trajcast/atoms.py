@@ -17,6 +17,7 @@ HYDROGEN_U = (0.9, 4.1)  # ¹H to ³H; repartitioned masses reach four times tha
 REPARTITIONED_U = 6.1  # what three hydrogens of 3.02 u take from the atom that they are bonded to
 LIGHTEST, HEAVIEST = 0.49, 1.17  # of the standard mass: carbon of a methyl group that gave so much away, and ¹⁴C
 FAMILIAR = 118
+LAMMPS_C = "; LAMMPS calls every atom C unless `dump_modify ID element O H` names them"
 
 
 @cache
@@ -54,10 +55,10 @@ def elements_of_masses(masses: NDArray[np.floating], where: str, remedy: str) ->
 def check_positive(masses: NDArray[np.floating], where: str) -> None:
     """UserError, begun with `where`, for masses (u) that are not above zero."""
     if len(wrong := np.flatnonzero(~(np.isfinite(masses) & (masses > 0)))):
+        zero = "leave virtual sites and massless particles out of the file, and give masses in u"
         raise UserError(
-            f"{where}: atom {wrong[0]} has mass {masses[wrong[0]]:g} u; masses must be above zero: leave virtual "
-            "sites and "
-            "massless particles out of the file"
+            f"{where}: atom {wrong[0]} has mass {masses[wrong[0]]:g} u; masses must be above zero: "
+            f"{zero if masses[wrong[0]] == 0 else 'correct it'}"
         )
 
 
@@ -94,14 +95,14 @@ def check_atoms(
         raise UserError(f"{where}: has no atoms")
     if len(wrong := np.flatnonzero((numbers < 1) | (numbers > FAMILIAR))):
         raise UserError(
-            f"{where}: atom {wrong[0]} has atomic number {numbers[wrong[0]]}, which is no element's; mend it"
+            f"{where}: atom {wrong[0]} has atomic number {numbers[wrong[0]]}, which is no element's; correct it"
         )
     check_positive(masses, where)
     axes = cell[np.asarray(periodic)]
     if not np.isfinite(axes).all() or np.linalg.matrix_rank(axes) < len(axes):
         raise UserError(
             f"{where}: its lattice vectors along periodic directions are {axes.tolist()}; they must be finite and span "
-            "the directions that are periodic"
+            "the directions that are periodic: give the whole cell"
         )
 
 
@@ -111,17 +112,17 @@ def check_masses(
     """UserError where an element has several masses, or one that is not its own, unless `accept` names `masses`."""
     if "masses" in accept:
         return
-    word = f". If it is meant, {remedy}"
+    word = f". If intended, {remedy}"
     for number in np.unique(numbers).tolist():
         own = masses[numbers == number]
         if not np.allclose(own, own[0], rtol=1e-3):
             raise UserError(
                 f"{where}: {symbol(number)} has masses {own.min():g} to {own.max():g} u; a network knows atoms by "
                 "their "
-                f"element alone: give all its atoms one mass{word}"
+                f"element alone: give all its atoms one mass{LAMMPS_C if number == 6 else ''}{word}"
             )
         if reason := doubtful_mass(number, float(own[0])):
-            raise UserError(f"{where}: {reason}; mend element or mass{word}")
+            raise UserError(f"{where}: {reason}; correct element or mass{word}")
 
 
 def element_of_name(name: str) -> str | None:

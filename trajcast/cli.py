@@ -20,7 +20,7 @@ from trajcast.stopping import Stopped
 
 NAMES = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 USERS = (*NAMES, errno.EACCES, errno.EPERM)
-"""Failures of the system that a user can mend: a wrong name, no right to read."""
+"""Failures of the system that a user can correct: a wrong name, no right to read."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

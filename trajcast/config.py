@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -73,7 +74,10 @@ class NveRuns(Section):
     @model_validator(mode="after")
     def _one_window(self) -> NveRuns:
         if (self.start_window_K is None) == (self.start_window_percent is None):
-            raise ValueError("give either start_window_K (of the temperature) or start_window_percent (of the energy)")
+            raise ValueError(
+                "give either start_window_K (of the temperature) or start_window_percent (of the energy), not "
+                "both, not none"
+            )
         return self
 
 
@@ -244,7 +248,8 @@ def validate(section: type[SectionType], values: Any, where: str | Layers) -> Se
 def _explain(problem: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or "(whole section)"
     value, kind = problem["input"], problem["type"]
-    shown = repr(value) if len(repr(value)) <= LONGEST else f"{repr(value)[:LONGEST]}…"
+    shown = "null" if value is None else repr(value)
+    shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{key}: unknown key (value {shown}); check its spelling or remove it"
     if kind == "missing":
@@ -254,6 +259,10 @@ def _explain(problem: Mapping[str, Any]) -> str:
     hint = ""
     if isinstance(value, str) and kind in ("float_type", "int_type"):
         hint = "; YAML reads this as text: write a plain number"
+    if kind == "bool_type":
+        hint = "; write true or false"
+    if isinstance(value, date):
+        shown, hint = str(value), "; YAML reads this as a date"
     said = problem["msg"][:1].lower() + problem["msg"][1:]  # not all of it: patterns have capitals
     return f"{key}: {shown} is wrong: {said}{hint}"
 

@@ -17,6 +17,8 @@ from ruamel.yaml import YAML, YAMLError
 
 from trajcast.errors import UserError, said
 
+NOTHING = object()
+
 
 @dataclass(frozen=True)
 class Layers:
@@ -35,7 +37,7 @@ class Layers:
     def origin(self, keys: Sequence[Any]) -> str:
         """The file or files that the value under these keys comes from, or else what stands above it."""
         for length in range(len(keys), -1, -1):
-            names = [name for name, layer in self.layers if _found(layer, keys[:length]) is not None]
+            names = [name for name, layer in self.layers if _found(layer, keys[:length]) is not NOTHING]
             if names:
                 whole = any(isinstance(_found(layer, keys[:length]), Mapping) for _, layer in self.layers)
                 return " with ".join(names) if whole else names[-1]
@@ -53,12 +55,12 @@ def _lay_over(below: dict[str, Any], layer: Mapping[str, Any]) -> None:
 
 
 def _found(values: Any, keys: Sequence[Any]) -> Any:
-    """What stands under these keys, or None."""
+    """What stands under these keys, or `NOTHING`."""
     for key in keys:
         try:
             values = values[key]
         except (LookupError, TypeError):
-            return None
+            return NOTHING
     return values
 
 
@@ -87,7 +89,7 @@ def parse_yaml(text: str, where: str) -> Any:
             mark = error.problem_mark  # type: ignore[attr-defined]
             name = text.splitlines()[mark.line].split(":")[0].strip()
             raise UserError(
-                f"{where}: line {mark.line + 1}: the key {name} stands there a second time; remove one of the two"
+                f"{where}: line {mark.line + 1}: the key {name} appears twice; remove one of the two"
             ) from None
         raise UserError(f"{where}: not valid YAML: {said(error)}") from None
     except (
@@ -123,7 +125,10 @@ def read_mapping(path: Path | str) -> dict[str, Any]:
     """The keys of a YAML file; UserError when it holds none."""
     values = read_yaml(path)
     if not isinstance(values, dict):
-        raise UserError(f"{path}: holds no mapping of keys to values; begin it with `systems:`, or leave it out")
+        raise UserError(
+            f"{path}: holds {'nothing' if values is None else 'no mapping of keys to values'}; begin "
+            "it with `systems:`, or leave it out"
+        )
     return values
 
 

@@ -24,8 +24,9 @@ def use_device(name: str, threads: int) -> torch.device:
         device = torch.device(named_device(name))
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0].split(". ")[0]
-        raise UserError(f"--device {name}: not usable here: {reason[:LONGEST]}; choose cpu, cuda, or auto") from None
+        known = name == "cpu" or name.partition(":")[0] == "cuda"
+        reason = str(error).splitlines()[0].split(". ")[0][:LONGEST] if known else "no such device"
+        raise UserError(f"--device {name}: not usable here ({reason}); use cpu, or auto") from None
     return device
 
 

@@ -4,7 +4,7 @@ LONGEST = 200  # characters that are told of what a library says
 
 
 class UserError(ValueError):
-    """Something the user can mend; the message names the value, the place, the rule and the remedy.
+    """Something the user can correct; the message names the value, the place, the rule and the remedy.
 
     The command line prints it as one line and exits with 2, without a traceback.
     """

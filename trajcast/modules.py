@@ -16,7 +16,7 @@ def check_name(package: str, name: str, key: str) -> None:
     folders = (found.submodule_search_locations if found else None) or []
     names = sorted(p.stem for folder in folders for p in Path(folder).glob("*.py") if not p.name.startswith("_"))
     if name not in names:
-        raise UserError(f"{key}: no {name!r} there; choose one of: {', '.join(names)}")
+        raise UserError(f"{key}: {name!r} is not known; choose one of: {', '.join(names)}")
 
 
 def named_module(package: str, name: str) -> ModuleType:

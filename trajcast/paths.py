@@ -56,7 +56,7 @@ def check_outputs(outputs: Iterable[Path], inputs: Iterable[Path]) -> None:
                 raise UserError(f"{output} is to be written, but is read as well; choose another name for the output")
         for path in written:
             if _same(output, path):
-                raise UserError(f"{output} is named for two outputs; choose another name for one of them")
+                raise UserError(f"'{output}' is named for two outputs; choose another name for one of them")
         written.append(output)
 
 

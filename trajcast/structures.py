@@ -19,7 +19,10 @@ def check_structure(topology: Topology, positions: NDArray[np.floating], where: 
     """UserError, begun with `where`, for atoms that cannot be, that overlap, or that have no way to move."""
     check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, where)
     if len(broken := np.flatnonzero(~np.isfinite(positions).all(axis=1))):
-        raise UserError(f"{where}: the position of atom {broken[0]} is not finite; mend the file")
+        raise UserError(
+            f"{where}: the position of atom {broken[0]} is {positions[broken[0]].tolist()}; it must "
+            "be finite: correct it"
+        )
     if topology.periodic.all():
         volume = abs(float(np.linalg.det(topology.cell))) / topology.n_atoms
         if volume < LEAST_VOLUME_A3:
@@ -52,7 +55,7 @@ def check_overlap(topology: Topology, positions: NDArray[np.floating], where: st
         raise UserError(
             f"{where}: atoms {names[0]} and {names[1]} are {distances[first]:.3g} Å apart, {share[first]:.2g} of "
             "the sum of "
-            f"their covalent radii, allowed are {OVERLAP:g}; are positions in Å, and does the cell belong to "
-            "them? Mend the "
+            f"their covalent radii, at least {OVERLAP:g} is needed; are positions in Å, and does the cell belong to "
+            "them? Correct the "
             "structure"
         )

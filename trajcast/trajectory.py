@@ -7,6 +7,7 @@ docs/conventions.md; H5MD: de Buyl, Colberg & Höfling 2014, doi:10.1016/j.cpc.2
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,16 +85,25 @@ class Trajectory:
         except OSError as error:
             self._file.close()
             raise UserError(f"{path}: cannot be read (truncated or damaged?): {error}; make or copy it again") from None
-        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        except KeyError as error:
             self._file.close()
-            raise UserError(f"{path}: not an H5MD trajectory of positions and velocities: {error}") from None
+            found = re.search(r"object '(\w+)' doesn't exist", str(error))
+            lacks = f"it has no {found[1]}" if found else str(error.args[0])
+            raise UserError(
+                f"{path}: not an H5MD trajectory of this program: {lacks}; give one that TrajCast wrote, with "
+                "positions and "
+                "velocities, or convert it to extended XYZ"
+            ) from None
+        except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
+            self._file.close()
+            raise UserError(f"{path}: not a valid H5MD trajectory: {error}; make or copy it again") from None
 
     def _read_header(self) -> None:
         group = self._file[GROUP]
         for name in ("position", "velocity"):
             unit = group[name]["value"].attrs["unit"]
             if unit != UNITS[name]:
-                raise ValueError(f"{name} has unit {unit!r}, expected {UNITS[name]!r}")
+                raise ValueError(f"{name} has unit {unit!r}, it must be {UNITS[name]!r}")
         self.times: NDArray[np.float64] = group["position/time"][()]
         self.steps: NDArray[np.int64] = group["position/step"][()]
         edges = group["box/edges/value"]
@@ -139,11 +149,16 @@ class Trajectory:
         Raises UserError when there are fewer than two frames or they are unevenly spaced.
         """
         if len(self) < 2:
-            raise UserError(f"{self.path}: {len(self)} frame(s); at least 2 are needed to know their interval")
+            raise UserError(
+                f"{self.path}: {len(self)} frame(s); at least 2 are needed to know their interval: give a longer run"
+            )
         steps = np.diff(self.times)
         interval = float(np.median(steps))
-        if not np.allclose(steps, interval, rtol=1e-6, atol=1e-9):
-            raise UserError(f"{self.path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs)")
+        if len(off := np.flatnonzero(~np.isclose(steps, interval, rtol=1e-6, atol=1e-9))):
+            raise UserError(
+                f"{self.path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs, first between frames "
+                f"{off[0]} and {off[0] + 1}); make or copy it again"
+            )
         return round(interval, 9)
 
     def stride(self, interval_fs: float) -> int:

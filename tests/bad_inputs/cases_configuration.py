@@ -105,12 +105,12 @@ def liquid(what: str, changes: str, *parts: str) -> None:
 overlay(
     "a key twice",
     "systems:\n  liquid: {}\n  liquid: {}\n",
-    "mine.yaml: line 3: the key liquid stands there a second time",
+    "mine.yaml: line 3: the key liquid appears twice",
 )
 overlay(
     "a key twice within a section",
     "systems:\n  liquid:\n    training:\n      seed: 1\n      samples: 10\n      seed: 2\n",
-    "mine.yaml: line 6: the key seed stands there a second time",
+    "mine.yaml: line 6: the key seed appears twice",
 )
 liquid(
     "8:30, which YAML 1.1 takes for 510",
@@ -125,7 +125,7 @@ overlay("a tab for a blank", "systems:\n\tliquid: {}\n", "mine.yaml: not valid Y
 overlay("a bracket that is not closed", "systems: {liquid: {\n", "mine.yaml: not valid YAML")
 overlay("code", "systems: !!python/object/apply:os.system ['true']\n", "mine.yaml: not valid YAML")
 overlay("a list", "- liquid\n", "mine.yaml: holds no mapping of keys to values")
-overlay("nothing", "", "mine.yaml: holds no mapping of keys to values")
+overlay("nothing", "", "mine.yaml: holds nothing")
 overlay("two documents", "systems: {}\n---\nsystems: {}\n", "mine.yaml: not valid YAML")
 overlay("a mapping within itself", "systems: &a {liquid: *a}\n", "mine.yaml: ")
 overlay("a list for a key", "systems: {? [1, 2] : 3}\n", "mine.yaml: ")
@@ -163,18 +163,20 @@ liquid("a temperature that is infinite", "reference: {temperature_K: .inf}", "te
 liquid("a seed of zero", "training: {seed: 0}", "training.seed: 0 is wrong")
 liquid("a seed beyond 2³¹", "reference: {seed: 3000000000}", "reference.seed", "is wrong")
 liquid("a list in place of a number", "reference: {seed: [1]}", "reference.seed: [1] is wrong")
-liquid("null in place of a number", "reference: {seed: null}", "reference.seed: None is wrong")
+liquid(
+    "null in place of a number", "reference: {seed: null}", "mine.yaml: systems.liquid.reference.seed: null is wrong"
+)
 liquid(
     "too few NVE runs", "reference: {nve: {runs: 3}}", "reference.nve.runs: 3 is wrong", "greater than or equal to 5"
 )
 liquid("a share above one", "training: {displacement_weight: 1.5}", "displacement_weight: 1.5 is wrong")
 liquid("a precision that is none", "training: {dtype: float16}", "dtype: 'float16' is wrong")
 liquid("a check that is none", "dataset: {accept: [everything]}", "accept", "'everything' is wrong")
-liquid("a system that is none", "reference: {system: liqid}", "no 'liqid' there; choose one of")
-liquid("an engine that is none", "reference: {engine: gromacs}", "no 'gromacs' there; choose one of")
+liquid("a system that is none", "reference: {system: liqid}", "'liqid' is not known; choose one of")
+liquid("an engine that is none", "reference: {engine: gromacs}", "'gromacs' is not known; choose one of")
 liquid("a potential that is none", "reference: {potential: mace-mp-9}", "mace-mp-9")
-liquid("an optimizer that is none", "training: {optimizer: sgd}", "no 'sgd' there; choose one of")
-liquid("a thermostat that is none", "forecast: {thermostat: berendsen}", "no 'berendsen' there; choose one of")
+liquid("an optimizer that is none", "training: {optimizer: sgd}", "'sgd' is not known; choose one of")
+liquid("a thermostat that is none", "forecast: {thermostat: berendsen}", "'berendsen' is not known; choose one of")
 overlay("a system called paper", "systems: {paper: null}\n", "no system can be called paper")
 overlay("a system with a blank in its name", 'systems: {"my water": null}\n', "my water")
 overlay("a system without its sections", "systems: {mine: {}}\n", "systems.mine.reference: missing; add it")
@@ -231,6 +233,6 @@ settings("no horizon", {"horizon_fs": ...}, "dataset.yaml: horizon_fs: missing; 
 settings("no samples for the test", {"samples": {"training": 3, "validation": 1}}, "samples.test: missing; add it")
 settings("no pairs", {"samples": {"training": 0, "validation": 1, "test": 1}}, "samples.training: 0 is wrong")
 settings("a horizon below the interval", {"horizon_fs": 0.5}, "0.5 is not a multiple of the frame interval")
-settings("a horizon longer than the run", {"horizon_fs": 400.0}, "lower dataset.samples or give longer trajectories")
+settings("a horizon longer than the run", {"horizon_fs": 400.0}, "lower horizon_fs, or give longer trajectories")
 settings("a cutoff of zero", {"cutoff_A": 0.0}, "cutoff_A: 0.0 is wrong")
 settings("three steps", {"steps": 3}, "steps: 3 is wrong")

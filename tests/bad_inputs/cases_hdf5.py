@@ -79,16 +79,14 @@ damaged("a flat cell", "span the directions that are periodic")(put("box/edges/v
 damaged("times that go back", "frames are unevenly spaced")(put("position/time", 9, 3.0))
 damaged("times that are nan", "unevenly spaced")(put("position/time", 9, np.nan))
 damaged("the same time twice", "unevenly spaced")(put("position/time", 9, 8.0))
-damaged("positions in nm by their unit", "position has unit 'nm', expected 'Angstrom'")(
+damaged("positions in nm by their unit", "position has unit 'nm', it must be 'Angstrom'")(
     lambda file: file[f"{ALL}/position/value"].attrs.__setitem__("unit", "nm")
 )
-damaged("no velocities", "not an H5MD trajectory of positions and velocities")(
+damaged("no velocities", "it has no velocity", "convert it to extended XYZ")(
     lambda file: file.__delitem__(f"{ALL}/velocity")
 )
-damaged("no species", "not an H5MD trajectory of positions and velocities")(
-    lambda file: file.__delitem__(f"{ALL}/species")
-)
-damaged("written by another program", "not an H5MD trajectory of positions and velocities")(
+damaged("no species", "it has no species")(lambda file: file.__delitem__(f"{ALL}/species"))
+damaged("written by another program", "it has no trajcast", "convert it to extended XYZ")(
     lambda file: file.__delitem__("trajcast")
 )
 damaged("fewer masses than atoms", "do not go together: 18 atoms, 17 masses")(reshaped("mass", lambda m: m[:-1]))
@@ -101,7 +99,7 @@ damaged("one frame", "1 frame(s)")(
     ]
 )
 damaged("velocities all zero", "all velocities are zero")(put("velocity/value", slice(None), 0.0))
-damaged("every frame twice", "stand in it more than once")(
+damaged("every frame twice", "occur more than once")(
     lambda file: [
         file[f"{ALL}/{name}/value"].__setitem__(slice(None), np.repeat(file[f"{ALL}/{name}/value"][:20], 2, axis=0))
         for name in ("position", "velocity")
@@ -116,7 +114,7 @@ damaged("a horizon that is no multiple of the interval", "horizon_fs 2.5 is not 
 damaged(
     "more samples than frames",
     "100 pairs at 2 fs were asked",
-    "lower dataset.samples",
+    "lower the number of samples",
     samples={"training": 100, "validation": 10, "test": 10},
 )(lambda file: None)
 
@@ -161,7 +159,7 @@ def _(w: World) -> list[str]:
     return w.dataset(w.text("run.h5md", "not HDF5\n"))
 
 
-@refused(KIND, "a data set in place of a trajectory", "not an H5MD trajectory of positions and velocities")
+@refused(KIND, "a data set in place of a trajectory", "not an H5MD trajectory of this program")
 def _(w: World) -> list[str]:
     with h5py.File(w.path("run.h5"), "w") as file:
         file.attrs["format"] = "TrajCast data set 1"

@@ -126,12 +126,12 @@ def bad(what: str, *parts: str, data_text: str | None = None, **options: Any) ->
         return reference(w, data() if data_text is None else data_text, **options)
 
 
-bad("N with the mass of argon", "N with mass 39.948 u, which is that of Ar", "mend element or mass", elements=("N",))
+bad("N with the mass of argon", "N with mass 39.948 u, which is that of Ar", "correct element or mass", elements=("N",))
 bad("an element that is none", "'A' is no element", "write a symbol such as Ar", elements=("A",))
 bad("too many elements", "2 elements (Ar, Kr) for the 1 atom types", elements=("Ar", "Kr"))
-bad("lj units", "LAMMPS' units lj", "real, metal", before="units lj\natom_style atomic\n")
-bad("no units command", "LAMMPS' units lj", "real, metal", before="atom_style atomic\n")
-bad("electron units", "LAMMPS' units electron", before="units electron\natom_style atomic\n")
+bad("lj units", "LAMMPS' units are lj", "real or metal", before="units lj\natom_style atomic\n")
+bad("no units command", "LAMMPS' units are lj", "real or metal", before="atom_style atomic\n")
+bad("electron units", "LAMMPS' units are electron", before="units electron\natom_style atomic\n")
 bad("atoms that are spheres", "atom_style sphere has more to it", before="units real\natom_style sphere\n")
 bad(
     "periodic along two directions",
@@ -141,7 +141,7 @@ bad(
 )
 bad("a run command", "'run 1000' does not define a force field", after=AFTER + "run 1000\n")
 bad("a thermostat", "'fix 1 all nvt", "does not define a force field", after=AFTER + "fix 1 all nvt temp 300 300 100\n")
-bad("SHAKE", "does not define a force field", after=AFTER + "fix 1 all shake 0.001 20 0 b 1\n")
+bad("SHAKE", "holds bonds rigid", "a flexible force field", after=AFTER + "fix 1 all shake 0.001 20 0 b 1\n")
 bad("no coefficients", "All pair coeffs are not set", after="pair_style lj/cut 7.5\n")
 bad("a pair style that is none", "Unrecognized pair style", after="pair_style ljx/cut 7.5\n")
 bad("an atom missing", "LAMMPS stopped", data_text=data(count=109))
@@ -154,7 +154,7 @@ bad(
 bad(
     "two atoms at one place",
     "0 Å apart",
-    "Mend the structure",
+    "Correct the structure",
     data_text=data(atoms="1 1 0 0 0\n2 1 0 0 0\n3 1 5 5 5\n", count=3),
 )
 bad(

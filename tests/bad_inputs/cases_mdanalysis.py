@@ -124,7 +124,7 @@ def _(w: World) -> list[str]:
     return given(w, "run.xtc", pdb(w, run()))
 
 
-@refused(KIND, "a topology of other atoms", "MDAnalysis cannot read it")
+@refused(KIND, "a topology of other atoms", "MDAnalysis cannot read them", "do they belong together")
 def _(w: World) -> list[str]:
     trajectory(w, run(), "run.trr")
     own = run()

@@ -85,16 +85,18 @@ model("weights that are cut off", "damaged weights")(
 model("weights that are not finite", "has weights that are not finite", "train it again")(not_finite)
 model("no description", "mine.json: no such file", "with a .json beside it")(lambda w: w.path("mine.json").unlink())
 model("a description that is no JSON", "not valid JSON")(lambda w: w.text("mine.json", "{"))
-model("a description of something else", "not a model of this version")(lambda w: w.text("mine.json", "{}"))
-model("a description that is a list", "not a model of this version")(lambda w: w.text("mine.json", "[1]"))
+model("a description of something else", "does not describe a model of this version")(
+    lambda w: w.text("mine.json", "{}")
+)
+model("a description that is a list", "does not describe a model of this version")(lambda w: w.text("mine.json", "[1]"))
 model("a description without its network", "damaged model description")(lambda w: described(w, network=...))
 model("a description with another network", "damaged weights")(
     lambda w: described(w, network=json.loads(w.path("mine.json").read_text())["network"] | {"channels": 8})
 )
 model("another species", "knows", "not O")(lambda w: described(w, species=[1, 6]))
-model("a negative horizon", "horizon_fs -5.0 is no number above zero")(lambda w: described(w, horizon_fs=-5.0))
+model("a negative horizon", "horizon_fs -5.0 must be a number above zero")(lambda w: described(w, horizon_fs=-5.0))
 model("a horizon that is text", "mine.json: damaged model description")(lambda w: described(w, horizon_fs="5"))
-model("a cutoff of zero", "cutoff_A 0.0 is no number above zero")(lambda w: described(w, cutoff_A=0.0))
+model("a cutoff of zero", "cutoff_A 0.0 must be a number above zero")(lambda w: described(w, cutoff_A=0.0))
 model("another precision", "damaged model description")(lambda w: described(w, dtype="float16"))
 model("a pickle in its place", "damaged weights")(lambda w: torch.save({"a": 1}, w.path("mine.safetensors")))
 
@@ -153,7 +155,7 @@ def put(name: str, where: Any, value: Any) -> Callable[[h5py.File], None]:
 
 start("a frame beyond the last", "no frame 40, it has 40; count from 0", options=("--frame", "40"))()
 start("a frame before the first", "no frame -41, it has 40", options=("--frame=-41",))()
-start("a position that is nan", "frame -1: the position of atom 3 is not finite")(
+start("a position that is nan", "frame -1: the position of atom 3 is [nan, nan, nan]")(
     put("position/value", (39, 3), np.nan)
 )
 start("masses of zero", "has mass 0 u")(put("mass", 3, 0.0))
@@ -169,7 +171,7 @@ start("copies of a direction that is not periodic", "direction 3 is not periodic
     own=lambda: replace(liquid(), periodic=np.array([True, True, False]))
 )
 start("a duration that is no number of steps", "is not a multiple of", duration_ps=0.0512)()
-start("a thermostat that is none", "no 'csvrr' there; choose one of", thermostat="csvrr")()
+start("a thermostat that is none", "'csvrr' is not known; choose one of", thermostat="csvrr")()
 start("no thermostat for a ramp", "thermostat is null", thermostat=None, final_temperature_K=200.0)()
 start(
     "guards in the wrong order",
@@ -273,16 +275,16 @@ written("settings that are a folder", "is a folder; name a YAML file")(
 written("settings that are not there", "none.yaml: no such file")(
     lambda w, path: ["forecast", "--settings", "none.yaml", *forecast(w, path)[3:]]
 )
-written("a device that is not there", "--device cuda:9: not usable here", "choose cpu, cuda, or auto")(
+written("a device that is not there", "--device cuda:9: not usable here", "use cpu, or auto")(
     lambda w, path: forecast(w, path, "--device", "cuda:9")
 )
-written("a device of other machines", "--device mps: not usable here", "choose cpu, cuda, or auto")(
+written("a device of other machines", "--device mps: not usable here", "use cpu, or auto")(
     lambda w, path: forecast(w, path, "--device", "mps")
 )
-written("a device that is none", "--device gpu", "choose cpu, cuda, or auto")(
+written("a device that is none", "--device gpu", "use cpu, or auto")(
     lambda w, path: forecast(w, path, "--device", "gpu")
 )
 written("no threads", "--threads 0: must be at least 1")(lambda w, path: forecast(w, path, "--threads", "0"))
-written("a backend that is none", "no 'cude' there; choose one of")(
+written("a backend that is none", "'cude' is not known; choose one of")(
     lambda w, path: forecast(w, path, "--backend", "cude")
 )

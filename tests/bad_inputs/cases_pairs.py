@@ -81,7 +81,7 @@ changed("velocities in Å/ps", "velocities seem to be in Å/ps", "check the inte
     scaled(1e3, "velocities", "update_velocities")
 )
 changed("displacements in nm", "0.1 times as far", "units of positions and velocities")(scaled(0.1, "displacements"))
-changed("velocities in ASE's unit", "velocities seem to be in ASE's unit")(
+changed("velocities in ASE's unit", "too large by 10.2, ASE's unit of time")(
     scaled(10.180505672822556, "velocities", "update_velocities")
 )
 changed("new velocities turned round", "atoms move against their velocities", "frames 0 to 7")(
@@ -104,14 +104,14 @@ changed(
     "not C",
     options=("--accept", "momentum", "temperature"),
 )(lambda atoms: (atoms.set_atomic_numbers(np.where(atoms.numbers == 1, 6, 8)), atoms.set_masses(None)))
-changed("one mass twice as large", "H with mass 5 u", "mend element or mass")(
+changed("one mass twice as large", "H with mass 5 u", "correct element or mass")(
     lambda atoms: atoms.set_masses(np.where(atoms.numbers == 1, 5.0, 15.999))
 )
 changed("massless atoms", "has mass 0 u")(lambda atoms: atoms.set_masses(np.where(atoms.numbers == 1, 0.0, 15.999)))
 changed("a total momentum that changes", "the total momentum changes by")(
     lambda atoms: atoms.arrays["update_velocities"].__iadd__(0.004)
 )
-changed("positions in nm", "of the sum of their covalent radii", "positions in another unit")(
+changed("positions in nm", "of the sum of their covalent radii", "positions in nm")(
     lambda atoms: (atoms.set_cell(BOX / 10), atoms.set_positions(atoms.positions / 10))
 )
 one("displacements of wrapped positions", "frame 3: atom 5", "must be those of unwrapped positions")(
@@ -135,7 +135,7 @@ def _(w: World) -> list[str]:
     return command
 
 
-@refused(KIND, "frames that stand there twice", "50 % of its pairs stand there twice", "accept: [repeats]")
+@refused(KIND, "frames that stand there twice", "50 % of the pairs occur more than once", "--accept repeats")
 def _(w: World) -> list[str]:
     return evaluate(w, [*frames(), *frames()])
 

@@ -144,14 +144,14 @@ changed("fixed atoms", "has constraints or selective dynamics (FixAtoms)", "remo
 changed("periodic along two directions", "is periodic along 2 directions", "with a layer of vacuum")(
     lambda atoms: atoms.set_pbc([1, 1, 0])
 )
-changed("two atoms at one place", "atoms 0 (Cu) and 1 (Cu) are 0 Å apart", "Mend the structure")(
+changed("two atoms at one place", "atoms 0 (Cu) and 1 (Cu) are 0 Å apart", "Correct the structure")(
     lambda atoms: atoms.positions.__setitem__(1, atoms.positions[0])
 )
 changed("positions in nm", "of the sum of their covalent radii", "are positions in Å")(
     lambda atoms: atoms.set_positions(atoms.positions / 10)
 )
 changed("a cell in nm", "Å³ for each atom", "is the cell a placeholder")(lambda atoms: atoms.set_cell(atoms.cell / 10))
-changed("a position that is nan", "the position of atom 3 is not finite")(
+changed("a position that is nan", "the position of atom 3 is [nan, nan, nan]; it must be finite")(
     lambda atoms: atoms.positions.__setitem__((3, 1), np.nan)
 )
 changed("an atom of no element", "atom 3 is called 'X', which is no element's symbol")(

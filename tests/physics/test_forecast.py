@@ -200,7 +200,7 @@ def test_steps_are_whole() -> None:
 
 
 def test_unknown_thermostat_lists_the_alternatives() -> None:
-    with pytest.raises(UserError, match=r"no 'csvrr' there; choose one of: csvr"):
+    with pytest.raises(UserError, match=r"'csvrr' is not known; choose one of: csvr"):
         stepper(network(), replace(SETTINGS, thermostat="csvrr"), random_state(1))
 
 
@@ -362,7 +362,7 @@ raise SystemExit(main({command(files, "full")!r}))"""
         assert done.returncode == code, done.stderr
         if limit > 0:
             assert "Traceback" not in done.stderr
-            assert "forecast: error: [Errno 27] File too large; make room, then" in done.stderr.splitlines()[-1]
+            assert "forecast: failure: [Errno 27] File too large; make room, then" in done.stderr.splitlines()[-1]
             assert not (files / "full.h5md").exists()
     with Trajectory(files / "full.h5md") as trajectory:
         assert len(trajectory) == json.loads((files / "full.json").read_text())["frames"] > 100

@@ -227,9 +227,9 @@ def changed(old: str, new: str, name: str = "water.in") -> None:
 
 
 MISTAKES: dict[str, tuple[tuple[str, str], str]] = {
-    "units lj": (("units real", "units lj"), "units lj .* cannot be used"),
-    "units electron": (("units real", "units electron"), "units electron .*; write .* in one of: real, metal"),
-    "no units": (("units real\n", ""), r"units lj \(lj where the input has no units command\)"),
+    "units lj": (("units real", "units lj"), "units are lj .* must be physical"),
+    "units electron": (("units real", "units electron"), "units are electron .* in units real or metal"),
+    "no units": (("units real\n", ""), r"units are lj \(lj where there is no units command\)"),
     "half periodic": (("atom_style full", "atom_style full\nboundary p p f"), "periodic in 2 directions of 3"),
     "no atoms": (("read_data water.data\n", ""), "water.in: 0 lines with read_data"),
     "no data file": (("water.data", "watr.data"), "water.in, line 6: watr.data: no such file"),
@@ -240,7 +240,7 @@ MISTAKES: dict[str, tuple[tuple[str, str], str]] = {
     "a run": (("special_bonds", "run 100\nspecial_bonds"), "water.in, line 7: 'run 100' does not define a force field"),
     "constraints": (
         ("special_bonds", "fix 1 all shake 1e-4 9 0 b 1\nspecial_bonds"),
-        "'fix 1 all shake .* does not de",
+        "'fix 1 all shake .* holds bonds rigid",
     ),
     "include": (("special_bonds", "include no.in\nspecial_bonds"), "no.in: no such file"),
     "circle": (("special_bonds", "include water.in\nspecial_bonds"), "water.in, line 7: water.in includes itself"),

@@ -82,9 +82,9 @@ def test_warnings_are_kept_with_the_run(settings: Reference, tmp_path: Path, mon
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"potential": "sevenet-0"}, r"no 'sevenet-0' there; choose one of: .*sevennet-0.*file:PATH"),
-        ({"potential": "file:"}, "no 'file:' there"),
-        ({"potential": "tblite:my.param"}, "no 'tblite:my.param' there"),
+        ({"potential": "sevenet-0"}, r"'sevenet-0' is not known; choose one of: .*sevennet-0.*file:PATH"),
+        ({"potential": "file:"}, "'file:' is not known"),
+        ({"potential": "tblite:my.param"}, "'tblite:my.param' is not known"),
         ({"device": "gpu"}, "reference.device|device: 'gpu'"),
     ],
 )

@@ -293,7 +293,7 @@ raise SystemExit(main({arguments!r}))"""
         if limit > 0:
             assert "Traceback" not in done.stderr
             last = done.stderr.splitlines()[-1]
-            assert last.startswith("trajcast train: error: [Errno 27] File too large; make room, then run the same")
+            assert last.startswith("trajcast train: failure: [Errno 27] File too large; make room, then run the same")
             assert not list(tmp_path.glob(".model*part"))
     assert (tmp_path / "model" / "model.json").exists()
 

@@ -191,7 +191,7 @@ def test_other_files_than_a_checkpoint(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"edge_cutoff": None}, "config.yaml: edge_cutoff: None is wrong"),
+        ({"edge_cutoff": None}, "config.yaml: edge_cutoff: null is wrong"),
         ({"num_mp_layers": 0}, "config.yaml: num_mp_layers: 0 is wrong"),
         ({"num_mp_layers": 1}, "the configuration has no place for _int_out.mp_layer_1"),
         ({"num_mp_layers": 3}, "no _int_out.mp_layer_2.edge_mlp.layer0.weight there"),
@@ -279,7 +279,7 @@ def test_in_place_of_training_it_needs_its_horizon(here: Path, capsys: pytest.Ca
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("", "no frames in it"), ("3\n\nH 0 0\n", "is it damaged?"), (None, "frames.extxyz: no such file")],
+    [("", "frames.extxyz: is empty"), ("3\n\nH 0 0\n", "is it damaged?"), (None, "frames.extxyz: no such file")],
     ids=["empty", "damaged", "missing"],
 )
 def test_files_that_hold_no_frames(

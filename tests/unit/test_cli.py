@@ -41,7 +41,7 @@ def failing(error):
     [
         (UserError("a.h5: no such file"), 2, "trajcast try: error: a.h5: no such file\n"),
         (UserError("two\n  lines"), 2, "trajcast try: error: two lines\n"),
-        (OSError(28, "No space left on device", "a.h5"), 1, "error: [Errno 28] No space left on device: 'a.h5'\n"),
+        (OSError(28, "No space left on device", "a.h5"), 1, "failure: [Errno 28] No space left on device: 'a.h5'\n"),
         (KeyboardInterrupt(), 130, "trajcast try: interrupted; run the same command again to go on\n"),
     ],
 )

@@ -56,7 +56,7 @@ def test_the_shipped_configuration_is_valid(values):
         ("training.network.l_max", 0, "training.network.l_max: 0 is wrong"),
         ("training.network.radial_mlp", 64, "64 is wrong: input should be a valid list"),
         ("training.displacement_weight", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
-        ("training", None, "systems.liquid.training: None is wrong"),
+        ("training", None, "systems.liquid.training: null is wrong"),
         ("training.initial", "water", "training.initial: 'water' is no shipped model (paracetamol-7fs, quartz-30fs,"),
         (
             "training.initial",
@@ -92,10 +92,14 @@ def test_the_shipped_configuration_is_valid(values):
             [10.0, 10.0000001],
             "tau_horizons [10.0, 10.0000001] names 10 twice",
         ),
-        ("reference.system", "liquids", "reference.system: no 'liquids' there; choose one of: crystal, lammps_input"),
-        ("reference.engine", "gromacs", "reference.engine: no 'gromacs' there; choose one of: lammps"),
-        ("forecast.thermostat", "nose", "forecast.thermostat: no 'nose' there; choose one of: csvr, csvr_elements"),
-        ("forecast.thermostat", "__init__", "forecast.thermostat: no '__init__' there"),
+        (
+            "reference.system",
+            "liquids",
+            "reference.system: 'liquids' is not known; choose one of: crystal, lammps_input",
+        ),
+        ("reference.engine", "gromacs", "reference.engine: 'gromacs' is not known; choose one of: lammps"),
+        ("forecast.thermostat", "nose", "forecast.thermostat: 'nose' is not known; choose one of: csvr, csvr_elements"),
+        ("forecast.thermostat", "__init__", "forecast.thermostat: '__init__' is not known"),
         ("forecast.thermostat", None, "studies.thermostat needs a thermostat, but forecast.thermostat is null; name"),
         ("forecast.final_temperature_K", 180.0, "final_temperature_K 180 does not belong here"),
         ("studies.cooling.final_temperature_K", 300.0, "300 is reference.temperature_K, where the ramp begins; change"),
@@ -187,7 +191,7 @@ def test_settings_file(tmp_path):
     path.write_text("horizon_fs: 1e-3\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
     assert config.read_settings(Dataset, path).horizon_fs == 0.001
     path.write_text("")
-    with pytest.raises(UserError, match=r"dataset.yaml: \(whole section\): None is wrong"):
+    with pytest.raises(UserError, match=r"dataset.yaml: \(whole section\): null is wrong"):
         config.read_settings(Dataset, path)
 
 
@@ -210,7 +214,9 @@ def test_yaml_that_is_not_there_or_not_text(tmp_path):
 @pytest.mark.parametrize("text", ["", "- systems", "systems"])
 def test_yaml_without_keys(tmp_path, text):
     (tmp_path / "list.yaml").write_text(text)
-    with pytest.raises(UserError, match=r"list.yaml: holds no mapping of keys to values; begin it with `systems:`"):
+    with pytest.raises(
+        UserError, match=r"list.yaml: holds (no mapping of keys to values|nothing); begin it with `systems:`"
+    ):
         config_files.read_mapping(tmp_path / "list.yaml")
 
 

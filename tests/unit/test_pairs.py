@@ -172,7 +172,7 @@ def test_a_multiple_is_rounded_never_truncated(tmp_path):
 
 
 def test_too_few_frames_are_counted_for_the_user(files):
-    with pytest.raises(UserError, match=r"334 pairs at 3 fs .* 200 frames give 197; lower dataset.samples"):
+    with pytest.raises(UserError, match=r"334 pairs at 3 fs .* 200 frames give 197; lower the number of samples"):
         build_dataset(settings(samples=replace(COUNTS, training=1000)), files, Reading())
     with pytest.raises(UserError, match="200 frames give 0"):
         build_dataset(settings(500.0), files, Reading())
@@ -198,7 +198,7 @@ def test_frames_shared_under_another_name_and_format_are_found(files, motions, t
 
 def test_another_system_is_refused(files, tmp_path):
     other = write_h5md(tmp_path / "other.h5md", random_motion(9, molecules=5))
-    with pytest.raises(UserError, match=r"other.h5md: numbers differ from those of .*nve_0.h5md"):
+    with pytest.raises(UserError, match=r"other.h5md: elements or their order differ from those of .*nve_0.h5md"):
         build_dataset(settings(), files | {"test": [other]}, Reading())
     wider = write_h5md(tmp_path / "wider.h5md", random_motion(9, cell=np.diag([8.0, 9.0, 11.0])))
     with pytest.raises(UserError, match="cell differ"):

@@ -38,8 +38,8 @@ def error_of(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"system": "liqid"}, "systems: no 'liqid' there; choose one of: crystal, l"),
-        ({"engine": "lamps"}, "engines: no 'lamps' there; choose one of: lammps"),
+        ({"system": "liqid"}, "systems: 'liqid' is not known; choose one of: crystal, l"),
+        ({"engine": "lamps"}, "engines: 'lamps' is not known; choose one of: lammps"),
         (
             {"parameters": VALUES["parameters"] | {"cutof_A": 9.0}},
             "reference.parameters: cutof_A: unknown key (value 9.0)",

@@ -80,7 +80,7 @@ def test_a_change_to_null_is_one() -> None:
         ({"a": {"model": "w.pt", "horizon_fs": 5.0}}, "runs.a.model: 'w.pt' is no shipped model"),
         (
             {"a": SHIPPED | {"horizon_fs": 2.0}},
-            "runs.a.horizon_fs 2 is not that of water-5fs, 5; mend it or leave it out",
+            "runs.a.horizon_fs 2 is not that of water-5fs, 5; correct it or leave it out",
         ),
         ({"a": {}}, "runs.a.horizon_fs: missing; add it, as 'trained' is no shipped model"),
         (
@@ -97,7 +97,10 @@ def test_a_change_to_null_is_one() -> None:
         ({"a": SHIPPED | {"forecast": {"seeed": 1}}}, "runs.a.forecast: seeed: unknown key (value 1)"),
         ({"a": SHIPPED | {"forecast": {"guard": {"hot": 1}}}}, "runs.a.forecast: guard.hot: unknown key (value 1)"),
         ({"a": SHIPPED | {"forecast": {"seed": 0}}}, "runs.a.forecast: seed: 0 is wrong"),
-        ({"a": SHIPPED | {"forecast": {"thermostat": "nose"}}}, "runs.a.forecast.thermostat: no 'nose' there; choose"),
+        (
+            {"a": SHIPPED | {"forecast": {"thermostat": "nose"}}},
+            "runs.a.forecast.thermostat: 'nose' is not known; choose",
+        ),
         (
             {"a": SHIPPED | {"forecast": {"final_temperature_K": 180.0}}},
             "runs.a.forecast.final_temperature_K 180 does not belong here",

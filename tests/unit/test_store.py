@@ -64,5 +64,5 @@ def test_a_damaged_description_is_named(path: Path, damage: Callable[[dict[str, 
     record = json.loads(description.read_text())
     damage(record)
     description.write_text(json.dumps(record))
-    with pytest.raises(UserError, match=r"model\.json: damaged model description: "):
+    with pytest.raises(UserError, match=r"model\.json: damaged model description \("):
         load_model(path)

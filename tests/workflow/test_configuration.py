@@ -15,7 +15,7 @@ from trajcast.plan import Plan
 MISTAKES = {
     "unknown key": ("vdos_window_ps: ", "vdos_windw_ps: ", ["observables.vdos_windw_ps", "unknown key"]),
     "unknown key of the data set": ("cutoff_A: ", "cutof_A: ", ["dataset", "cutof_A", "unknown key"]),
-    "key twice": ("blocks: ", "blocks: 4\n      blocks: ", ["the key blocks stands there a second time"]),
+    "key twice": ("blocks: ", "blocks: 4\n      blocks: ", ["the key blocks appears twice"]),
     "wrong type": ("blocks: ", "blocks: four #", ["observables.blocks", "'four'", "integer"]),
     "out of range": ("cooldown: ", "cooldown: 1.5 #", ["training.cooldown", "1.5", "less than or equal to 1"]),
     "horizon": ("\n    horizons_fs: ", "\n    horizons_fs: [1.0, 2.5] #", ["2.5", "not a multiple", "interval_fs 1"]),

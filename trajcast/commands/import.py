@@ -50,7 +50,9 @@ def run(arguments: argparse.Namespace) -> None:
     if horizon_fs is not None and not (math.isfinite(horizon_fs) and horizon_fs > 0):
         raise UserError(f"--horizon-fs {horizon_fs:g} is wrong; give a time in fs, above zero")
     if output.suffix != ".safetensors":
-        raise UserError(f"--output {output}: a model's name ends in .safetensors, its description's in .json; mend it")
+        raise UserError(
+            f"--output {output}: a model's name ends in .safetensors, its description's in .json; correct it"
+        )
     check_outputs([output.with_suffix(".json")], [arguments.weights, arguments.config])
     elements = [symbol.strip() for symbol in arguments.elements.split(",")]
     configuration = read_configuration(arguments.config)

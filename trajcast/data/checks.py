@@ -18,32 +18,23 @@ class Check:
 CHECKS = {
     "motion": Check(
         1.25,
-        "displacements must be those of the velocities over the interval: b / expected b of trajcast.data.motion",
+        "displacements must be those of the velocities over the interval",
     ),
     "masses": Check(0.1, "masses (u) are those of the elements, their isotopes or repartitioned ones, one an element"),
-    "repeats": Check(0.0, "frames that stand there twice count twice, and stop atoms that move: give each frame once"),
+    "repeats": Check(0.0, "they count twice, and make moving atoms seem at rest: give every frame once"),
     "momentum": Check(
         0.02,
-        "fixed atoms, friction, walls or fields break the conservation that the network imposes: give runs "
+        "fixed atoms, friction, walls and fields break the conservation that the network imposes: give runs "
         "without them",
     ),
-    "energy": Check(
-        0.2,
-        "thermostats and barostats do what the network cannot foresee: give NVE runs",
-    ),
+    "energy": Check(0.2, "thermostats and barostats do what the network cannot foresee: give NVE runs"),
     "neighbors": Check(
-        1.0,
-        "is cutoff_A too short, or are positions in nm? A network of lone atoms learns nothing; mend the one or "
-        "the other",
+        1.0, "a network of lone atoms learns nothing: raise cutoff_A, and see whether positions are in Å, not in pm"
     ),
-    "distance": Check(0.5, "are positions in another unit, or atoms on top of each other? Mend the trajectory"),
+    "distance": Check(0.5, "atoms on top of each other, or positions in nm: correct the trajectory"),
     "temperature": Check(
-        1.6,
-        "elements in equilibrium share one temperature: give the masses of the run, and equilibrate it",
+        1.6, "elements in equilibrium share one temperature: give the masses of the run, and equilibrate it"
     ),
 }
-
-
-def accepting(name: str) -> str:
-    """How to have data taken that fail a check."""
-    return f"put accept: [{name}] into the data set's settings (evaluate: --accept {name})"
+IN_SETTINGS = "put accept: [{}] into the settings of the data set"
+ON_THE_COMMAND_LINE = "give --accept {}"

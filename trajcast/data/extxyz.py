@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from trajcast.atoms import check_atoms, check_masses
-from trajcast.data.checks import accepting
+from trajcast.data.checks import ON_THE_COMMAND_LINE
 from trajcast.data.dataset import Pairs
+from trajcast.data.limits import check_physics
 from trajcast.data.motion import check_motion, element_rms, motion_of, stray_atom, sums
-from trajcast.data.physics import check_physics, examine
+from trajcast.data.physics import examine
 from trajcast.data.readers.ase_file import masses_of, read_images
 from trajcast.data.readers.text import check_ended, check_species
 from trajcast.errors import UserError
@@ -41,12 +42,15 @@ def read_pairs(path: Path, horizon_fs: float, cutoff_A: float, accept: Sequence[
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
+    with path.open("rb") as handle:
+        if handle.read(8) == b"\x89HDF\r\n\x1a\n":
+            raise UserError(f"{path}: is an HDF5 file; give a data set with --dataset, here pairs in extended XYZ")
     log.info("reading %s", path)
     check_ended(path)
     check_species(path)
     images = read_images(path, format="extxyz")
     if not images:
-        raise UserError(f"{path}: no frames in it")
+        raise UserError(f"{path}: no frames in it; give a file of pairs")
     pairs = [_pair(path, atoms, f"{path}: frame {number}", horizon_fs) for number, atoms in enumerate(images)]
     spans = {float(atoms.info.get("timestep", horizon_fs)) for atoms in images}
     if len(spans) > 1:
@@ -68,7 +72,7 @@ def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float
         together = _joined([pairs[number] for number in numbers], numbers)
         topology = together.topology
         check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, where)
-        check_masses(topology.numbers, topology.masses, where, accept, accepting("masses"))
+        check_masses(topology.numbers, topology.masses, where, accept, ON_THE_COMMAND_LINE.format("masses"))
         if math.isnan(horizon_fs):
             continue
         before, after = together.velocities.astype(np.float64), together.new_velocities.astype(np.float64)
@@ -81,7 +85,8 @@ def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float
                 raise UserError(
                     f"{path}: frame {numbers[stray[0]]}: {stray[1]}; displacements must be those of unwrapped positions"
                 )
-        check_physics(examine(together, horizon_fs, cutoff_A, len(numbers)), where, horizon_fs, cutoff_A, accept)
+        found = examine(together, horizon_fs, cutoff_A, len(numbers))
+        check_physics(found, where, horizon_fs, cutoff_A, accept, ON_THE_COMMAND_LINE)
 
 
 def _joined(pairs: Sequence[Pair], numbers: Sequence[int]) -> Pairs:
@@ -102,11 +107,11 @@ def _pair(path: Path, atoms: Any, where: str, horizon_fs: float) -> Pair:
     for name in ARRAYS:
         values = atoms.arrays.get(name)
         if values is None:
-            raise UserError(f"{where} has no array {name} (found: {', '.join(atoms.arrays)})")
+            raise UserError(f"{where} has no array {name} (found: {', '.join(atoms.arrays)}); add it")
         if values.shape != (len(atoms), 3) or not np.isfinite(values).all():
             raise UserError(f"{where}: {name} must hold three finite numbers for each of its atoms")
     if not len(atoms) or not np.isfinite(atoms.positions).all():
-        raise UserError(f"{where} has no atoms, or a position that is not finite")
+        raise UserError(f"{where} has no atoms, or a position that is not finite; cut that frame away, or correct it")
     timestep = atoms.info.get("timestep", horizon_fs)
     if not isinstance(timestep, Real) or not (math.isnan(timestep) or float(timestep) > 0):
         raise UserError(f"{where}: timestep {str(timestep)!r} is no time; give it in fs, above zero, or leave it out")

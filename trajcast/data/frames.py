@@ -50,7 +50,7 @@ def constant_cell(path: Path, cells: NDArray[np.floating], periodic: NDArray[np.
     """
     cells = np.where(periodic[:, None], cells, 0.0)
     if len(broken := np.flatnonzero(~np.isfinite(cells).all(axis=(1, 2)))):
-        raise UserError(f"{path}: the lattice vectors of frame {broken[0]} are not finite; cut or mend the file")
+        raise UserError(f"{path}: the lattice vectors of frame {broken[0]} are not finite; cut or correct the file")
     differ = np.flatnonzero(~np.isclose(cells, cells[0], rtol=1e-6, atol=1e-6).all(axis=(1, 2)))
     if len(differ):
         raise UserError(
@@ -80,9 +80,9 @@ def even_interval(path: Path, times_fs: NDArray[np.floating], rounding_fs: float
     In single precision times are known to 1 fs after 10 ns.
     """
     if len(times_fs) < 2:
-        raise UserError(f"{path}: {len(times_fs)} frame(s); pairs need at least 2")
+        raise UserError(f"{path}: {len(times_fs)} frame(s); pairs need at least 2: give a longer run")
     if len(wrong := np.flatnonzero(~np.isfinite(times_fs))):
-        raise UserError(f"{path}: the time of frame {wrong[0]} is not finite; cut or mend the file")
+        raise UserError(f"{path}: the time of frame {wrong[0]} is not finite; cut or correct the file")
     steps = np.diff(times_fs)
     interval = float(times_fs[-1] - times_fs[0]) / len(steps)
     off = np.flatnonzero(np.abs(steps - np.median(steps)) > UNEVEN * abs(interval) + 2 * rounding_fs)
@@ -111,4 +111,6 @@ def check_finite(frames: Frames) -> None:
     for name, values in (("position", frames.positions), ("velocity", frames.velocities)):
         broken = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2)))
         if len(broken):
-            raise UserError(f"{frames.path}: frame {broken[0]} has a {name} that is not finite; cut or mend the file")
+            raise UserError(
+                f"{frames.path}: frame {broken[0]} has a {name} that is not finite; cut or correct the file"
+            )

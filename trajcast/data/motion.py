@@ -70,7 +70,7 @@ def check_motion(motion: Motion, where: str, interval_fs: float) -> None:
         raise UserError(
             f"{where}: atoms move against their velocities (correlation {motion.correlation:.2f}); are frames in "
             "reverse "
-            "order, or velocities of the wrong sign? Give frames in the order of time"
+            "order, or is a sign wrong? Put frames in the order of time, and let velocities point where atoms go"
         )
     if not NEAREST < motion.flight < FARTHEST * (CLOSE_B if motion.smooth else 1.0):
         raise UserError(
@@ -90,13 +90,11 @@ def _guess(factor: float) -> str:
     causes = {
         1e-3: "velocities seem to be in Å/ps",
         1e-2: "velocities seem to be in nm/ps, as Å/fs",
-        0.09822694788464065: "velocities seem to be in ASE's unit",
-        10.180505672822556: "velocities seem to be in Å/fs, read as ASE's unit",
+        0.09822694788464065: "positions in nm? or velocities too large by 10.2, ASE's unit of time in fs?",
+        10.180505672822556: "velocities too small by 10.2, ASE's unit of time in fs? or an interval ten times as long?",
         0.5: "the interval may be half as long",
         2.0: "the interval may be twice as long",
         1e3: "velocities seem to be in Å/fs, read as Å/ps",
-        0.1: "positions may be in nm, or the interval may be a tenth",
-        10.0: "the interval may be ten times as long",
     }
     for value, cause in causes.items():
         if abs(np.log(max(factor, 1e-300) / value)) < 0.15:
@@ -170,7 +168,7 @@ def _check_each(frames: Frames, motion: Motion) -> None:
             raise UserError(
                 f"{frames.path}: from frame {frame} to {frame + 1} {stray[1]}; a damaged number, a jump through "
                 "the cell, or "
-                "runs joined in one file: mend it, or cut it there"
+                "runs joined in one file: correct it, or cut it there"
             )
         found.append(np.sqrt(np.mean(misfits(*part, frames.interval_fs, motion) ** 2, axis=1)))
     usual = motion.flight * np.sqrt(3 * np.mean(rms**2)) * frames.interval_fs
@@ -179,9 +177,9 @@ def _check_each(frames: Frames, motion: Motion) -> None:
     if len(odd := np.flatnonzero(each > limit)):
         raise UserError(
             f"{frames.path}: from frame {odd[0]} to {odd[0] + 1} atoms do not move as their velocities say (misfit "
-            f"{each[odd[0]]:.2g} of a step, {np.median(each):.2g} elsewhere); are frames missing, doubled or "
-            "reversed there, "
-            "or two runs joined? Give evenly spaced frames of one run"
+            f"{100 * each[odd[0]]:.3g} % of a step, {100 * np.median(each):.2g} % elsewhere); are frames missing, "
+            "doubled or "
+            "reversed there, velocities wrong, or two runs joined? Give evenly spaced frames of one run"
         )
 
 
@@ -197,8 +195,8 @@ def _check_repeats(frames: Frames) -> None:
         frame = int(np.flatnonzero(doubled)[0])
         other = int(next(n for n in others[frame] if n != frame))
         raise UserError(
-            f"{frames.path}: {int(doubled.sum())} of {len(frames)} frames stand in it more than once, the first being "
-            f"{min(frame, other)} and {max(frame, other)}; write each frame once, and cut out what a restart "
+            f"{frames.path}: {int(doubled.sum())} of {len(frames)} frames occur more than once, first "
+            f"frames {min(frame, other)} and {max(frame, other)}; write each frame once, and cut out what a restart "
             "wrote twice"
         )
 

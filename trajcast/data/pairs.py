@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.atoms import check_masses
-from trajcast.data.checks import accepting
+from trajcast.data.checks import IN_SETTINGS
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.data.frames import Frames
 from trajcast.data.independence import Marks, check_independent, frame_marks
-from trajcast.data.physics import check_physics, examine, horizon_energy, independent_samples, record
+from trajcast.data.limits import check_physics
+from trajcast.data.physics import examine, horizon_energy, independent_samples, record
 from trajcast.data.sources import Reading, read_frames
 from trajcast.data.statistics import training_statistics
 from trajcast.errors import UserError
@@ -44,7 +45,7 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
         split, path = source["split"], Path(source["file"])
         frames = read_frames(path, reading)
         own = frames.topology
-        check_masses(own.numbers, own.masses, str(path), settings.accept, accepting("masses"))
+        check_masses(own.numbers, own.masses, str(path), settings.accept, IN_SETTINGS.format("masses"))
         topology = topology or frames.topology
         _check_same_system(frames, topology, sources[0]["file"])
         share = _shares(getattr(settings.samples, split), len(files[split]))[len(drawn[split])]
@@ -62,9 +63,10 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
     for split, pairs in splits.items():
         stated = [energy for energy in energies[split] if energy is not None]
         samples = independent_samples(len(files[split]), durations_fs[split])
-        energy = max(stated) if stated else None
-        physics[split] = examine(pairs, settings.horizon_fs, settings.cutoff_A, samples, energy)
-        check_physics(physics[split], f"{split} pairs", settings.horizon_fs, settings.cutoff_A, settings.accept)
+        found = examine(pairs, settings.horizon_fs, settings.cutoff_A, samples, max(stated) if stated else None)
+        where = f"{split} pairs (frames of {sources[found.closest_source]['file']})"
+        check_physics(found, where, settings.horizon_fs, settings.cutoff_A, settings.accept, IN_SETTINGS)
+        physics[split] = found
     return Dataset(
         horizon_fs=settings.horizon_fs,
         cutoff_A=settings.cutoff_A,
@@ -100,10 +102,16 @@ def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
 
 def _check_same_system(frames: Frames, topology: Topology, first: str) -> None:
     own = frames.topology
-    for name in ("numbers", "masses", "cell", "periodic"):
+    names = {
+        "numbers": "elements or their order",
+        "masses": "masses",
+        "cell": "cell",
+        "periodic": "periodic directions",
+    }
+    for name, what in names.items():
         a, b = getattr(own, name), getattr(topology, name)
         if a.shape != b.shape or not np.allclose(a, b, rtol=1e-6, atol=1e-6):
-            raise UserError(f"{frames.path}: {name} differ from those of {first}; a data set holds one system")
+            raise UserError(f"{frames.path}: {what} differ from those of {first}; a data set holds one system")
 
 
 def _shares(samples: int, files: int) -> list[int]:
@@ -128,7 +136,8 @@ def draw_pairs(
     if samples > starts:
         raise UserError(
             f"{samples} pairs at {horizon_fs:g} fs were asked from {frames.path}, whose {len(frames)} frames give "
-            f"{max(starts, 0)}; lower dataset.samples or give longer trajectories"
+            f"{max(starts, 0)}; lower {'the number of samples' if starts > 0 else 'horizon_fs'}, or give longer "
+            "trajectories"
         )
     return pairs_at(frames, rng.choice(starts, size=samples, replace=False), stride, source, steps)
 

@@ -1,12 +1,11 @@
-"""Physics checks of a data set: each a number of every split, its limit, and the reason for that limit.
+"""Physics of a data set: numbers of every split, which go into its record and onto the page.
 
-What lies beyond a limit is refused, unless `accept` names the check. The numbers go into the data set's record and onto
-the page.
+What lies beyond a limit is refused (`trajcast.data.limits`), unless `accept` names the check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,11 +14,9 @@ from numpy.typing import NDArray
 from vesin import NeighborList
 
 from trajcast.atoms import symbol
-from trajcast.data.checks import CHECKS, accepting
 from trajcast.data.dataset import Pairs
 from trajcast.data.frames import Frames
 from trajcast.data.motion import motion_of, sums
-from trajcast.errors import UserError
 from trajcast.progress import progress
 from trajcast.units import BOLTZMANN, KINETIC, PS
 
@@ -36,10 +33,11 @@ class Physics:
     energy: float | None  # RMS change of the total over a horizon / that of the kinetic energy; None where not stated
     neighbors: float  # within the cutoff, of an atom
     lonely: float  # share of atoms without any
-    closest_A: float  # distance of two atoms
-    closest: float  # smallest distance / sum of covalent radii
+    closest: float | None  # smallest distance within the cutoff / sum of the covalent radii
+    closest_A: float | None
     closest_atoms: tuple[int, int]
-    closest_pair: int  # where that was found
+    closest_frame: int  # of the source
+    closest_source: int
     temperatures_K: dict[str, float]  # of each element
     temperature_errors: dict[str, float]  # relative standard errors, from the number of independent samples
     repeated: float  # share of frames that stand there twice
@@ -110,7 +108,9 @@ def _surroundings(pairs: Pairs, cutoff_A: float) -> dict[str, Any]:
 
     topology, search = pairs.topology, NeighborList(cutoff=cutoff_A, full_list=True)
     radii = covalent_radii[topology.numbers]
-    edges, lonely, best = 0, 0, (np.inf, np.inf, (0, 0), 0)
+    edges, lonely, least = 0, 0, np.inf
+    best: dict[str, Any] = dict.fromkeys(("closest", "closest_A"))
+    best |= {"closest_atoms": (0, 0), "closest_frame": 0, "closest_source": 0}
     with progress("neighbours", len(pairs), unit="frames") as advance:
         for number, positions in enumerate(pairs.positions):
             i, j, d = search.compute(
@@ -120,100 +120,18 @@ def _surroundings(pairs: Pairs, cutoff_A: float) -> dict[str, Any]:
             lonely += topology.n_atoms - len(np.unique(i))
             if len(d):
                 share = d / (radii[i] + radii[j])
-                least = int(share.argmin())
-                if share[least] < best[0]:
-                    best = (float(share[least]), float(d[least]), (int(i[least]), int(j[least])), number)
+                if share.min() < least:
+                    least, edge = float(share.min()), int(share.argmin())
+                    best = {
+                        "closest": least,
+                        "closest_A": float(d[edge]),
+                        "closest_atoms": (int(i[edge]), int(j[edge])),
+                        "closest_frame": int(pairs.frames[number]),
+                        "closest_source": int(pairs.sources[number]),
+                    }
             advance(1)
     atoms = len(pairs) * topology.n_atoms
-    return {
-        "neighbors": edges / atoms,
-        "lonely": lonely / atoms,
-        "closest": best[0],
-        "closest_A": best[1],
-        "closest_atoms": best[2],
-        "closest_pair": best[3],
-    }
-
-
-def check_physics(found: Physics, where: str, horizon_fs: float, cutoff_A: float, accept: Sequence[str]) -> None:
-    """UserError, begun with `where`, for the first check of `CHECKS` that fails and that `accept` does not name."""
-    for name, message in _failures(found, horizon_fs, cutoff_A):
-        if name not in accept:
-            raise UserError(f"{where}: {message}. If it is meant, {accepting(name)}")
-
-
-def _failures(found: Physics, horizon_fs: float, cutoff_A: float) -> list[tuple[str, str]]:
-    """Names of the checks that fail, with what was found and what to do."""
-    limit = {name: check.limit for name, check in CHECKS.items()}
-    failures = []
-    if found.repeated > limit["repeats"]:
-        failures.append(
-            (
-                "repeats",
-                f"{100 * found.repeated:.3g} % of its pairs stand there twice, allowed are none; "
-                f"{CHECKS['repeats'].reason}",
-            )
-        )
-    if found.momentum > limit["momentum"]:
-        failures.append(
-            (
-                "momentum",
-                f"the total momentum changes by {found.momentum:.2g} of an atom's over {horizon_fs:g} fs, allowed "
-                f"are {limit['momentum']:g}; {CHECKS['momentum'].reason}",
-            )
-        )
-    if found.angular_momentum is not None and found.angular_momentum > limit["momentum"]:
-        failures.append(
-            (
-                "momentum",
-                f"the total angular momentum changes by {found.angular_momentum:.2g} of an atom's over "
-                f"{horizon_fs:g} fs, allowed are {limit['momentum']:g}; {CHECKS['momentum'].reason}",
-            )
-        )
-    if found.energy is not None and found.energy > limit["energy"]:
-        failures.append(
-            (
-                "energy",
-                f"over {horizon_fs:g} fs the total energy changes by {found.energy:.2g} of what the kinetic energy "
-                f"does, allowed are {limit['energy']:g}; {CHECKS['energy'].reason}",
-            )
-        )
-    if found.neighbors < limit["neighbors"]:
-        failures.append(
-            (
-                "neighbors",
-                f"an atom has {found.neighbors:.2g} neighbours within cutoff_A {cutoff_A:g}, at least "
-                f"{limit['neighbors']:g} is needed; {CHECKS['neighbors'].reason}",
-            )
-        )
-    if found.closest < limit["distance"]:
-        first, second = found.closest_atoms
-        failures.append(
-            (
-                "distance",
-                f"atoms {first} and {second} are {found.closest_A:.3g} Å apart in pair {found.closest_pair}, "
-                f"{found.closest:.2g} of the sum of their covalent radii, allowed are {limit['distance']:g}; "
-                f"{CHECKS['distance'].reason}",
-            )
-        )
-    return failures + _temperature_failures(found, limit["temperature"])
-
-
-def _temperature_failures(found: Physics, allowed: float) -> list[tuple[str, str]]:
-    kelvin, errors = found.temperatures_K, found.temperature_errors
-    if len(kelvin) < 2:
-        return []
-    hot, cold = max(kelvin, key=kelvin.__getitem__), min(kelvin, key=kelvin.__getitem__)
-    ratio = kelvin[hot] / max(kelvin[cold], np.finfo(float).tiny)
-    if np.log(ratio) <= np.log(allowed) + 4 * np.hypot(errors[hot], errors[cold]):
-        return []
-    return [
-        (
-            "temperature",
-            f"{hot} is at {kelvin[hot]:.4g} K and {cold} at {kelvin[cold]:.4g} K, a factor of {ratio:.3g}, "
-            f"allowed are {allowed:g}; {CHECKS['temperature'].reason}",
-        )
-    ]
+    return {"neighbors": edges / atoms, "lonely": lonely / atoms, **best}
 
 
 def record(found: Mapping[str, Physics]) -> dict[str, Any]:

@@ -30,7 +30,7 @@ def read_frames(path: Path, reading: Reading) -> Frames:
     topology = frames.topology
     check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, str(path))
     if len(frames) < 2:
-        raise UserError(f"{path}: {len(frames)} frame(s); pairs need at least 2")
+        raise UserError(f"{path}: {len(frames)} frame(s); pairs need at least 2: give a longer run")
     check_finite(frames)
     if "motion" not in reading.accept:
         examine_motion(frames)

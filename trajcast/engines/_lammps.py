@@ -51,8 +51,9 @@ class Instance:
         if units not in UNITS:
             self._lammps.close()
             raise UserError(
-                f"LAMMPS' units {units} (lj where the input has no units command) cannot be used: masses, lengths and "
-                f"times need real ones; write data file and force field in one of: {', '.join(UNITS)}"
+                f"LAMMPS' units are {units} (lj where there is no units command); masses, lengths and times must "
+                "be physical: "
+                f"write data file and force field in units {' or '.join(UNITS)}"
             )
         self.units = UNITS[units]
 

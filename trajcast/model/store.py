@@ -14,7 +14,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from trajcast.errors import UserError
+from trajcast.errors import UserError, said
 from trajcast.files import write_json, written_aside
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.totals import Totals
@@ -57,9 +57,9 @@ def read_record(path: Path | str) -> dict[str, Any]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; a model is a .safetensors file with a .json beside it") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON: {error}") from None
+        raise UserError(f"{path}: not valid JSON ({error}); copy it again, or train again") from None
     if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise UserError(f"{path}: not a model of this version ({FORMAT})")
+        raise UserError(f"{path}: does not describe a model of this version ({FORMAT}); give another, or train again")
     return record
 
 
@@ -79,7 +79,8 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
                 raise ValueError(f"{len(masses)} masses_u for {len(scales.species)} species")
             model.masses = tuple(float(mass) for mass in masses)
     except (LookupError, TypeError, ValueError, RuntimeError, ArithmeticError, AttributeError) as error:
-        raise UserError(f"{Path(path).with_suffix('.json')}: damaged model description: {error}") from None
+        card = Path(path).with_suffix(".json")
+        raise UserError(f"{card}: damaged model description ({said(error)}); copy it again, or train again") from None
     try:
         data = Path(path).read_bytes()
     except FileNotFoundError:
@@ -101,7 +102,7 @@ def _scales(record: Mapping[str, Any]) -> Scales:
     scales, horizon_fs = _tuples(record["scales"]), record["horizon_fs"]
     for key, value in (("horizon_fs", horizon_fs), ("cutoff_A", record["cutoff_A"])):
         if value is not None and not (isinstance(value, int | float) and 0 < value < math.inf):
-            raise ValueError(f"{key} {value} is no number above zero")
+            raise ValueError(f"{key} {value!r} must be a number above zero")
     totals = scales.pop("totals", None)
     return Scales(
         horizon_fs=math.nan if horizon_fs is None else horizon_fs,

@@ -83,7 +83,9 @@ def dihedral_angles(selection: Selection, atoms: list[list[int]]) -> NDArray[np.
     """
     count = selection.topology.n_atoms
     if any(i >= count for four in atoms for i in four):
-        raise UserError(f"observables.dihedrals: {atoms} names atoms beyond {count - 1}, the last of {count}; mend it")
+        raise UserError(
+            f"observables.dihedrals: {atoms} names atoms beyond {count - 1}, the last of {count}; correct it"
+        )
     positions, box = positions_and_box(selection)
     angles = [calc_dihedrals(*(np.ascontiguousarray(positions[:, i]) for i in four), box=box) for four in atoms]
     return np.degrees(np.array(angles, dtype=np.float64).T)

@@ -28,7 +28,7 @@ def read_sources(values: Any) -> Sources:
         raise UserError(f"{KEY}: names no files; give those that the figure reads, by their role")
     for path in paths:
         if not Path(path).is_file():
-            raise UserError(f"{KEY}: {path}: no such file; make it first, or mend its name")
+            raise UserError(f"{KEY}: {path}: no such file; make it first, or correct its name")
     return sources
 
 

@@ -46,7 +46,9 @@ def named(potential: str) -> Named:
             return Named(family=family, model=family.MODELS[potential])
     names = [model for family in families.values() for model in family.MODELS]
     files = [f"{name}:PATH" for name, family in families.items() if family.OWN_FILES]
-    raise UserError(f"{KEY}: no {potential!r} there; choose one of: {', '.join(names)}, or a file: {', '.join(files)}")
+    raise UserError(
+        f"{KEY}: {potential!r} is not known; choose one of: {', '.join(names)}, or a file: {', '.join(files)}"
+    )
 
 
 def calculator(potential: str, device: str) -> BaseCalculator:

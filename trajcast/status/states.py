@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from trajcast.jobs import Job
 from trajcast.running import SIGN_EVERY_S, record_path
 
 SILENT_AFTER_S = 6 * SIGN_EVERY_S
+SAID = re.compile(r": (?:error|failure): ")  # how trajcast.cli ends
 
 
 class State(Enum):
@@ -68,8 +70,8 @@ def _state(job: Job) -> Seen:
         stopped = "stopped" in record or silent_s > SILENT_AFTER_S
         return Seen(job=job, state=State.STOPPED if stopped else State.RUNNING, record=record)
     last = _last_line(job.log)
-    if ": error: " in last:
-        return Seen(job=job, state=State.FAILED, record={"error": last.split(": error: ", 1)[1]})
+    if said := SAID.search(last):
+        return Seen(job=job, state=State.FAILED, record={"error": last[said.end() :]})
     return Seen(job=job, state=State.WAITING)
 
 

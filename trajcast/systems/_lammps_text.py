@@ -16,6 +16,7 @@ COMMANDS = {
     *(f"{kind}_{word}" for kind in STYLES for word in ("style", "coeff", "modify")),
     *("special_bonds", "dielectric", "neighbor", "neigh_modify", "comm_modify", "comm_style"),
 }
+RIGID = ("shake", "rattle")
 CHARGE_FIXES = ("qeq/", "acks2/")  # beginnings of the styles of fixes that belong to a force field
 
 
@@ -37,6 +38,7 @@ class Line:
 class ForceField:
     """The commands before the line `read_data`, the file named there, and the commands after it."""
 
+    file: str  # the input itself
     before: str
     data_file: Path
     after: str
@@ -64,7 +66,7 @@ def read_input(path: str) -> ForceField:
     for line in others:
         _check(line)
     before, after = ("".join(f"{line.text}\n" for line in part) for part in (lines[: reads[0]], lines[reads[0] + 1 :]))
-    return ForceField(before, data_file, after)
+    return ForceField(path, before, data_file, after)
 
 
 def named_files(path: str) -> list[str]:
@@ -79,6 +81,10 @@ def named_files(path: str) -> list[str]:
 def _check(line: Line) -> None:
     if line.words[0] == "fix" and len(line.words) > 3 and line.words[3].startswith(CHARGE_FIXES):
         return
+    if line.words[0] == "fix" and len(line.words) > 3 and line.words[3] in RIGID:
+        raise UserError(
+            f"{line.place}: '{line.text}' holds bonds rigid, which is not possible here; take a flexible force field"
+        )
     if line.words[0] not in COMMANDS:
         raise UserError(
             f"{line.place}: '{line.text}' does not define a force field; remove it. Time step, minimisation, "
@@ -104,7 +110,7 @@ def _lines(path: Path, within: tuple[Path, ...] = ()) -> Iterator[Line]:
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; give its path from the folder you start from") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a readable LAMMPS input: {error}") from None
+        raise UserError(f"{path}: not a readable LAMMPS input: {error}; save it as UTF-8") from None
     begun = ""
     for number, raw in enumerate(text.splitlines(), 1):
         begun += raw.rstrip()

@@ -107,10 +107,13 @@ def _atoms(field: ForceField) -> Iterator[Instance]:
     with Instance(None, field.before + MAP) as lammps:
         if lammps.atom_style not in ATOM_STYLES:
             raise UserError(
-                f"atom_style {lammps.atom_style} has more to it than positions and velocities of points; "
+                f"{field.file}: atom_style {lammps.atom_style} has more to it than positions and velocities of points; "
                 f"use one of: {', '.join(ATOM_STYLES)}"
             )
-        lammps.read_data(field.data_file, field.after)
+        try:
+            lammps.read_data(field.data_file, field.after)
+        except UserError as error:
+            raise UserError(f"{field.file} with {field.data_file}: {error}; correct the one or the other") from None
         yield lammps
 
 

@@ -42,16 +42,20 @@ def read(path: Path, reading: Reading) -> Frames:
         check_species(path)
     images = read_images(path)
     if len(images) < 2:
-        raise UserError(f"{path}: {len(images)} frame(s); pairs need at least 2")
+        raise UserError(f"{path}: {len(images)} frame(s); pairs need at least 2: give a longer run")
     first = images[0]
     for frame, image in enumerate(images):
-        for name, what in (("numbers", "atoms"), ("pbc", "periodic directions")):
-            if not np.array_equal(getattr(image, name), getattr(first, name)):
-                raise UserError(
-                    f"{path}: the {what} of frame {frame} are not those of frame 0; cut off broken frames, and "
-                    "give runs "
-                    "of other systems one by one"
-                )
+        if not np.array_equal(image.numbers, first.numbers):
+            raise UserError(
+                f"{path}: the atoms of frame {frame} are not those of frame 0 "
+                f"({_first_difference(image, first)}); write "
+                "atoms in the same order, cut off broken frames, and give runs of other systems one by one"
+            )
+        if not np.array_equal(image.pbc, first.pbc):
+            raise UserError(
+                f"{path}: frame {frame} is periodic along {image.pbc.tolist()}, frame 0 along {first.pbc.tolist()}; "
+                "correct it, or give runs one by one"
+            )
         if image.constraints:
             raise UserError(
                 f"{path}: frame {frame} has constraints ({type(image.constraints[0]).__name__}); fixed atoms break the "
@@ -59,7 +63,12 @@ def read(path: Path, reading: Reading) -> Frames:
             )
     masses = np.stack([masses_of(path, image) for image in images])
     if len(changed := np.flatnonzero(np.any(masses != masses[0], axis=1))):
-        raise UserError(f"{path}: the masses of frame {changed[0]} are not those of frame 0; give runs one by one")
+        atom = int(np.flatnonzero(masses[changed[0]] != masses[0])[0])
+        raise UserError(
+            f"{path}: atom {atom} has mass {masses[changed[0]][atom]:g} u in frame {changed[0]}, "
+            f"{masses[0][atom]:g} u in "
+            "frame 0; correct it, or give runs one by one"
+        )
     periodic = np.array(first.pbc)
     return assembled(
         path,
@@ -78,13 +87,20 @@ def read(path: Path, reading: Reading) -> Frames:
     )
 
 
+def _first_difference(image: Any, first: Any) -> str:
+    if len(image) != len(first):
+        return f"{len(image)} and {len(first)}"
+    atom = int(np.flatnonzero(image.numbers != first.numbers)[0])
+    return f"atom {atom}: {image.symbols[atom]} and {first.symbols[atom]}"
+
+
 def masses_of(path: Path, image: Any) -> NDArray[np.float64]:
     """Masses that the file gives, else the standard ones, u."""
     for name in MASSES:
         if name in image.arrays:
             values = np.asarray(image.arrays[name], dtype=np.float64)
             if values.shape != (len(image),):
-                raise UserError(f"{path}: array {name} must hold one mass (u) for each atom; mend or rename it")
+                raise UserError(f"{path}: array {name} must hold one mass (u) for each atom; correct or rename it")
             return values
     return image.get_masses()
 
@@ -106,7 +122,7 @@ def _velocities(
         )
     values = np.asarray(image.arrays[name], dtype=np.float64)
     if values.shape != (len(image), 3):
-        raise UserError(f"{path}: frame {frame}: array {name} must hold three numbers for each atom; mend the file")
+        raise UserError(f"{path}: frame {frame}: array {name} must hold three numbers for each atom; correct the file")
     unit = reading.velocity_unit
     if unit is None and reading.lammps_units is not None:
         unit = {"real": "A/fs", "metal": "A/ps"}[reading.lammps_units]

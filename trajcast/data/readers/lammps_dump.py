@@ -51,7 +51,7 @@ def read(path: Path, reading: Reading) -> Frames:
     except (EOFError, OSError, UnicodeDecodeError) as error:  # of a compressed file that is cut off, too
         raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
     if len(snapshots) < 2:
-        raise UserError(f"{path}: {len(snapshots)} frame(s); pairs need at least 2")
+        raise UserError(f"{path}: {len(snapshots)} frame(s); pairs need at least 2: give a longer run")
     units = _units(path, snapshots, reading.lammps_units)
     periodic = _periodic(path, snapshots, reading.boundary)
     numbers, masses = _atoms(path, snapshots)
@@ -79,7 +79,7 @@ def _snapshots(path: Path, handle: IO[str]) -> Iterator[Snapshot]:
         words = line.split()
         if words[:1] != ["ITEM:"]:
             raise UserError(
-                f"{path}: frame {frame}: {line.strip()[:60]!r} where a line ITEM: … must stand; cut or mend it"
+                f"{path}: frame {frame}: {line.strip()[:60]!r} where a line ITEM: … must stand; cut or correct it"
             )
         title = line.split(":", 1)[1].strip()
         try:
@@ -145,7 +145,7 @@ def _snapshot(
     ids = columns["id"].astype(np.int64)
     order = np.argsort(ids, kind="stable")
     if len(doubled := np.flatnonzero(np.diff(ids[order]) == 0)):
-        raise UserError(f"{path}: frame {frame}: two atoms have id {ids[order][doubled[0]]}; mend the file")
+        raise UserError(f"{path}: frame {frame}: two atoms have id {ids[order][doubled[0]]}; correct the file")
     origin, cell, boundary = _box(path, frame, said["BOX"])
     return Snapshot(
         timestep=int(said["TIMESTEP"][0]),
@@ -166,7 +166,7 @@ def _box(path: Path, frame: int, lines: Sequence[str]) -> tuple[NDArray, NDArray
     flags = tuple(words[2:] if general else words[3:] if tilted else words)
     if len(flags) not in (0, 3) or rows.shape != (3, 4 if general else 3 if tilted else 2):
         raise UserError(
-            f"{path}: frame {frame}: {' '.join(lines[0].split())} and its lines do not go together; mend it"
+            f"{path}: frame {frame}: {' '.join(lines[0].split())} and its lines do not go together; correct it"
         )
     if general:
         return rows[:, 3], rows[:, :3], flags or None
@@ -219,9 +219,10 @@ def _atoms(path: Path, snapshots: Sequence[Snapshot]) -> tuple[NDArray[np.int64]
         for name in ("id", "element", "mass"):
             if name in first and not np.array_equal(first[name], snapshot.columns.get(name, first[name][:0])):
                 raise UserError(
-                    f"{path}: the column {name} of frame {frame} differs from that of frame 0; all frames must "
-                    "have the "
-                    "same atoms"
+                    f"{path}: the column {name} of frame {frame} ({len(snapshot.columns['id'])} atoms) differs "
+                    "from that of "
+                    f"frame 0 ({len(first['id'])} atoms); all frames must have the same atoms: cut that frame away, or "
+                    "correct it"
                 )
     masses = None
     if "mass" in first:
@@ -275,6 +276,10 @@ def _interval(path: Path, snapshots: Sequence[Snapshot], units: str) -> float | 
     uneven = np.flatnonzero((steps != steps[0]) | (steps <= 0))
     if len(uneven):
         frame = int(uneven[0])
+        if np.all(steps < 0):
+            raise UserError(
+                f"{path}: timesteps decrease ({timesteps[1]} follows {timesteps[0]}); put frames in the order of time"
+            )
         raise UserError(
             f"{path}: frames are unevenly spaced ({steps.min()} to {steps.max()} steps; timestep "
             f"{timesteps[frame + 1]} "

@@ -31,6 +31,7 @@ def read(path: Path, reading: Reading) -> Frames:
     assert topology is not None
     if not topology.is_file():
         raise UserError(f"--topology {topology}: no such file")
+    folder = ""
     frames: list[tuple[NDArray, NDArray, NDArray]] = []
     times: list[float] = []
     try:
@@ -43,7 +44,11 @@ def read(path: Path, reading: Reading) -> Frames:
                 universe = mda.Universe(*places, to_guess=())
                 for step in universe.trajectory:
                     if not step.has_velocities:
-                        raise UserError(f"{path}: frame {step.frame} has no velocities; save them")
+                        raise UserError(
+                            f"{path}: frame {step.frame} has no velocities; save them (XTC and DCD cannot hold "
+                            "them, TRR "
+                            "and NetCDF can)"
+                        )
                     cell = np.zeros((3, 3)) if step.dimensions is None else triclinic_vectors(step.dimensions)
                     frames.append((step.positions.copy(), step.velocities / PS, cell.astype(np.float64)))
                     if "time" in step.data:
@@ -52,7 +57,11 @@ def read(path: Path, reading: Reading) -> Frames:
     except UserError:
         raise
     except Exception as error:  # its parsers raise whatever they stumble over
-        raise UserError(f"{path} with {topology}: MDAnalysis cannot read it ({said(error)}); is it damaged?") from None
+        reason = said(error).replace(f"{folder}/frames/", "").replace(f"{folder}/topology/", "")
+        raise UserError(
+            f"{path} with {topology}: MDAnalysis cannot read them ({reason}); do they belong together, and are "
+            "they whole?"
+        ) from None
     if not frames:
         raise UserError(f"{path}: no frames in it")
     numbers, masses = _atoms(topology, universe.atoms)
@@ -91,6 +100,11 @@ def _atoms(topology: Path, atoms: Any) -> tuple[NDArray[np.int64], NDArray[np.fl
     if elements is not None and all(str(element).strip() for element in elements):
         symbols = np.array([str(element).strip().capitalize() for element in elements])
         numbers = symbols_to_numbers(topology, symbols, "give a topology with elements")
+    elif elements is not None and any(str(element).strip() for element in elements):
+        atom = next(i for i, element in enumerate(elements) if not str(element).strip())
+        raise UserError(
+            f"{topology}: atom {atom} has no element, or one that is none; give a topology with all elements"
+        )
     elif masses is not None:
         numbers = elements_of_masses(masses, str(topology), "give a topology with elements")
     else:

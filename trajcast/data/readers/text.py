@@ -24,7 +24,9 @@ def check_ended(path: Path) -> None:
                 last = block
     except (EOFError, OSError) as error:
         raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
-    if last and not last.endswith((b"\n", b"\r")):
+    if not last:
+        raise UserError(f"{path}: is empty; give a file with frames")
+    if not last.endswith((b"\n", b"\r")):
         raise UserError(
             f"{path}: its last line does not end with a line break, so that digits may be missing; cut the last "
             "frame away, "

@@ -1,0 +1,73 @@
+"""Whether what was measured of pairs is within the limits of `CHECKS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from trajcast.atoms import LAMMPS_C
+from trajcast.data.checks import CHECKS
+from trajcast.data.physics import Physics
+from trajcast.errors import UserError
+
+
+def check_physics(
+    found: Physics, where: str, horizon_fs: float, cutoff_A: float, accept: Sequence[str], override: str
+) -> None:
+    """UserError, begun with `where`, for the first check that fails and that `accept` does not name.
+
+    `override` tells how to have it accepted, with {} for its name.
+    """
+    for name, message in _failures(found, horizon_fs, cutoff_A):
+        if name not in accept:
+            raise UserError(f"{where}: {message}; {CHECKS[name].reason}. If intended, {override.format(name)}")
+
+
+def _failures(found: Physics, horizon_fs: float, cutoff_A: float) -> Iterator[tuple[str, str]]:
+    limit = {name: f"{check.limit:g}" for name, check in CHECKS.items()}
+    if found.repeated > CHECKS["repeats"].limit:
+        yield "repeats", f"{100 * found.repeated:.3g} % of the pairs occur more than once, none may"
+    for name, change in (("momentum", found.momentum), ("angular momentum", found.angular_momentum or 0.0)):
+        if change > CHECKS["momentum"].limit:
+            yield (
+                "momentum",
+                f"over {horizon_fs:g} fs the total {name} changes by {change:.2g} times that of a typical atom, "
+                "at most "
+                f"{limit['momentum']} is allowed",
+            )
+    if found.energy is not None and found.energy > CHECKS["energy"].limit:
+        yield (
+            "energy",
+            f"over {horizon_fs:g} fs the change of the total energy is {found.energy:.2g} times that of the "
+            "kinetic energy, "
+            f"at most {limit['energy']} is allowed",
+        )
+    if found.neighbors < CHECKS["neighbors"].limit:
+        yield (
+            "neighbors",
+            f"an atom has {found.neighbors:.2g} neighbours within cutoff_A {cutoff_A:g} on average, at least "
+            f"{limit['neighbors']} is needed",
+        )
+    if found.closest is not None and found.closest < CHECKS["distance"].limit:
+        first, second = found.closest_atoms
+        yield (
+            "distance",
+            f"atoms {first} and {second} are {found.closest_A:.3g} Å apart in frame {found.closest_frame}, "
+            f"{found.closest:.2g} of the sum of their covalent radii, at least {limit['distance']} is needed",
+        )
+    yield from _temperatures(found, CHECKS["temperature"].limit)
+
+
+def _temperatures(found: Physics, allowed: float) -> Iterator[tuple[str, str]]:
+    kelvin, errors = found.temperatures_K, found.temperature_errors
+    if len(kelvin) < 2:
+        return
+    hot, cold = max(kelvin, key=kelvin.__getitem__), min(kelvin, key=kelvin.__getitem__)
+    ratio = kelvin[hot] / max(kelvin[cold], np.finfo(float).tiny)
+    if np.log(ratio) > np.log(allowed) + 4 * np.hypot(errors[hot], errors[cold]):
+        yield (
+            "temperature",
+            f"{hot} is at {kelvin[hot]:.4g} K and {cold} at {kelvin[cold]:.4g} K, a factor of {ratio:.3g}, at most "
+            f"{allowed:g} is allowed{LAMMPS_C if 'C' in (hot, cold) else ''}",
+        )
