@@ -222,7 +222,7 @@ DATASET = dict(SETTINGS)
 
 
 def settings(what: str, changes: dict[str, Any], *parts: str) -> None:
-    @refused(KIND, f"dataset settings: {what}", *parts)
+    @refused("settings of a data set", what, *parts)
     def _(w: World) -> list[str]:
         command = w.dataset(write_h5md(w.path("run.h5md"), run()))
         w.yaml("dataset.yaml", {k: v for k, v in (DATASET | changes).items() if v is not ...})
