@@ -141,3 +141,20 @@ def test_a_reader_that_has_gone_is_no_error_message():
     assert process.stderr.read() == b""
     process.stderr.close()
     assert process.wait() == 1
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_letters_that_cannot_be_written_are_replaced(tmp_path, encoding):
+    """Also those of names that are no UTF-8; the work is done all the same."""
+    name = os.fsdecode(b"r\xfcn.h5md")
+    command = [sys.executable, "-m", "trajcast", "dataset", "--settings", "none.yaml", "--output", "out.h5"]
+    command += ["--training", name, "--validation", name, "--test", name]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 2
+    assert b"none.yaml: no such file" in done.stderr
+    shown = subprocess.run(
+        [sys.executable, "-m", "trajcast", "models", "water-5fs"], env=environment, capture_output=True, check=False
+    )
+    assert shown.returncode == 0, shown.stderr
+    assert b"water-5fs" in shown.stdout
