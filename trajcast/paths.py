@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 from trajcast.errors import UserError
@@ -79,8 +79,3 @@ def _check_place(path: Path, option: str) -> None:
             if not os.access(above, os.W_OK | os.X_OK):
                 raise UserError(f"{option}: no right to write in {above}; choose another place")
             return
-
-
-def inside(folder: Path, names: Sequence[str]) -> list[Path]:
-    """The files of these names in a folder."""
-    return [folder / name for name in names]

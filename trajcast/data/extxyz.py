@@ -86,7 +86,7 @@ def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float
                     f"{path}: frame {numbers[stray[0]]}: {stray[1]}; displacements must be those of unwrapped positions"
                 )
         found = examine(together, horizon_fs, cutoff_A, len(numbers))
-        check_physics(found, where, horizon_fs, cutoff_A, accept, ON_THE_COMMAND_LINE)
+        check_physics(found, where, [str(path)], horizon_fs, cutoff_A, accept, ON_THE_COMMAND_LINE)
 
 
 def _joined(pairs: Sequence[Pair], numbers: Sequence[int]) -> Pairs:

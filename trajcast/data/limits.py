@@ -13,18 +13,24 @@ from trajcast.errors import UserError
 
 
 def check_physics(
-    found: Physics, where: str, horizon_fs: float, cutoff_A: float, accept: Sequence[str], override: str
+    found: Physics,
+    where: str,
+    files: Sequence[str],
+    horizon_fs: float,
+    cutoff_A: float,
+    accept: Sequence[str],
+    override: str,
 ) -> None:
     """UserError, begun with `where`, for the first check that fails and that `accept` does not name.
 
-    `override` tells how to have it accepted, with {} for its name.
+    `files` are the sources by their number, `override` tells how to have it accepted, with {} for its name.
     """
-    for name, message in _failures(found, horizon_fs, cutoff_A):
+    for name, message in _failures(found, files, horizon_fs, cutoff_A):
         if name not in accept:
             raise UserError(f"{where}: {message}; {CHECKS[name].reason}. If intended, {override.format(name)}")
 
 
-def _failures(found: Physics, horizon_fs: float, cutoff_A: float) -> Iterator[tuple[str, str]]:
+def _failures(found: Physics, files: Sequence[str], horizon_fs: float, cutoff_A: float) -> Iterator[tuple[str, str]]:
     limit = {name: f"{check.limit:g}" for name, check in CHECKS.items()}
     if found.repeated > CHECKS["repeats"].limit:
         yield "repeats", f"{100 * found.repeated:.3g} % of the pairs occur more than once, none may"
@@ -53,7 +59,8 @@ def _failures(found: Physics, horizon_fs: float, cutoff_A: float) -> Iterator[tu
         first, second = found.closest_atoms
         yield (
             "distance",
-            f"atoms {first} and {second} are {found.closest_A:.3g} Å apart in frame {found.closest_frame}, "
+            f"atoms {first} and {second} are {found.closest_A:.3g} Å apart in frame {found.closest_frame} of "
+            f"{files[found.closest_source]}, "
             f"{found.closest:.2g} of the sum of their covalent radii, at least {limit['distance']} is needed",
         )
     yield from _temperatures(found, CHECKS["temperature"].limit)

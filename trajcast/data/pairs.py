@@ -59,13 +59,15 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
         log.info("%s: %d pairs from %s (%d frames, %g fs apart)", split, share, path, len(frames), frames.interval_fs)
     check_independent(marks)
     splits = {split: _interleaved(pairs) for split, pairs in drawn.items()}
+    names = [source["file"] for source in sources]
     physics = {}
     for split, pairs in splits.items():
         stated = [energy for energy in energies[split] if energy is not None]
         samples = independent_samples(len(files[split]), durations_fs[split])
         found = examine(pairs, settings.horizon_fs, settings.cutoff_A, samples, max(stated) if stated else None)
-        where = f"{split} pairs (frames of {sources[found.closest_source]['file']})"
-        check_physics(found, where, settings.horizon_fs, settings.cutoff_A, settings.accept, IN_SETTINGS)
+        check_physics(
+            found, f"{split} pairs", names, settings.horizon_fs, settings.cutoff_A, settings.accept, IN_SETTINGS
+        )
         physics[split] = found
     return Dataset(
         horizon_fs=settings.horizon_fs,

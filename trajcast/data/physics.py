@@ -56,7 +56,6 @@ def examine(pairs: Pairs, horizon_fs: float, cutoff_A: float, samples: float, en
         kinetic = 0.5 * KINETIC * float(np.mean(topology.masses[those] * speed2[:, those]))
         temperatures[symbol(int(number))] = kinetic / (1.5 * BOLTZMANN)
         errors[symbol(int(number))] = float(np.sqrt(2 / (3 * those.sum() * samples)))
-    marks = np.ascontiguousarray(before.reshape(len(pairs), -1))
     return Physics(
         pairs=len(pairs),
         flight=motion.flight,
@@ -66,7 +65,7 @@ def examine(pairs: Pairs, horizon_fs: float, cutoff_A: float, samples: float, en
         energy=energy,
         temperatures_K=temperatures,
         temperature_errors=errors,
-        repeated=1 - len(np.unique(marks, axis=0)) / len(pairs),
+        repeated=1 - len({velocities.tobytes() for velocities in before}) / len(pairs),
         **found,
     )
 
