@@ -59,6 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return fail(error, 2)
     except BrokenPipeError:
         raise
+    except MemoryError as error:
+        return fail(f"not enough memory ({error}); give fewer atoms, frames or neighbours, or a machine with more", 1)
     except OSError as error:
         return fail(error, 2 if error.errno in USERS else 1)
     except Stopped as stop:

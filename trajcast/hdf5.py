@@ -17,6 +17,7 @@ from trajcast.files import no_room, written_aside
 
 CHUNK_BYTES = 2**20
 HEAD_BYTES = 2**20  # in which attributes are
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\x01\x00\x00\x00"
 
 
@@ -31,8 +32,15 @@ def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name {what} in it")
     try:
+        with path.open("rb") as handle:
+            if handle.read(8) != SIGNATURE and path.stat().st_size:
+                raise UserError(
+                    f"{path}: not {what}: no HDF5 file at all (or one that is damaged); give one that TrajCast wrote"
+                )
         _check_strings(path)
         return h5py.File(path, "r")
+    except UserError:
+        raise
     except FileNotFoundError:
         raise UserError(f"{path}: no such file{remedy}") from None
     except PermissionError:

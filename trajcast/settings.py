@@ -26,7 +26,20 @@ NonNegative = Annotated[float, Rule(ge=0)]
 Fraction = Annotated[float, Rule(ge=0, le=1)]
 Count = Annotated[int, Rule(gt=0)]
 Seed = Annotated[int, Rule(ge=1, le=2**31 - 1)]
-Check = Literal["motion", "masses", "repeats", "momentum", "energy", "neighbors", "distance", "temperature"]
+Cutoff = Annotated[float, Rule(gt=0, le=30)]  # beyond it the neighbours of a liquid fill the memory
+Check = Literal[
+    "motion",
+    "lag",
+    "masses",
+    "repeats",
+    "momentum",
+    "center",
+    "rigid",
+    "energy",
+    "neighbors",
+    "distance",
+    "temperature",
+]
 
 
 class Settings:
@@ -53,7 +66,7 @@ class Dataset(Settings):
     """Pairs at one horizon."""
 
     horizon_fs: Positive
-    cutoff_A: Positive
+    cutoff_A: Cutoff
     samples: Samples
     steps: Literal[1, 2] = 1  # horizons that a training sample spans; two where training takes own steps
     time_reversed: bool = False  # use each training pair backwards as well, which NVE allows; the paper does not

@@ -10,9 +10,10 @@ import ase
 import ase.io
 import ase.units
 import numpy as np
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from case import refused, right
-from world import BOX, FRAMES, MASS, TILTED, World, run, with_energy
+from world import BOX, FRAMES, MASS, TILTED, Run, World, run, with_energy
 
 KIND = "extended XYZ"
 INTERVAL = ("--interval-fs", "1")
@@ -264,15 +265,16 @@ def order(what: str, *parts: str):
     return make
 
 
-order("every frame twice", "80 of 80 frames occur more than once", "write each frame once")(
+order("every frame twice", "40 of 80 frames repeat an earlier one", "write each frame once")(
     lambda one, two: [image for image in one for _ in range(2)]
 )
-order("one frame twice", "2 of 41 frames occur more than once, first frames 7 and 8")(
-    lambda one, two: [*one[:8], *one[7:]]
-)
-order("frames of before a restart again", "10 of 45 frames", "first frames 15 and 20", "what a restart wrote twice")(
-    lambda one, two: [*one[:20], *one[15:]]
-)
+order("one frame twice", "1 of 41 frames repeat an earlier one, first frame 8")(lambda one, two: [*one[:8], *one[7:]])
+order(
+    "frames of before a restart again",
+    "5 of 45 frames",
+    "first frame 20 that is frame 15 again",
+    "what a restart wrote twice",
+)(lambda one, two: [*one[:20], *one[15:]])
 order("frames in reverse order", "atoms move against their velocities", "in the order of time")(
     lambda one, two: one[::-1]
 )
@@ -375,6 +377,73 @@ def _(w: World) -> list[str]:
 )
 def _(w: World) -> list[str]:
     return given(w, with_energy(run().images(), np.random.default_rng(1).normal(0, 0.3, FRAMES)))
+
+
+@right(KIND, "energies beside an array of velocities")
+def _(w: World) -> list[str]:
+    images = run().images()
+    kinetic = [image.get_kinetic_energy() for image in images]
+    images = with_velocities(images, 1.0)
+    for image, energy in zip(images, kinetic, strict=True):
+        image.calc = SinglePointCalculator(image, energy=-3.0 - energy)
+    return given(w, images, *INTERVAL, "--velocity-unit", "A/fs")
+
+
+def at(own: Run, time_fs: float, velocities_at_fs: float, decimals: int = 12) -> ase.Atoms:
+    """Positions at one time and velocities at another."""
+    atoms = own.images(1)[0]
+    atoms.set_positions(np.round(own.positions(time_fs), decimals))
+    atoms.set_velocities(own.velocities(velocities_at_fs) / ase.units.fs)
+    return atoms
+
+
+for late in (0.25, -0.5, 1.0):
+
+    @refused(KIND, f"velocities {late:g} fs after the positions (leapfrog)", "are not those at the times", "md-vv")
+    def _(w: World, late: float = late) -> list[str]:
+        fast = replace(run(), omega=run().omega * 3, amplitude=run().amplitude / 3)
+        return given(w, [at(fast, float(t), t + late) for t in range(300)])
+
+
+@refused(KIND, "positions centred on an atom", "the centre of mass is off by", "positions were centred")
+def _(w: World) -> list[str]:
+    images = run().images(wrapped=False)
+    for image in images:
+        image.positions -= image.positions[0]
+    return given(w, images, accept=["motion"])
+
+
+@refused(KIND, "positions rounded to 0.01 Å", "the centre of mass is off by", "with more digits")
+def _(w: World) -> list[str]:
+    return given(w, [at(run(), float(t), float(t), decimals=2) for t in range(FRAMES)], accept=["motion", "lag"])
+
+
+@refused(KIND, "an interval of 1.2 fs called 1 fs", "as far as their velocities say", "check the interval")
+def _(w: World) -> list[str]:
+    return given(w, run().images(interval_fs=1.2))
+
+
+@refused(KIND, "rigid molecules", "the length of a bond varies by", "a flexible force field")
+def _(w: World) -> list[str]:
+    command = given(w, rigid(0.0), accept=["temperature"])
+    for phase, split in ((2.0, "validation"), (4.0, "test")):
+        command[command.index(f"--{split}") + 1] = str(w.extxyz(f"{split}.extxyz", rigid(phase)))
+    return command
+
+
+def rigid(phase: float) -> Images:
+    """HF molecules that turn, their bonds as long as ever."""
+    images, share = [], np.array([-18.998, 1.008]) / 20.006
+    centers = np.array([[1, 1, 1], [5, 5, 1], [5, 1, 5], [1, 5, 5]], dtype=float)
+    for frame in range(60):
+        angle = 0.02 * frame + np.arange(4) + phase
+        arm = 0.92 * np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=1)
+        turn = 0.02 * np.stack([-arm[:, 1], arm[:, 0], arm[:, 2]], axis=1)
+        atoms = ase.Atoms("HFHFHFHF", pbc=True, cell=[8, 8, 8])
+        atoms.set_positions((centers[:, None] + share[:, None] * arm[:, None]).reshape(-1, 3))
+        atoms.set_velocities((share[:, None] * turn[:, None]).reshape(-1, 3) / ase.units.fs)
+        images.append(atoms)
+    return images
 
 
 @refused(KIND, "positions in nm, velocities in Å/fs", "times as far", "units of positions")

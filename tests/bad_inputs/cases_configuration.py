@@ -235,4 +235,5 @@ settings("no pairs", {"samples": {"training": 0, "validation": 1, "test": 1}}, "
 settings("a horizon below the interval", {"horizon_fs": 0.5}, "0.5 is not a multiple of the frame interval")
 settings("a horizon longer than the run", {"horizon_fs": 400.0}, "lower horizon_fs, or give longer trajectories")
 settings("a cutoff of zero", {"cutoff_A": 0.0}, "cutoff_A: 0.0 is wrong")
+settings("a cutoff in pm", {"cutoff_A": 500.0}, "cutoff_A: 500.0 is wrong", "less than or equal to 30")
 settings("three steps", {"steps": 3}, "steps: 3 is wrong")

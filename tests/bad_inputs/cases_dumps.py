@@ -142,6 +142,21 @@ def _(w: World) -> list[str]:
     return plain(w, dump(run(), "id mass x y z vx vy vz"))
 
 
+@right(KIND, "types alone, with --elements")
+def _(w: World) -> list[str]:
+    return plain(w, dump(run(), "id type x y z vx vy vz"), "--elements", "O,H")
+
+
+@refused(KIND, "types, of which --elements names too few", "has types 1 to 2, --elements O names 1")
+def _(w: World) -> list[str]:
+    return plain(w, dump(run(), "id type x y z vx vy vz"), "--elements", "O")
+
+
+@refused(KIND, "--elements that contradict the file", "--elements H,O contradicts the column element", "leave it out")
+def _(w: World) -> list[str]:
+    return plain(w, dump(run(), "id type element x y z vx vy vz"), "--elements", "H,O")
+
+
 @right(KIND, "element H with mass 2.014: deuterium is kept")
 def _(w: World) -> list[str]:
     w.truth = run(mass={1: 2.014, 8: 15.999})

@@ -99,7 +99,7 @@ damaged("one frame", "1 frame(s)")(
     ]
 )
 damaged("velocities all zero", "all velocities are zero")(put("velocity/value", slice(None), 0.0))
-damaged("every frame twice", "occur more than once")(
+damaged("every frame twice", "20 of 40 frames repeat an earlier one")(
     lambda file: [
         file[f"{ALL}/{name}/value"].__setitem__(slice(None), np.repeat(file[f"{ALL}/{name}/value"][:20], 2, axis=0))
         for name in ("position", "velocity")

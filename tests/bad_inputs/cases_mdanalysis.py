@@ -8,6 +8,7 @@ from dataclasses import replace
 import MDAnalysis as mda
 import numpy as np
 from case import refused, right
+from dumps import dump
 from world import FRAMES, Run, World, run
 
 KIND = "read with MDAnalysis"
@@ -91,10 +92,25 @@ def _(w: World) -> list[str]:
     return command
 
 
-@refused(KIND, "times of 10 ns in single precision, frames 1 fs apart", "too coarse", "times that start at zero")
+@refused(KIND, "times of 10 ns in single precision, frames 1 fs apart", "too coarsely", "--interval-fs")
 def _(w: World) -> list[str]:
     trajectory(w, run(), "run.trr", first_ps=1e4)
     return given(w, "run.trr", pdb(w, run()))
+
+
+@right(KIND, "times of 10 ns in single precision, with --interval-fs")
+def _(w: World) -> list[str]:
+    trajectory(w, run(), "run.trr", first_ps=1e4)
+    return given(w, "run.trr", pdb(w, run()), "--interval-fs", "1")
+
+
+@refused(KIND, "a LAMMPS dump, whose units MDAnalysis does not know", "is a LAMMPS dump", "leave --topology out")
+def _(w: World) -> list[str]:
+    w.text("run.lammpsdump", dump(run()))
+    trajectory(w, run(), "run.trr")
+    command = given(w, "run.trr", pdb(w, run()))
+    command[command.index("--training") + 1] = str(w.path("run.lammpsdump"))
+    return command
 
 
 @refused(KIND, "a GRO topology, whose names are no elements", "names neither elements nor masses", "CA may be carbon")

@@ -87,6 +87,9 @@ changed("velocities in ASE's unit", "too large by 10.2, ASE's unit of time")(
 changed("new velocities turned round", "atoms move against their velocities", "frames 0 to 7")(
     scaled(-1.0, "displacements")
 )
+changed("new velocities that are the old ones", "are the velocities again", "one horizon later")(
+    lambda atoms: atoms.arrays.__setitem__("update_velocities", atoms.arrays["velocities"].copy())
+)
 changed("the horizon of another model", "spans 10 fs (timestep), the model's horizon is 5 fs")(
     lambda atoms: atoms.info.update(timestep=10.0)
 )

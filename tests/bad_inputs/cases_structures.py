@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -207,6 +208,30 @@ as_text("a PDB whose names could be two elements", "ca.pdb", "states no elements
     lambda w: (
         "ATOM      1  CA  ALA A   1       0.000   0.000   0.000  1.00  0.00\n"
         "ATOM      2  HO  ALA A   1       0.000   0.000   1.200  1.00  0.00\nEND\n"
+    )
+)
+as_text("a PDB of an asymmetric unit", "p21.pdb", "has space group P 21 21 21", "write the whole cell")(
+    lambda w: written(w, "cu.pdb", copper(), "proteindatabank").replace(" P 1", " P 21 21 21")
+)
+as_text("a POSCAR of VASP 4, whose title would name elements", "POSCAR", "line 6 names no elements")(
+    lambda w: (
+        "Au like Cu\n"
+        + "\n".join(written(w, "POSCAR", copper(), "vasp").splitlines()[1:5])
+        + "\n"
+        + "\n".join(written(w, "POSCAR", copper(), "vasp").splitlines()[6:])
+        + "\n"
+    )
+)
+as_text("a CIF with two structures", "two.cif", "has 2 data blocks")(lambda w: written(w, "a.cif", copper(), "cif") * 2)
+as_text("a CIF with a Hall symbol alone", "hall.cif", "by a Hall symbol alone")(
+    lambda w: (
+        re.sub(
+            r"_space_group_name_H-M.*|_space_group_IT.*|loop_\n  _space_group_symop[^_]*?\n\n",
+            "",
+            written(w, "a.cif", copper(), "cif"),
+        )
+        .replace("loop_", "_space_group_name_Hall '-F 4 2 3'\nloop_", 1)
+        .replace("symop", "x")
     )
 )
 GRO = (

@@ -43,6 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of arrays `velocities` or `vel` in extended XYZ, which may have any (ASE's `momenta` have theirs)",
     )
     parser.add_argument(
+        "--elements",
+        type=lambda text: [symbol.strip() for symbol in text.split(",")],
+        default=[],
+        metavar="O,H,…",
+        help="elements of the types of LAMMPS dumps, in order, where no column names them",
+    )
+    parser.add_argument(
         "--boundary",
         type=_boundary,
         metavar="ppp",
@@ -77,6 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
     reading = Reading(
         interval_fs=arguments.interval_fs,
         lammps_units=arguments.lammps_units,
+        elements=arguments.elements,
         velocity_unit=arguments.velocity_unit,
         boundary=arguments.boundary,
         topology=arguments.topology,

@@ -20,6 +20,7 @@ CHECKS = {
         1.25,
         "displacements must be those of the velocities over the interval",
     ),
+    "lag": Check(0.004, "velocities must be those at the times of the positions, not half a step earlier (leapfrog)"),
     "masses": Check(0.1, "masses (u) are those of the elements, their isotopes or repartitioned ones, one an element"),
     "repeats": Check(0.0, "they count twice, and make moving atoms seem at rest: give every frame once"),
     "momentum": Check(
@@ -27,7 +28,19 @@ CHECKS = {
         "fixed atoms, friction, walls and fields break the conservation that the network imposes: give runs "
         "without them",
     ),
-    "energy": Check(0.2, "thermostats and barostats do what the network cannot foresee: give NVE runs"),
+    "center": Check(
+        0.03,
+        "positions were centred, rounded, or unwrapped wrongly: give those that belong to the velocities, with "
+        "more digits",
+    ),
+    "rigid": Check(
+        0.003, "a model that knows nothing of fixed bonds has too many degrees of freedom: take a flexible force field"
+    ),
+    "energy": Check(
+        0.2,
+        "thermostats and barostats do what the network cannot foresee: give NVE runs, with "
+        "energies of the whole system",
+    ),
     "neighbors": Check(
         1.0, "a network of lone atoms learns nothing: raise cutoff_A, and see whether positions are in Å, not in pm"
     ),

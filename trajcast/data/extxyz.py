@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trajcast.atoms import check_atoms, check_masses
+from trajcast.atoms import check_atoms, check_masses, symbol
 from trajcast.data.checks import ON_THE_COMMAND_LINE
 from trajcast.data.dataset import Pairs
 from trajcast.data.limits import check_physics
@@ -80,6 +80,12 @@ def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float
         if "motion" not in accept and np.any(before) and np.any(moved):
             motion = motion_of(sums(moved, before, after, horizon_fs))
             check_motion(motion, where, horizon_fs)
+            for number in np.unique(topology.numbers).tolist():
+                own = topology.numbers == number
+                of_element = motion_of(sums(moved[:, own], before[:, own], after[:, own], horizon_fs))
+                check_motion(of_element, f"{where}: {symbol(number)}", horizon_fs)
+            if np.array_equal(before, after):
+                raise UserError(f"{where}: update_velocities are the velocities again; give those one horizon later")
             rms = element_rms(before, topology.numbers)
             if np.all(rms) and (stray := stray_atom(moved, before, after, horizon_fs, motion, rms, topology.numbers)):
                 raise UserError(

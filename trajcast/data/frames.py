@@ -22,6 +22,7 @@ class Reading:
 
     interval_fs: float | None = None  # time between frames
     lammps_units: str | None = None  # unit style of LAMMPS dumps
+    elements: Sequence[str] = ()  # of the types of LAMMPS dumps, in order
     velocity_unit: str | None = None  # of arrays that may have any
     boundary: str | None = None  # of dumps without it: p or another letter for each direction
     topology: Path | None = None  # names and masses, for MDAnalysis
@@ -65,7 +66,11 @@ def agreed_interval(path: Path, stated_fs: float | None, given_fs: float | None)
         raise UserError(f"--interval-fs {given_fs:g} is wrong; give the time between frames in fs, above zero")
     if stated_fs is None:
         if given_fs is None:
-            raise UserError(f"{path} does not say how far apart its frames are; give it with --interval-fs")
+            raise UserError(
+                f"{path} does not say how far apart its frames are, or too coarsely (times of 10 ns in single "
+                "precision are "
+                "known to 1 fs); give it with --interval-fs"
+            )
         return given_fs
     if given_fs is not None and not math.isclose(stated_fs, given_fs, rel_tol=1e-3):
         raise UserError(
@@ -74,10 +79,10 @@ def agreed_interval(path: Path, stated_fs: float | None, given_fs: float | None)
     return stated_fs if given_fs is None else given_fs
 
 
-def even_interval(path: Path, times_fs: NDArray[np.floating], rounding_fs: float = 0.0) -> float:
+def even_interval(path: Path, times_fs: NDArray[np.floating], rounding_fs: float = 0.0) -> float | None:
     """Interval of times that a file states, each to `rounding_fs`; UserError unless they are evenly spaced.
 
-    In single precision times are known to 1 fs after 10 ns.
+    None where they are too coarse to tell: in single precision times are known to 1 fs after 10 ns.
     """
     if len(times_fs) < 2:
         raise UserError(f"{path}: {len(times_fs)} frame(s); pairs need at least 2: give a longer run")
@@ -96,11 +101,7 @@ def even_interval(path: Path, times_fs: NDArray[np.floating], rounding_fs: float
             "one"
         )
     if rounding_fs > interval / 4:
-        raise UserError(
-            f"{path}: its times are stored to {rounding_fs:g} fs only, which is too coarse for frames "
-            f"{interval:.3g} fs "
-            "apart; write the run again with times that start at zero"
-        )
+        return None
     known = 2 * rounding_fs / len(steps)
     digits = 7 if known < 1e-7 * interval else max(1, math.floor(-math.log10(known / interval)))
     return float(f"{interval:.{digits}g}")

@@ -11,6 +11,8 @@ from trajcast.data.checks import CHECKS
 from trajcast.data.physics import Physics
 from trajcast.errors import UserError
 
+COLDEST_K, HOTTEST_K = 0.5, 30000.0
+
 
 def check_physics(
     found: Physics,
@@ -42,6 +44,20 @@ def _failures(found: Physics, files: Sequence[str], horizon_fs: float, cutoff_A:
                 "at most "
                 f"{limit['momentum']} is allowed",
             )
+    if found.center > CHECKS["center"].limit:
+        yield (
+            "center",
+            f"displacements do not follow the velocities: the centre of mass is off by {100 * found.center:.3g} % "
+            "of an atom's "
+            f"step, at most {100 * CHECKS['center'].limit:g} % is allowed",
+        )
+    if found.rigid is not None and found.rigid < CHECKS["rigid"].limit:
+        yield (
+            "rigid",
+            f"the length of a bond varies by {found.rigid:.2g} of itself, at least {limit['rigid']} is expected "
+            "of bonds that "
+            "vibrate",
+        )
     if found.energy is not None and found.energy > CHECKS["energy"].limit:
         yield (
             "energy",
@@ -62,6 +78,14 @@ def _failures(found: Physics, files: Sequence[str], horizon_fs: float, cutoff_A:
             f"atoms {first} and {second} are {found.closest_A:.3g} Å apart in frame {found.closest_frame} of "
             f"{files[found.closest_source]}, "
             f"{found.closest:.2g} of the sum of their covalent radii, at least {limit['distance']} is needed",
+        )
+    coldest, hottest = min(found.temperatures_K.values()), max(found.temperatures_K.values())
+    if not COLDEST_K < coldest <= hottest < HOTTEST_K:
+        yield (
+            "temperature",
+            f"elements are at {coldest:.3g} to {hottest:.3g} K, which must be within {COLDEST_K:g} to "
+            f"{HOTTEST_K:g} K: are "
+            "time and velocities in the units that were told",
         )
     yield from _temperatures(found, CHECKS["temperature"].limit)
 

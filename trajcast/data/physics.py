@@ -20,6 +20,9 @@ from trajcast.data.motion import motion_of, sums
 from trajcast.progress import progress
 from trajcast.units import BOLTZMANN, KINETIC, PS
 
+BONDED = 1.3  # of the sum of two covalent radii
+BONDS_IN = 200  # pairs whose bonds are looked at
+
 
 @dataclass(frozen=True, kw_only=True)
 class Physics:
@@ -30,6 +33,8 @@ class Physics:
     correlation: float  # of displacements with the mean velocities at both ends
     momentum: float  # RMS change of the total over a horizon / RMS momentum of an atom
     angular_momentum: float | None  # the same about the centre of mass; None for what is periodic
+    center: float  # RMS of Σ m (Δr − v̄ horizon) / (√atoms × RMS of an atom's m v horizon)
+    rigid: float | None  # smallest relative spread of a bond's length; None without bonds
     energy: float | None  # RMS change of the total over a horizon / that of the kinetic energy; None where not stated
     neighbors: float  # within the cutoff, of an atom
     lonely: float  # share of atoms without any
@@ -62,6 +67,8 @@ def examine(pairs: Pairs, horizon_fs: float, cutoff_A: float, samples: float, en
         correlation=motion.correlation,
         momentum=_change(topology.masses[:, None] * before, topology.masses[:, None] * after),
         angular_momentum=None if topology.periodic.any() else _turning(pairs, before, after),
+        center=_center(pairs, before, after, horizon_fs),
+        rigid=_softest(pairs),
         energy=energy,
         temperatures_K=temperatures,
         temperature_errors=errors,
@@ -74,6 +81,35 @@ def _change(before: NDArray, after: NDArray) -> float:
     """RMS change of a total / RMS of one atom's share; arrays (pairs, atoms, 3)."""
     change = (after - before).sum(axis=1)
     return float(np.sqrt(np.mean(change**2) / max(np.mean(before**2), np.finfo(float).tiny)))
+
+
+def _center(pairs: Pairs, before: NDArray, after: NDArray, horizon_fs: float) -> float:
+    """How far the centre of mass is from where a constant total momentum takes it, exactly and at any horizon."""
+    masses = pairs.topology.masses[:, None]
+    off = (masses * (pairs.displacements - 0.5 * (before + after) * horizon_fs)).sum(axis=1)
+    scale = np.mean(np.square(masses * before * horizon_fs)) * pairs.topology.n_atoms
+    return float(np.sqrt(np.mean(off**2) / max(scale, np.finfo(float).tiny)))
+
+
+def _softest(pairs: Pairs) -> float | None:
+    """The smallest relative spread of the length of a bond, from the first pair's bonds; None without any."""
+    from ase.data import covalent_radii
+
+    topology, some = pairs.topology, np.asarray(pairs.positions[:BONDS_IN], dtype=np.float64)
+    radii = covalent_radii[topology.numbers]
+    i, j, shifts, d = NeighborList(cutoff=float(2 * BONDED * radii.max()), full_list=False).compute(
+        points=some[0], box=topology.cell, periodic=topology.periodic, quantities="ijSd"
+    )
+    bonded = d < BONDED * (radii[i] + radii[j])
+    if not bonded.any() or len(some) < 2:
+        return None
+    apart = some[:, j[bonded]] - some[:, i[bonded]] + shifts[bonded] @ topology.cell
+    inverse = np.linalg.pinv(topology.cell)
+    apart -= (
+        np.round(apart @ inverse) * topology.periodic @ topology.cell
+    )  # samples of several runs may be in other images
+    lengths = np.linalg.norm(apart, axis=2)
+    return float((lengths.std(axis=0) / lengths.mean(axis=0)).min())
 
 
 def _turning(pairs: Pairs, before: NDArray, after: NDArray) -> float:

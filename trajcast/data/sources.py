@@ -33,7 +33,7 @@ def read_frames(path: Path, reading: Reading) -> Frames:
         raise UserError(f"{path}: {len(frames)} frame(s); pairs need at least 2: give a longer run")
     check_finite(frames)
     if "motion" not in reading.accept:
-        examine_motion(frames)
+        examine_motion(frames, reading.accept)
     return frames
 
 

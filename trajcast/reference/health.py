@@ -95,13 +95,22 @@ def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
 
 def check_health(settings: Reference, folder: Path) -> None:
     """Write health.json (with the potential's warnings and hash) and health.csv; UserError that names every failure."""
-    rows, warnings, weights = [], dict[str, None](), dict[str, list[str]]()
+    rows, warnings, weights, flat = [], dict[str, None](), dict[str, list[str]](), list[str]()
     for run in run_names(settings):
         with Trajectory(folder / f"{run}.h5md") as trajectory:
             rows.append(examine(settings, run, trajectory))
+            potential = trajectory.energy("potential")
+            if potential is not None and np.ptp(potential) == 0:
+                flat.append(run)
             warnings |= dict.fromkeys(trajectory.provenance.get("warnings", []))
             if digest := trajectory.provenance.get("weights"):
                 weights.setdefault(digest, []).append(run)
+    if still := [row.run for row in rows if row.run in flat]:
+        raise UserError(
+            f"{folder}: the potential energy never changes in {', '.join(still)}: no atom feels another; is the "
+            "cutoff of the "
+            "force field in Å, and does it name all pairs? Correct the force field, then remove the runs"
+        )
     if len(weights) > 1:
         runs = "; ".join(f"{', '.join(names)}: {digest[:12]}…" for digest, names in weights.items())
         raise UserError(

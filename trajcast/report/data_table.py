@@ -31,6 +31,7 @@ def data_table(study: Study) -> Table | None:
         f"≤ {CHECKS['repeats'].limit:g}",
         "",
         f"≤ {CHECKS['momentum'].limit:g}",
+        f"≤ {CHECKS['center'].limit:g}",
         f"≤ {CHECKS['energy'].limit:g}",
         f"≥ {CHECKS['neighbors'].limit:g}",
         f"≥ {CHECKS['distance'].limit:g}",
@@ -40,9 +41,21 @@ def data_table(study: Study) -> Table | None:
         title="Data sets",
         caption="Physics of the pairs, which the network imposes or cannot learn. Flight: RMS displacement over that "
         "of free flight at the RMS velocity. ΔP: RMS change of the total momentum over the horizon, in an atom's RMS "
-        "momentum (isolated systems: or angular momentum, the larger). ΔE: that of the total energy in that of the "
+        "momentum (isolated systems: or angular momentum, the larger). Centre: how far the centre of mass is "
+        "from where P takes it, in an atom's step. ΔE: that of the total energy in that of the "
         "kinetic energy. Closest: smallest distance over the sum of the covalent radii.",
-        columns=["Split", "Pairs", "Repeated", "Flight", "ΔP", "ΔE", "Neighbours", "Closest", "Temperatures / K"],
+        columns=[
+            "Split",
+            "Pairs",
+            "Repeated",
+            "Flight",
+            "ΔP",
+            "Centre",
+            "ΔE",
+            "Neighbours",
+            "Closest",
+            "Temperatures / K",
+        ],
         groups=[*groups, ("", [cells(limits)])],
         notes=["What lies beyond a limit is refused, unless dataset.accept names the check (docs/formats.md)."],
     )
@@ -58,6 +71,7 @@ def _row(split: str, found: dict[str, Any]) -> list[Cell]:
             number(found["repeated"], 2),
             number(found["flight"], 3),
             number(momentum, 2),
+            number(found.get("center"), 2),
             MISSING if found["energy"] is None else number(found["energy"], 2),
             number(found["neighbors"], 3),
             f"{number(found['closest'], 3)} ({found['closest_A']:.3g} Å)",

@@ -40,6 +40,7 @@ def read_structure(name: str, key: str) -> ase.Atoms:
             check_ended(path)
         if kind in ("xyz", "extxyz"):
             check_species(path)
+        _refuse_half_told(path, kind, where)
         images: Any = read(place, index=":", format=kind, do_not_split_by_at_sign=True)
     except UserError:
         raise
@@ -67,6 +68,31 @@ def _is_lammps(path: Path) -> bool:
     with path.open("rb") as handle:
         head = handle.read(HEAD_BYTES)
     return head.startswith(b"ITEM:") or (b"xlo xhi" in head and b" atoms" in head)
+
+
+def _refuse_half_told(path: Path, kind: str, where: str) -> None:
+    """Symmetry that ASE passes over, elements that it takes from a title, blocks of which it takes the last."""
+    text = path.read_text(encoding="utf-8", errors="replace")
+    lines = text.splitlines()
+    if kind == "proteindatabank":
+        groups = {line[55:66].strip() for line in lines if line.startswith("CRYST1")} - {"", "P 1", "P1", "1"}
+        if groups:
+            raise UserError(
+                f"{where}: has space group {groups.pop()}, of which a PDB holds the asymmetric unit alone; write "
+                "the whole cell, "
+                "as P 1"
+            )
+    if kind == "res" and any(line[:4] == "SYMM" for line in lines):
+        raise UserError(f"{where}: has symmetry operations (SYMM), which are not applied; write the whole cell")
+    if kind == "vasp" and len(lines) > 5 and lines[5].split()[:1] and lines[5].split()[0].isdigit():
+        raise UserError(f"{where}: line 6 names no elements (VASP 4); write their symbols there, as VASP 5 does")
+    if kind == "cif":
+        blocks = sum(line.lower().startswith("data_") for line in lines)
+        if blocks > 1:
+            raise UserError(f"{where}: has {blocks} data blocks; write the one that is meant to a file of its own")
+        lower = text.lower()
+        if "name_hall" in lower and not any(word in lower for word in ("name_h-m", "it_number", "equiv_pos", "symop")):
+            raise UserError(f"{where}: names its space group by a Hall symbol alone; add the symmetry operations")
 
 
 def _mend_pdb(atoms: ase.Atoms, path: Path, where: str) -> None:

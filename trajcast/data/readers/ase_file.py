@@ -17,6 +17,7 @@ from trajcast.data.readers.lammps_dump import TIME_UNITS_FS
 from trajcast.data.readers.text import check_ended, check_species
 from trajcast.errors import UserError, said
 from trajcast.trajectory import Topology
+from trajcast.units import KINETIC
 
 A_PER_FS = dict(
     zip(VELOCITY_UNITS, (1.0, 1e-3, 1e-2, 1e-5, ase.units.fs, ase.units.Bohr / (ase.units._aut * 1e15)), strict=True)
@@ -70,6 +71,7 @@ def read(path: Path, reading: Reading) -> Frames:
             "frame 0; correct it, or give runs one by one"
         )
     periodic = np.array(first.pbc)
+    velocities = np.stack([_velocities(path, n, image, masses[0], reading) for n, image in enumerate(images)])
     return assembled(
         path,
         Topology(
@@ -79,10 +81,10 @@ def read(path: Path, reading: Reading) -> Frames:
             periodic=periodic,
         ),
         positions=np.stack([image.positions for image in images]),
-        velocities=np.stack([_velocities(path, n, image, masses[0], reading) for n, image in enumerate(images)]),
+        velocities=velocities,
         cells=np.stack([np.array(image.cell) for image in images]),
         interval_fs=_interval(path, images, reading),
-        energies=_energies(images),
+        energies=_energies(images, masses[0], velocities),
         reading=reading,
     )
 
@@ -159,10 +161,11 @@ def _interval(path: Path, images: Sequence[Any], reading: Reading) -> float | No
     return even_interval(path, np.array(times, dtype=np.float64) * TIME_UNITS_FS[reading.lammps_units])
 
 
-def _energies(images: Sequence[Any]) -> NDArray[np.float64] | None:
+def _energies(
+    images: Sequence[Any], masses: NDArray[np.float64], velocities: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
     """Total energies, eV, where every image has a potential energy."""
     potential = [image.calc.results.get("energy") if image.calc else None for image in images]
     if None in potential:
         return None
-    kinetic = [image.get_kinetic_energy() for image in images]
-    return np.array(potential, dtype=np.float64) + np.array(kinetic)
+    return np.array(potential, dtype=np.float64) + 0.5 * KINETIC * np.einsum("a,nax,nax->n", masses, *[velocities] * 2)

@@ -26,7 +26,7 @@ from trajcast.units import PS
 TIME_UNITS_FS = {"real": 1.0, "metal": PS}
 UNWRAPPED, SCALED_UNWRAPPED, PLAIN, SCALED = (tuple(f"{axis}{kind}" for axis in "xyz") for kind in ("u", "su", "", "s"))
 IMAGES, VELOCITIES = ("ix", "iy", "iz"), ("vx", "vy", "vz")
-USED = {"id", "element", "mass", *UNWRAPPED, *SCALED_UNWRAPPED, *PLAIN, *SCALED, *IMAGES, *VELOCITIES}
+USED = {"id", "type", "element", "mass", *UNWRAPPED, *SCALED_UNWRAPPED, *PLAIN, *SCALED, *IMAGES, *VELOCITIES}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,14 +47,14 @@ def read(path: Path, reading: Reading) -> Frames:
     check_ended(path)
     try:
         with open_with_compression(str(path), "rt") as handle:
-            snapshots = list(_snapshots(path, handle))
+            snapshots = list(_snapshots(path, handle, reading.elements))
     except (EOFError, OSError, UnicodeDecodeError) as error:  # of a compressed file that is cut off, too
         raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
     if len(snapshots) < 2:
         raise UserError(f"{path}: {len(snapshots)} frame(s); pairs need at least 2: give a longer run")
     units = _units(path, snapshots, reading.lammps_units)
     periodic = _periodic(path, snapshots, reading.boundary)
-    numbers, masses = _atoms(path, snapshots)
+    numbers, masses = _atoms(path, snapshots, reading.elements)
     cells = np.stack([snapshot.cell for snapshot in snapshots])
     positions, wrapped = _positions(path, snapshots, periodic)
     return assembled(
@@ -69,7 +69,7 @@ def read(path: Path, reading: Reading) -> Frames:
     )
 
 
-def _snapshots(path: Path, handle: IO[str]) -> Iterator[Snapshot]:
+def _snapshots(path: Path, handle: IO[str], elements: Sequence[str]) -> Iterator[Snapshot]:
     """Frame after frame; the statements before its atoms may come in any order."""
     units: str | None = None
     time: float | None = None
@@ -92,7 +92,7 @@ def _snapshots(path: Path, handle: IO[str]) -> Iterator[Snapshot]:
             elif title.startswith("BOX BOUNDS"):
                 said["BOX"] = [title, *(next(handle) for _ in range(3))]
             elif title.startswith("ATOMS"):
-                yield _snapshot(path, frame, said, title.split()[1:], handle, time, units)
+                yield _snapshot(path, frame, said, title.split()[1:], handle, time, units, elements)
                 frame, said, time = frame + 1, {}, None
             else:
                 raise UserError(f"{path}: frame {frame}: ITEM: {title[:40]} is not known here; dump in style custom")
@@ -115,6 +115,7 @@ def _snapshot(
     handle: IO[str],
     time: float | None,
     units: str | None,
+    elements: Sequence[str],
 ) -> Snapshot:
     count = int(said["NUMBER OF ATOMS"][0])
     missing = [name for name in ("id", *VELOCITIES) if name not in names]
@@ -124,10 +125,10 @@ def _snapshot(
         raise UserError(
             f"{path}: frame {frame}: column(s) {' '.join(missing)} missing; dump `id element mass x y z vx vy vz`"
         )
-    if not {"element", "mass"} & set(names):
+    if not {"element", "mass"} & set(names) and not elements:
         raise UserError(
             f"{path}: no column says which element an atom is; dump `element` and name the elements with "
-            "`dump_modify ID element O H`"
+            "`dump_modify ID element O H`, or give those of the types with --elements O,H"
         )
     rows = [next(handle, "").split() for _ in range(count)]
     for row in rows:
@@ -212,11 +213,13 @@ def _periodic(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> N
     return np.array([flag.startswith("p") for flag in flags])
 
 
-def _atoms(path: Path, snapshots: Sequence[Snapshot]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _atoms(
+    path: Path, snapshots: Sequence[Snapshot], elements: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Atomic numbers and masses (u): those of the file; elements from masses only where these leave no doubt."""
     first = snapshots[0].columns
     for frame, snapshot in enumerate(snapshots):
-        for name in ("id", "element", "mass"):
+        for name in ("id", "type", "element", "mass"):
             if name in first and not np.array_equal(first[name], snapshot.columns.get(name, first[name][:0])):
                 raise UserError(
                     f"{path}: the column {name} of frame {frame} ({len(snapshot.columns['id'])} atoms) differs "
@@ -227,7 +230,11 @@ def _atoms(path: Path, snapshots: Sequence[Snapshot]) -> tuple[NDArray[np.int64]
     masses = None
     if "mass" in first:
         masses = first["mass"]
-    if "element" in first:
+    if elements:
+        numbers = _of_types(path, first, elements)
+        if "element" in first and not np.array_equal(numbers, symbols_to_numbers(path, first["element"], "correct it")):
+            raise UserError(f"--elements {','.join(elements)} contradicts the column element of {path}; leave it out")
+    elif "element" in first:
         numbers = symbols_to_numbers(path, first["element"], "write their symbols with `dump_modify ID element O H`")
     else:
         assert masses is not None
@@ -238,6 +245,22 @@ def _atoms(path: Path, snapshots: Sequence[Snapshot]) -> tuple[NDArray[np.int64]
 
         masses = atomic_masses[numbers]
     return numbers.astype(np.int64), masses
+
+
+def _of_types(path: Path, columns: dict[str, NDArray], elements: Sequence[str]) -> NDArray[np.int64]:
+    """Atomic numbers from LAMMPS' types, whose elements are told."""
+    if "type" not in columns:
+        raise UserError(
+            f"{path}: --elements names those of LAMMPS' types, but no column says the type; dump `type`, too"
+        )
+    types = columns["type"].astype(np.int64)
+    if types.min() < 1 or types.max() > len(elements):
+        raise UserError(
+            f"{path}: has types {types.min()} to {types.max()}, --elements {','.join(elements)} names "
+            f"{len(elements)}; name "
+            "the element of each type, in order"
+        )
+    return symbols_to_numbers(path, np.array(elements), "write element symbols after --elements")[types - 1]
 
 
 def _numbers(path: Path, snapshots: Sequence[Snapshot], names: Sequence[str]) -> NDArray[np.float64]:

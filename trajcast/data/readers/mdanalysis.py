@@ -29,6 +29,9 @@ def read(path: Path, reading: Reading) -> Frames:
 
     topology = reading.topology
     assert topology is not None
+    with path.open("rb") as handle:
+        if handle.read(5) == b"ITEM:":
+            raise UserError(f"{path}: is a LAMMPS dump, whose units MDAnalysis does not know; leave --topology out")
     if not topology.is_file():
         raise UserError(f"--topology {topology}: no such file")
     folder = ""
@@ -86,7 +89,7 @@ def _linked(file: Path, folder: Path) -> str:
     return str(link)
 
 
-def _interval(path: Path, times_fs: list[float]) -> float:
+def _interval(path: Path, times_fs: list[float]) -> float | None:
     """Formats that MDAnalysis reads store times in single precision, most of them."""
     times = np.array(times_fs)
     return even_interval(path, times, rounding_fs=float(np.spacing(np.float32(np.abs(times).max()))))
