@@ -21,7 +21,7 @@ from trajcast.progress import progress
 from trajcast.units import BOLTZMANN, KINETIC, PS
 
 BONDED = 1.3  # of the sum of two covalent radii
-BONDS_IN = 200  # pairs whose bonds are looked at
+BONDS_IN, FEWEST = 200, 5  # pairs whose bonds are looked at, at most and at least
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,24 +92,31 @@ def _center(pairs: Pairs, before: NDArray, after: NDArray, horizon_fs: float) ->
 
 
 def _softest(pairs: Pairs) -> float | None:
-    """The smallest relative spread of the length of a bond, from the first pair's bonds; None without any."""
+    """The smallest relative spread of the lengths of bonds between two elements; None without bonds or samples.
+
+    Bonds are those of the first pair.
+    """
     from ase.data import covalent_radii
 
     topology, some = pairs.topology, np.asarray(pairs.positions[:BONDS_IN], dtype=np.float64)
+    if len(some) < FEWEST:
+        return None
     radii = covalent_radii[topology.numbers]
-    i, j, shifts, d = NeighborList(cutoff=float(2 * BONDED * radii.max()), full_list=False).compute(
-        points=some[0], box=topology.cell, periodic=topology.periodic, quantities="ijSd"
+    i, j, d = NeighborList(cutoff=float(2 * BONDED * radii.max()), full_list=False).compute(
+        points=some[0], box=topology.cell, periodic=topology.periodic, quantities="ijd"
     )
     bonded = d < BONDED * (radii[i] + radii[j])
-    if not bonded.any() or len(some) < 2:
-        return None
-    apart = some[:, j[bonded]] - some[:, i[bonded]] + shifts[bonded] @ topology.cell
-    inverse = np.linalg.pinv(topology.cell)
-    apart -= (
-        np.round(apart @ inverse) * topology.periodic @ topology.cell
-    )  # samples of several runs may be in other images
+    i, j = i[bonded], j[bonded]
+    apart = some[:, j] - some[:, i]
+    apart -= np.round(apart @ np.linalg.pinv(topology.cell)) * topology.periodic @ topology.cell  # runs in other images
     lengths = np.linalg.norm(apart, axis=2)
-    return float((lengths.std(axis=0) / lengths.mean(axis=0)).min())
+    kinds = np.sort(topology.numbers[np.stack([i, j])], axis=0)
+    spreads = [
+        float(np.sqrt(lengths[:, own].var(axis=0).mean()) / lengths[:, own].mean())
+        for kind in np.unique(kinds, axis=1).T
+        if (own := (kinds == kind[:, None]).all(axis=0)).any()
+    ]
+    return min(spreads, default=None)
 
 
 def _turning(pairs: Pairs, before: NDArray, after: NDArray) -> float:
