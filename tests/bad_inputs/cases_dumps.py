@@ -328,6 +328,15 @@ def _(w: World) -> list[str]:
     return plain(w, "".join([*parts[:10], *parts[9:]]))
 
 
+@refused(
+    KIND, "a time step that varies (fix dt/reset)", "frames are unevenly spaced (1 to 1.5 fs; first between frames"
+)
+def _(w: World) -> list[str]:
+    parts = frames_of(dump(run()))
+    late = [re.sub(r"(ITEM: TIME\n)(\S+)", lambda m: f"{m[1]}{float(m[2]) + 0.5:g}", part) for part in parts[30:]]
+    return plain(w, "".join([*parts[:30], *late]))
+
+
 @refused(KIND, "a missing frame", "unevenly spaced (2 to 4 steps; timestep 20 follows 16 at frame 9)")
 def _(w: World) -> list[str]:
     parts = frames_of(dump(run()))

@@ -119,6 +119,13 @@ damaged(
 )(lambda file: None)
 
 
+@refused(KIND, "one atom", "1 atom, which keeps its velocity for ever", "at least two")
+def _(w: World) -> list[str]:
+    own = run()
+    parts = ("numbers", "masses", "start", "amplitude", "omega", "phase")
+    return w.dataset(write_h5md(w.path("run.h5md"), replace(own, **{name: getattr(own, name)[:1] for name in parts})))
+
+
 @refused(KIND, "cut off", "not a readable H5MD file (truncated or damaged?)")
 def _(w: World) -> list[str]:
     path = write_h5md(w.path("run.h5md"), run())

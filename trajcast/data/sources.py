@@ -29,6 +29,8 @@ def read_frames(path: Path, reading: Reading) -> Frames:
     frames = _reader(path, reading).read(path, reading)
     topology = frames.topology
     check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, str(path))
+    if topology.n_atoms < 2:
+        raise UserError(f"{path}: 1 atom, which keeps its velocity for ever; give a system of at least two")
     if len(frames) < 2:
         raise UserError(f"{path}: {len(frames)} frame(s); pairs need at least 2: give a longer run")
     check_finite(frames)
