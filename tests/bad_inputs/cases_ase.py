@@ -492,6 +492,24 @@ cut("text that is no trajectory", "ASE cannot read it")(lambda text: "Dear diary
 cut("bytes of something else", "run.extxyz")(lambda text: bytes(range(256)) * 20 + b"\n")
 cut("a letter among the numbers", "ASE cannot read it")(lambda text: text.replace("0.", "O.", 1))
 
+
+@refused(KIND, "every second frame for the test", "% of the frames of", "give each split runs of its own")
+def _(w: World) -> list[str]:
+    images = run().images(80, 0.5)
+    command = given(w, images[::2])
+    command[command.index("--test") + 1] = str(w.extxyz("test.extxyz", images[1::2]))
+    return command
+
+
+@right(KIND, "one run cut in three")
+def _(w: World) -> list[str]:
+    images = run().images(400)
+    command = given(w, images[:200])
+    for split, part in (("validation", images[200:300]), ("test", images[300:])):
+        command[command.index(f"--{split}") + 1] = str(w.extxyz(f"{split}.extxyz", part))
+    return command
+
+
 TRAJ = "ASE trajectory"
 
 

@@ -15,7 +15,7 @@ from trajcast.atoms import check_masses
 from trajcast.data.checks import IN_SETTINGS
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.data.frames import Frames
-from trajcast.data.independence import Marks, check_independent, frame_marks
+from trajcast.data.independence import Marks, check_apart, check_independent, frame_directions, frame_marks
 from trajcast.data.limits import check_physics
 from trajcast.data.physics import examine, horizon_energy, independent_samples, record
 from trajcast.data.sources import Reading, read_frames
@@ -38,6 +38,7 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
     sources = _sources(files)
     drawn: dict[str, list[Pairs]] = {split: [] for split in files}
     marks: dict[str, Marks] = {split: [] for split in files}
+    directions: dict[str, Marks] = {split: [] for split in files}
     energies: dict[str, list[float | None]] = {split: [] for split in files}
     durations_fs = dict.fromkeys(files, 0.0)
     reading = replace(reading, accept=settings.accept)
@@ -54,11 +55,13 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
         steps = settings.steps if split == "training" else 1
         drawn[split].append(draw_pairs(frames, settings.horizon_fs, share, rng, source=index, steps=steps))
         marks[split].append((path, frame_marks(frames)))
+        directions[split].append((path, frame_directions(frames)))
         energies[split].append(horizon_energy(frames, round(settings.horizon_fs / frames.interval_fs)))
         durations_fs[split] += len(frames) * frames.interval_fs
         source |= {"frames": len(frames), "interval_fs": frames.interval_fs}
         log.info("%s: %d pairs from %s (%d frames, %g fs apart)", split, share, path, len(frames), frames.interval_fs)
     check_independent(marks)
+    check_apart(directions, topology.n_atoms if topology else 0)
     splits = {split: _interleaved(pairs) for split, pairs in drawn.items()}
     names = [source["file"] for source in sources]
     physics = {}
