@@ -9,6 +9,9 @@ from pathlib import Path
 
 from trajcast.errors import UserError
 
+BEGINNINGS = {".h5": b"\x89HDF\r\n\x1a\n", ".h5md": b"\x89HDF\r\n\x1a\n", ".json": b"{"}
+"""Of files that commands write: others of such a name are somebody's own."""
+
 
 class OutputFile(type(Path())):  # type: ignore[misc]
     """A file that a command writes: `type` of its argument."""
@@ -72,6 +75,12 @@ def _check_place(path: Path, option: str) -> None:
         raise UserError(f"{option}: is a folder; name a file in it")
     if isinstance(path, OutputFolder) and path.exists() and not path.is_dir():
         raise UserError(f"{option}: is a file; name a folder")
+    if isinstance(path, OutputFile) and path.is_file() and (start := BEGINNINGS.get(path.suffix)):
+        with path.open("rb") as handle:
+            if (found := handle.read(len(start))) and found != start:
+                raise UserError(
+                    f"{option}: is there already, and is not a {path.suffix} file; remove it, or choose another name"
+                )
     for above in path.parents:
         if above.exists():
             if not above.is_dir():

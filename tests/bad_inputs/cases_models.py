@@ -240,6 +240,12 @@ written("a roll-out onto a link to its start", "is to be written, but is read as
 written("the outcome onto the settings", "forecast.yaml is to be written, but is read as well")(
     lambda w, path: forecast(w, path, outcome="forecast.yaml")
 )
+written("a roll-out onto notes", "is there already, and is not a .h5md file", "choose another name")(
+    lambda w, path: forecast(w, path, output=str(w.text("notes.h5md", "do not lose\n")))
+)
+written("an outcome onto notes", "is there already, and is not a .json file")(
+    lambda w, path: forecast(w, path, outcome=str(w.text("notes.json", "do not lose\n")))
+)
 written("two outputs in one file", "is named for two outputs")(
     lambda w, path: forecast(w, path, output="both", outcome="both")
 )
