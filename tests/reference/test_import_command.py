@@ -30,7 +30,7 @@ CONFIG = configuration()
 OFFSET = 0.01  # Å and Å/fs, by which the data differ from the predictions
 TEXT = 1e-8  # ASE writes eight decimals
 EVALUATE = ["evaluate", "--model", "model.safetensors", "--data", "frames.extxyz"]
-EVALUATE += ["--accept", "motion", "momentum", "distance", "temperature"]  # states at random
+EVALUATE += ["--accept", "motion", "momentum", "center", "distance", "temperature"]  # states at random
 
 
 @pytest.fixture
