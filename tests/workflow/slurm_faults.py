@@ -34,7 +34,7 @@ SETTINGS = {
     "horizons_fs": [2.0],
     "training.budget_minutes": None,  # ends after the same update on a busy machine, too
     "training.max_epochs": 40,
-    "forecast.duration_ps": 4.0,
+    "forecast.duration_ps": 12.0,  # long enough to be interrupted
 }
 PATIENCE_S = 900.0
 TOO_LONG_FS, GOOD_DATA = 990.0, "results/liquid/1fs/dataset.h5"

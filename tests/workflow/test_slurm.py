@@ -165,7 +165,7 @@ def test_a_users_mistake_is_not_tried_again_and_what_was_made_stays(cluster: Clu
     assert "Trying to restart job" not in first
     log = (run.folder / "logs/liquid/990fs/dataset.log").read_text(encoding="utf-8")
     assert "trajcast dataset: error: " in log.splitlines()[-1]
-    assert "lower horizon_fs, or give longer trajectories" in log.splitlines()[-1]
+    assert "lower the number of samples, or give longer trajectories" in log.splitlines()[-1]
     assert set(run.made) == {HEALTH, GOOD_DATA}
     assert {name: (run.folder / name).stat().st_mtime for name in run.made} == run.made  # not made again
 
