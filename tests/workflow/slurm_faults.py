@@ -34,7 +34,7 @@ SETTINGS = {
     "horizons_fs": [2.0],
     "training.budget_minutes": None,  # ends after the same update on a busy machine, too
     "training.max_epochs": 40,
-    "forecast.duration_ps": 12.0,  # long enough to be interrupted
+    "forecast.duration_ps": 4.0,
 }
 PATIENCE_S = 900.0
 TOO_LONG_FS, GOOD_DATA = 990.0, "results/liquid/1fs/dataset.h5"
@@ -208,10 +208,10 @@ def killed_snakemake_long_ago(original: Run, folder: Path) -> Run:
 
 
 def interrupted_snakemake(original: Run, folder: Path) -> Run:
-    """Ctrl-C while it rolls out; then the same command again."""
+    """Ctrl-C while its job begins to roll out, which takes seconds; then the same command again."""
     run = copy_without(original, folder, *ROLLED_OUT)
     run.start(ROLL_OUT)
-    run.until(lambda: "forecast at" in run.log("forecast"), "roll-out")
+    run.until(lambda: run.jobs("R"), "running job")
     assert run.process is not None
     os.killpg(run.process.pid, signal.SIGINT)
     assert run.wait() != 0
