@@ -208,10 +208,10 @@ def killed_snakemake_long_ago(original: Run, folder: Path) -> Run:
 
 
 def interrupted_snakemake(original: Run, folder: Path) -> Run:
-    """Ctrl-C while its job begins to roll out, which takes seconds; then the same command again."""
+    """Ctrl-C while it rolls out; then the same command again."""
     run = copy_without(original, folder, *ROLLED_OUT)
     run.start(ROLL_OUT)
-    run.until(lambda: run.jobs("R"), "running job")
+    run.until(lambda: "forecast at" in run.log("forecast"), "roll-out")
     assert run.process is not None
     os.killpg(run.process.pid, signal.SIGINT)
     assert run.wait() != 0
