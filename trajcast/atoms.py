@@ -118,8 +118,7 @@ def check_masses(
         if not np.allclose(own, own[0], rtol=1e-3):
             raise UserError(
                 f"{where}: {symbol(number)} has masses {own.min():g} to {own.max():g} u; a network knows atoms by "
-                "their "
-                f"element alone: give all its atoms one mass{LAMMPS_C if number == 6 else ''}{word}"
+                f"their element alone: give all its atoms one mass{LAMMPS_C if number == 6 else ''}{word}"
             )
         if reason := doubtful_mass(number, float(own[0])):
             raise UserError(f"{where}: {reason}; correct element or mass{word}")

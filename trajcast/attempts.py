@@ -2,8 +2,8 @@
 
 A user's mistake is not tried again, and what a failed group of jobs has made stays.
 
-Snakemake has no settings for either. For the first it has a way that it documents, its log; for the second its methods
-are replaced, as little as that takes, and left alone where a version does not have them as they are known here.
+Snakemake 9 has settings for neither. The first listens to its log and sets a job's number of attempts; the second
+replaces methods of its jobs, and leaves them alone where a version lacks them.
 """
 
 from __future__ import annotations

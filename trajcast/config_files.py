@@ -113,9 +113,8 @@ def workflow_layers(settings: Any) -> Layers:
         key, _, text = str(entry).partition("=")
         if any(letter in text for letter in "\\$") or ("'" in text and '"' in text):
             raise UserError(
-                f"--config {entry}: backslashes, $ and both kinds of quotes change on the way to the jobs; write "
-                "it into a "
-                "file and give that with --configfile"
+                f"--config {entry}: backslashes, $ and both kinds of quotes change on the way to the jobs; write it "
+                "into a file and give that with --configfile"
             )
         _lay_over(changes, {key: parse_yaml(text, f"--config {entry}")})
     return Layers([*layers, ("--config", changes)] if changes else layers)

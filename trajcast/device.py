@@ -23,7 +23,7 @@ def use_device(name: str, threads: int) -> torch.device:
     try:
         device = torch.device(named_device(name))
         torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError) as error:
         known = name == "cpu" or name.partition(":")[0] == "cuda"
         reason = str(error).splitlines()[0].split(". ")[0][:LONGEST] if known else "no such device"
         raise UserError(f"--device {name}: not usable here ({reason}); use cpu, or auto") from None

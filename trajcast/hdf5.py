@@ -14,10 +14,10 @@ import numpy as np
 
 from trajcast.errors import UserError, said
 from trajcast.files import no_room, written_aside
+from trajcast.paths import HDF5
 
 CHUNK_BYTES = 2**20
 HEAD_BYTES = 2**20  # in which attributes are
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
 HEAP = b"GCOL\x01\x00\x00\x00"
 
 
@@ -33,7 +33,7 @@ def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
         raise UserError(f"{path}: is a folder; name {what} in it")
     try:
         with path.open("rb") as handle:
-            if handle.read(8) != SIGNATURE and path.stat().st_size:
+            if handle.read(len(HDF5)) != HDF5 and path.stat().st_size:
                 raise UserError(
                     f"{path}: not {what}: no HDF5 file at all (or one that is damaged); give one that TrajCast wrote"
                 )
@@ -68,6 +68,8 @@ def _check_strings(path: Path) -> None:
             if item + length > end:
                 raise OSError("a string is longer than the heap that it is in")
             if index == 0:  # the rest is free
+                if item + length != end:
+                    raise OSError("the free room of a heap of strings does not end with it")
                 break
             item += 16 + -(-length // 8) * 8
         place = head.find(HEAP, place + 16)

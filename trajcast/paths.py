@@ -9,7 +9,8 @@ from pathlib import Path
 
 from trajcast.errors import UserError
 
-BEGINNINGS = {".h5": b"\x89HDF\r\n\x1a\n", ".h5md": b"\x89HDF\r\n\x1a\n", ".json": b"{"}
+HDF5 = b"\x89HDF\r\n\x1a\n"  # how such files begin
+BEGINNINGS = {".h5": HDF5, ".h5md": HDF5, ".json": b"{"}
 """Of files that commands write: others of such a name are somebody's own."""
 
 

@@ -6,17 +6,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.atoms import check_atoms, symbol
+from trajcast.data.checks import CHECKS
 from trajcast.errors import UserError
 from trajcast.mechanics import degrees_of_freedom
 from trajcast.neighbors import find_neighbors
 from trajcast.trajectory import Topology
 
-OVERLAP = 0.5  # of the sum of two covalent radii; bonds that vibrate at 300 K stay above 0.8
+OVERLAP = CHECKS["distance"].limit  # of the sum of two covalent radii; bonds that vibrate at 300 K stay above 0.8
 LEAST_VOLUME_A3 = 1.0  # of an atom; diamond has 5.7
 
 
 def check_structure(topology: Topology, positions: NDArray[np.floating], where: str) -> None:
-    """UserError, begun with `where`, for atoms that cannot be, that overlap, or that have no way to move."""
+    """UserError, begun with `where`, for atoms that cannot be or have no way to move."""
     check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, where)
     if len(broken := np.flatnonzero(~np.isfinite(positions).all(axis=1))):
         raise UserError(
@@ -27,9 +28,8 @@ def check_structure(topology: Topology, positions: NDArray[np.floating], where: 
         volume = abs(float(np.linalg.det(topology.cell))) / topology.n_atoms
         if volume < LEAST_VOLUME_A3:
             raise UserError(
-                f"{where}: its cell has {volume:.3g} Å³ for each atom, at least {LEAST_VOLUME_A3:g} is needed; is "
-                "the cell "
-                "a placeholder, or in another unit? Give the cell of the atoms, or none"
+                f"{where}: its cell has {volume:.3g} Å³ for each atom, at least {LEAST_VOLUME_A3:g} is needed; is the "
+                "cell a placeholder, or in another unit? Give the cell of the atoms, or none"
             )
     state = topology.state(positions, 0 * positions)
     if float(degrees_of_freedom(state)[0]) < 1:
@@ -53,9 +53,7 @@ def check_overlap(topology: Topology, positions: NDArray[np.floating], where: st
         first = int(share.argmin())
         names = [f"{n} ({symbol(int(topology.numbers[n]))})" for n in (atoms[first], others[first])]
         raise UserError(
-            f"{where}: atoms {names[0]} and {names[1]} are {distances[first]:.3g} Å apart, {share[first]:.2g} of "
-            "the sum of "
-            f"their covalent radii, at least {OVERLAP:g} is needed; are positions in Å, and does the cell belong to "
-            "them? Correct the "
-            "structure"
+            f"{where}: atoms {names[0]} and {names[1]} are {distances[first]:.3g} Å apart, {share[first]:.2g} of the "
+            f"sum of their covalent radii, at least {OVERLAP:g} is needed; are positions in Å, and does the cell "
+            "belong to them? Correct the structure"
         )

@@ -91,8 +91,7 @@ class Trajectory:
             lacks = f"it has no {found[1]}" if found else str(error.args[0])
             raise UserError(
                 f"{path}: not an H5MD trajectory of this program: {lacks}; give one that TrajCast wrote, with "
-                "positions and "
-                "velocities, or convert it to extended XYZ"
+                "positions and velocities, or convert it to extended XYZ"
             ) from None
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
             self._file.close()

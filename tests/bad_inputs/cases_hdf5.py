@@ -133,24 +133,28 @@ def _(w: World) -> list[str]:
     return w.dataset(path)
 
 
-@refused(KIND, "a byte of a position that flipped", "frames cannot be read (truncated or damaged?)")
-def _(w: World) -> list[str]:
-    path = write_h5md(w.path("run.h5md"), run())
-    with h5py.File(path) as file:
-        place = file[f"{ALL}/position/value"].id.get_chunk_info(0).byte_offset
-    data = bytearray(path.read_bytes())
-    data[place + 403] ^= 0x40
-    path.write_bytes(bytes(data))
-    return w.dataset(path)
+for name, place, bit, message in (
+    ("position/value", 403, 0x40, "frames cannot be read (truncated or damaged?)"),
+    ("mass", 6, 0x01, "truncated or damaged"),
+):
+
+    @refused(KIND, f"a byte of {name} that flipped", message)
+    def _(w: World, name: str = name, place: int = place, bit: int = bit) -> list[str]:
+        path = write_h5md(w.path("run.h5md"), run())
+        with h5py.File(path) as file:
+            begin = file[f"{ALL}/{name}"].id.get_chunk_info(0).byte_offset
+        data = bytearray(path.read_bytes())
+        data[begin + place] ^= bit
+        path.write_bytes(bytes(data))
+        return w.dataset(path)
 
 
-@refused(KIND, "a byte of a mass that flipped", "truncated or damaged")
+@refused(KIND, "the length of a string that flipped, on which HDF5 would read without end", "heap of strings")
 def _(w: World) -> list[str]:
     path = write_h5md(w.path("run.h5md"), run())
-    with h5py.File(path) as file:
-        place = file[f"{ALL}/mass"].id.get_chunk_info(0).byte_offset
     data = bytearray(path.read_bytes())
-    data[place + 6] ^= 0x01
+    length = data.index(b"{}", data.index(b"GCOL")) - 8  # of the provenance
+    data[length] ^= 0x10
     path.write_bytes(bytes(data))
     return w.dataset(path)
 

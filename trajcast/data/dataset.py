@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajcast.atoms import check_atoms
 from trajcast.errors import UserError, said
 from trajcast.hdf5 import hdf5_written_aside, open_hdf5, write_checked
 from trajcast.state import State
@@ -178,6 +179,7 @@ def _read(file: h5py.File) -> Dataset:
         periodic=group["periodic"][()],
         molecules=group["molecules"][()] if "molecules" in group else None,
     )
+    check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, file.filename)
     names = [*PAIR_UNITS, *(name for name in LATER_UNITS if name in file["training"]), "frames", "sources"]
     return Dataset(
         horizon_fs=float(file.attrs["horizon_fs"]),

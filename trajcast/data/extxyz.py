@@ -22,6 +22,7 @@ from trajcast.data.physics import examine
 from trajcast.data.readers.ase_file import masses_of, read_images
 from trajcast.data.readers.text import check_ended, check_species
 from trajcast.errors import UserError
+from trajcast.paths import HDF5
 from trajcast.state import State, single_system
 from trajcast.trajectory import topology_of
 
@@ -43,7 +44,7 @@ def read_pairs(path: Path, horizon_fs: float, cutoff_A: float, accept: Sequence[
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     with path.open("rb") as handle:
-        if handle.read(8) == b"\x89HDF\r\n\x1a\n":
+        if handle.read(len(HDF5)) == HDF5:
             raise UserError(f"{path}: is an HDF5 file; give a data set with --dataset, here pairs in extended XYZ")
     log.info("reading %s", path)
     check_ended(path)

@@ -68,8 +68,7 @@ def agreed_interval(path: Path, stated_fs: float | None, given_fs: float | None)
         if given_fs is None:
             raise UserError(
                 f"{path} does not say how far apart its frames are, or too coarsely (times of 10 ns in single "
-                "precision are "
-                "known to 1 fs); give it with --interval-fs"
+                "precision are known to 1 fs); give it with --interval-fs"
             )
         return given_fs
     if given_fs is not None and not math.isclose(stated_fs, given_fs, rel_tol=1e-3):
@@ -94,11 +93,9 @@ def even_interval(path: Path, times_fs: NDArray[np.floating], rounding_fs: float
     if len(off) or interval <= 0:
         frame = int(off[0]) if len(off) else 0
         raise UserError(
-            f"{path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs; first between frames "
-            f"{frame} and "
-            f"{frame + 1}); save every n-th step, each once: cut out what a restart wrote twice, give joined runs "
-            "one by "
-            "one"
+            f"{path}: frames are unevenly spaced ({steps.min():g} to {steps.max():g} fs; first between frames {frame} "
+            f"and {frame + 1}); save every n-th step, each once: cut out what a restart wrote twice, give joined runs "
+            "one by one"
         )
     if rounding_fs > interval / 4:
         return None

@@ -40,30 +40,26 @@ def _failures(found: Physics, files: Sequence[str], horizon_fs: float, cutoff_A:
         if change > CHECKS["momentum"].limit:
             yield (
                 "momentum",
-                f"over {horizon_fs:g} fs the total {name} changes by {change:.2g} times that of a typical atom, "
-                "at most "
-                f"{limit['momentum']} is allowed",
+                f"over {horizon_fs:g} fs the total {name} changes by {change:.2g} times that of a typical atom, at "
+                f"most {limit['momentum']} is allowed",
             )
     if found.center > CHECKS["center"].limit:
         yield (
             "center",
-            f"displacements do not follow the velocities: the centre of mass is off by {100 * found.center:.3g} % "
-            "of an atom's "
-            f"step, at most {100 * CHECKS['center'].limit:g} % is allowed",
+            f"displacements do not follow the velocities: the centre of mass is off by {100 * found.center:.3g} % of "
+            f"an atom's step, at most {100 * CHECKS['center'].limit:g} % is allowed",
         )
     if found.rigid is not None and found.rigid < CHECKS["rigid"].limit:
         yield (
             "rigid",
-            f"the length of a bond varies by {found.rigid:.2g} of itself, at least {limit['rigid']} is expected "
-            "of bonds that "
-            "vibrate",
+            f"the length of a bond varies by {found.rigid:.2g} of itself, at least {limit['rigid']} is expected of "
+            "bonds that vibrate",
         )
     if found.energy is not None and found.energy > CHECKS["energy"].limit:
         yield (
             "energy",
-            f"over {horizon_fs:g} fs the change of the total energy is {found.energy:.2g} times that of the "
-            "kinetic energy, "
-            f"at most {limit['energy']} is allowed",
+            f"over {horizon_fs:g} fs the change of the total energy is {found.energy:.2g} times that of the kinetic "
+            f"energy, at most {limit['energy']} is allowed",
         )
     if found.neighbors < CHECKS["neighbors"].limit:
         yield (
@@ -76,16 +72,15 @@ def _failures(found: Physics, files: Sequence[str], horizon_fs: float, cutoff_A:
         yield (
             "distance",
             f"atoms {first} and {second} are {found.closest_A:.3g} Å apart in frame {found.closest_frame} of "
-            f"{files[found.closest_source]}, "
-            f"{found.closest:.2g} of the sum of their covalent radii, at least {limit['distance']} is needed",
+            f"{files[found.closest_source]}, {found.closest:.2g} of the sum of their covalent radii, at least "
+            f"{limit['distance']} is needed",
         )
     coldest, hottest = min(found.temperatures_K.values()), max(found.temperatures_K.values())
     if not COLDEST_K < coldest <= hottest < HOTTEST_K:
         yield (
             "temperature",
-            f"elements are at {coldest:.3g} to {hottest:.3g} K, which must be within {COLDEST_K:g} to "
-            f"{HOTTEST_K:g} K: are "
-            "time and velocities in the units that were told",
+            f"elements are at {coldest:.3g} to {hottest:.3g} K, which must be within {COLDEST_K:g} to {HOTTEST_K:g} K: "
+            "are time and velocities in the units that were told",
         )
     yield from _temperatures(found, CHECKS["temperature"].limit)
 

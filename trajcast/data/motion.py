@@ -7,6 +7,7 @@ alone, so that b tells a wrong unit or interval from a long one. Every interval 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -14,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.atoms import symbol
+from trajcast.data.checks import CHECKS
 from trajcast.data.frames import Frames
 from trajcast.errors import UserError
 
 TOGETHER = 2**21  # numbers at a time
 # All elements of water, quartz, paracetamol: b / expected b is 0.94 to 1.01 of the correlation where that is over 0.85.
 ROUGH, SMOOTH = 0.85, 0.99  # correlations of Δr and v̄ from which on b is known roughly, and well
-ROUGH_B, CLOSE_B = 1.25, 1.1  # b / expected b / correlation, or its inverse, there
-LAG = 0.004  # asymmetry of Δr·v at both ends; right data: 0.001, leapfrog with a step of 0.5 fs: 0.02 for hydrogen
+ROUGH_B, CLOSE_B = CHECKS["motion"].limit, 1.1  # b / expected b / correlation, or its inverse, there
+# Asymmetry of Δr·v at both ends: 0.001 in right data, 0.02 for hydrogen of a leapfrog with a step of 0.5 fs.
 FARTHEST = 1.1  # RMS displacement in that of free flight, which none exceeds over long times
 NEAREST = 0.02  # the same: atoms that get less far do not move at all
 REVERSED = -0.5  # correlation of frames in reverse order, or of velocities with the wrong sign
@@ -42,7 +44,7 @@ class Motion:
 
     @property
     def smooth(self) -> bool:
-        return self.correlation > 0.95
+        return self.correlation > 0.95  # so that single atoms and intervals can be told
 
 
 def sums(moved: NDArray, before: NDArray, after: NDArray, interval_fs: float) -> NDArray[np.float64]:
@@ -72,8 +74,8 @@ def check_motion(motion: Motion, where: str, interval_fs: float) -> None:
     if motion.correlation < REVERSED:
         raise UserError(
             f"{where}: atoms move against their velocities (correlation {motion.correlation:.2f}); are frames in "
-            "reverse "
-            "order, or is a sign wrong? Put frames in the order of time, and let velocities point where atoms go"
+            "reverse order, or is a sign wrong? Put frames in the order of time, and let velocities point where atoms "
+            "go"
         )
     if not NEAREST < motion.flight < FARTHEST * (ROUGH_B if motion.smooth else 1.0):
         raise UserError(
@@ -92,14 +94,12 @@ def check_motion(motion: Motion, where: str, interval_fs: float) -> None:
 
 def check_lag(motion: Motion, where: str, intervals: int, atoms: int) -> None:
     """UserError where velocities belong to other times than positions: by symmetry both ends count alike."""
-    allowed = LAG + 2 / (intervals * np.sqrt(atoms))  # what the ends of a short run differ by
+    allowed = CHECKS["lag"].limit + 2 / (intervals * np.sqrt(atoms))  # what the ends of a short run differ by
     if motion.correlation > ROUGH and abs(motion.asymmetry) > allowed:
         raise UserError(
             f"{where}: velocities are not those at the times of the positions (asymmetry {motion.asymmetry:.2g}, "
-            "allowed are "
-            f"±{allowed:.2g}): leapfrog integrators (GROMACS `md`) write them half a step earlier; take velocity "
-            "Verlet "
-            "(`md-vv`), or put accept: [lag] into the settings of the data set if intended"
+            f"allowed are ±{allowed:.2g}): leapfrog integrators (GROMACS `md`) write them half a step earlier; take "
+            "velocity Verlet (`md-vv`), or put accept: [lag] into the settings of the data set if intended"
         )
 
 
@@ -194,9 +194,8 @@ def _check_each(frames: Frames, motion: Motion) -> None:
         if stray := stray_atom(*part, frames.interval_fs, motion, rms, numbers):
             frame = sum(map(len, found)) + stray[0]
             raise UserError(
-                f"{frames.path}: from frame {frame} to {frame + 1} {stray[1]}; a damaged number, a jump through "
-                "the cell, or "
-                "runs joined in one file: correct it, or cut it there"
+                f"{frames.path}: from frame {frame} to {frame + 1} {stray[1]}; a damaged number, a jump through the "
+                "cell, or runs joined in one file: correct it, or cut it there"
             )
         found.append(np.sqrt(np.mean(misfits(*part, frames.interval_fs, motion) ** 2, axis=1)))
     usual = motion.flight * np.sqrt(3 * np.mean(rms**2)) * frames.interval_fs
@@ -206,27 +205,30 @@ def _check_each(frames: Frames, motion: Motion) -> None:
         raise UserError(
             f"{frames.path}: from frame {odd[0]} to {odd[0] + 1} atoms do not move as their velocities say (misfit "
             f"{100 * each[odd[0]]:.3g} % of a step, {100 * np.median(each):.2g} % elsewhere); are frames missing, "
-            "doubled or "
-            "reversed there, velocities wrong, or two runs joined? Give evenly spaced frames of one run"
+            "doubled or reversed there, velocities wrong, or two runs joined? Give evenly spaced frames of one run"
         )
+
+
+def digest(values: NDArray) -> bytes:
+    """What tells equal arrays from all others."""
+    return hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).digest()
 
 
 def _check_repeats(frames: Frames) -> None:
     """UserError where a frame stands in the file twice, to the last digit."""
     if not np.any(frames.velocities):
         raise UserError(f"{frames.path}: all velocities are zero; give trajectories with the velocities of the run")
-    first: dict[bytes, int] = {}
+    first: dict[bytes, int] = {}  # by a hash: the velocities themselves would fill the memory twice
     repeated, example = 0, (0, 0)
     for frame, velocities in enumerate(frames.velocities):
-        earlier = first.setdefault(velocities.tobytes(), frame)
+        earlier = first.setdefault(digest(velocities), frame)
         if earlier != frame and np.allclose(frames.positions[frame], frames.positions[earlier], rtol=0, atol=1e-6):
             example = example if repeated else (earlier, frame)
             repeated += 1
     if repeated:
         raise UserError(
-            f"{frames.path}: {repeated} of {len(frames)} frames repeat an earlier one, first frame {example[1]} "
-            "that is frame "
-            f"{example[0]} again; write each frame once, and cut out what a restart wrote twice"
+            f"{frames.path}: {repeated} of {len(frames)} frames repeat an earlier one, first frame {example[1]} that "
+            f"is frame {example[0]} again; write each frame once, and cut out what a restart wrote twice"
         )
 
 

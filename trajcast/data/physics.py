@@ -16,7 +16,7 @@ from vesin import NeighborList
 from trajcast.atoms import symbol
 from trajcast.data.dataset import Pairs
 from trajcast.data.frames import Frames
-from trajcast.data.motion import motion_of, sums
+from trajcast.data.motion import digest, motion_of, sums
 from trajcast.progress import progress
 from trajcast.units import BOLTZMANN, KINETIC, PS
 
@@ -72,7 +72,7 @@ def examine(pairs: Pairs, horizon_fs: float, cutoff_A: float, samples: float, en
         energy=energy,
         temperatures_K=temperatures,
         temperature_errors=errors,
-        repeated=1 - len({velocities.tobytes() for velocities in before}) / len(pairs),
+        repeated=1 - len({digest(velocities) for velocities in before}) / len(pairs),
         **found,
     )
 

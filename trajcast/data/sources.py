@@ -11,6 +11,7 @@ from trajcast.data.frames import Frames, Reading, check_finite
 from trajcast.data.motion import examine_motion
 from trajcast.data.readers import ase_file, h5md, lammps_dump, mdanalysis
 from trajcast.errors import UserError
+from trajcast.paths import HDF5
 
 __all__ = ["Frames", "Reading", "read_frames"]
 
@@ -43,7 +44,7 @@ def _reader(path: Path, reading: Reading):  # type: ignore[no-untyped-def]  # a 
     if reading.topology is not None:
         return mdanalysis
     with path.open("rb") as handle:
-        hdf5 = handle.read(8) == b"\x89HDF\r\n\x1a\n"
+        hdf5 = handle.read(len(HDF5)) == HDF5
     if hdf5 or path.suffix in (".h5md", ".h5"):
         return h5md
     try:

@@ -51,9 +51,8 @@ class Instance:
         if units not in UNITS:
             self._lammps.close()
             raise UserError(
-                f"LAMMPS' units are {units} (lj where there is no units command); masses, lengths and times must "
-                "be physical: "
-                f"write data file and force field in units {' or '.join(UNITS)}"
+                f"LAMMPS' units are {units} (lj where there is no units command); masses, lengths and times must be "
+                f"physical: write data file and force field in units {' or '.join(UNITS)}"
             )
         self.units = UNITS[units]
 

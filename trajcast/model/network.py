@@ -139,10 +139,9 @@ class TrajCast(nn.Module):
         if other.any():
             atom = int(other.nonzero()[0])
             raise UserError(
-                f"the model was trained with {symbols([int(state.numbers[atom])])} of {float(known[atom]):g} u, "
-                f"atom {atom} "
-                f"has {float(state.masses[atom]):g} u; how far atoms of other masses move is not what it has learned: "
-                "train a model on data with these masses"
+                f"the model was trained with {symbols([int(state.numbers[atom])])} of {float(known[atom]):g} u, atom "
+                f"{atom} has {float(state.masses[atom]):g} u; how far atoms of other masses move is not what it has "
+                "learned: train a model on data with these masses"
             )
 
     def fixed(self, state: State) -> Fixed:

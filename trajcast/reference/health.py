@@ -107,9 +107,8 @@ def check_health(settings: Reference, folder: Path) -> None:
                 weights.setdefault(digest, []).append(run)
     if still := [row.run for row in rows if row.run in flat]:
         raise UserError(
-            f"{folder}: the potential energy never changes in {', '.join(still)}: no atom feels another; is the "
-            "cutoff of the "
-            "force field in Å, and does it name all pairs? Correct the force field, then remove the runs"
+            f"{folder}: the potential energy never changes in {', '.join(still)}: no atom feels another; is the cutoff "
+            "of the force field in Å, and does it name all pairs? Correct the force field, then remove the runs"
         )
     if len(weights) > 1:
         runs = "; ".join(f"{', '.join(names)}: {digest[:12]}…" for digest, names in weights.items())

@@ -17,7 +17,7 @@ def data_table(study: Study) -> Table | None:
     sets: dict[float, dict[str, Any]] = {}
     for run in study.runs:
         found = run.provenance.get("dataset", {}).get("physics")
-        if isinstance(found, dict) and all(split in found for split in SPLITS):
+        if isinstance(found, dict) and all(isinstance(found.get(split), dict) for split in SPLITS):
             sets[run.horizon_fs] = found
     if not sets:
         return None
@@ -74,7 +74,7 @@ def _row(split: str, found: dict[str, Any]) -> list[Cell]:
             number(found.get("center"), 2),
             MISSING if found["energy"] is None else number(found["energy"], 2),
             number(found["neighbors"], 3),
-            f"{number(found['closest'], 3)} ({found['closest_A']:.3g} Å)",
+            MISSING if found["closest"] is None else f"{number(found['closest'], 3)} ({found['closest_A']:.3g} Å)",
             kelvin,
         ]
     )

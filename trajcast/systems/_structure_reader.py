@@ -78,9 +78,8 @@ def _refuse_half_told(path: Path, kind: str, where: str) -> None:
         groups = {line[55:66].strip() for line in lines if line.startswith("CRYST1")} - {"", "P 1", "P1", "1"}
         if groups:
             raise UserError(
-                f"{where}: has space group {groups.pop()}, of which a PDB holds the asymmetric unit alone; write "
-                "the whole cell, "
-                "as P 1"
+                f"{where}: has space group {groups.pop()}, of which a PDB holds the asymmetric unit alone; write the "
+                "whole cell, as P 1"
             )
     if kind == "res" and any(line[:4] == "SYMM" for line in lines):
         raise UserError(f"{where}: has symmetry operations (SYMM), which are not applied; write the whole cell")
@@ -112,9 +111,8 @@ def _take_names(atoms: ase.Atoms, names: list[str], where: str) -> None:
     if None in symbols:
         atom = symbols.index(None)
         raise UserError(
-            f"{where}: states no elements, and atom {atom} is called {names[atom].strip()!r}, which may be more "
-            "than one or "
-            "none; give a file with elements: PDB with its columns 77–78, extended XYZ …"
+            f"{where}: states no elements, and atom {atom} is called {names[atom].strip()!r}, which may be more than "
+            "one or none; give a file with elements: PDB with its columns 77–78, extended XYZ …"
         )
     atoms.set_chemical_symbols(symbols)
     log.info("%s: states no elements; they are taken from the names of the atoms: %s", where, atoms.symbols)
@@ -124,18 +122,16 @@ def _refuse_what_is_not_honoured(atoms: ase.Atoms, where: str) -> None:
     if atoms.constraints:
         kinds = ", ".join(sorted({type(constraint).__name__ for constraint in atoms.constraints}))
         raise UserError(
-            f"{where}: has constraints or selective dynamics ({kinds}), and atoms are never fixed here, where "
-            "total momentum "
-            "is kept; remove them from the file if all atoms may move"
+            f"{where}: has constraints or selective dynamics ({kinds}), and atoms are never fixed here, where total "
+            "momentum is kept; remove them from the file if all atoms may move"
         )
     shared = {s: o for site in atoms.info.get("occupancy", {}).values() for s, o in site.items() if o < 1}
     occupancy = np.asarray(atoms.arrays.get("occupancy", 1.0), dtype=float)  # of the PDB, where 0 everywhere is unset
     if shared or (np.any(occupancy < 1) and np.any(occupancy > 0)):
         found = shared or {"an atom": float(occupancy[occupancy < 1].max())}
         raise UserError(
-            f"{where}: has partly occupied sites ({', '.join(f'{s} {o:g}' for s, o in found.items())}); MD needs "
-            "whole atoms: "
-            "choose one configuration and write it to a file"
+            f"{where}: has partly occupied sites ({', '.join(f'{s} {o:g}' for s, o in found.items())}); MD needs whole "
+            "atoms: choose one configuration and write it to a file"
         )
     for name in ("initial_charges", "initial_magmoms"):
         if np.any(atoms.arrays.get(name, 0)):

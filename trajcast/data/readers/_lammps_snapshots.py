@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def snapshots_of(path: Path, handle: IO[str], elements: Sequence[str]) -> Iterat
     """Frame after frame; the statements before its atoms may come in any order."""
     units: str | None = None
     time: float | None = None
-    said: dict[str, list[str]] = {}
+    said: dict[str, Any] = {}
     frame = 0
     for line in handle:
         words = line.split()
@@ -49,7 +49,7 @@ def snapshots_of(path: Path, handle: IO[str], elements: Sequence[str]) -> Iterat
             elif title == "TIME":
                 time = float(next(handle))
             elif title in ("TIMESTEP", "NUMBER OF ATOMS"):
-                said[title] = [str(int(next(handle)))]
+                said[title] = int(next(handle))
             elif title.startswith("BOX BOUNDS"):
                 said["BOX"] = [title, *(next(handle) for _ in range(3))]
             elif title.startswith("ATOMS"):
@@ -71,14 +71,14 @@ def snapshots_of(path: Path, handle: IO[str], elements: Sequence[str]) -> Iterat
 def _snapshot(
     path: Path,
     frame: int,
-    said: dict[str, list[str]],
+    said: dict[str, Any],
     names: list[str],
     handle: IO[str],
     time: float | None,
     units: str | None,
     elements: Sequence[str],
 ) -> Snapshot:
-    count = int(said["NUMBER OF ATOMS"][0])
+    count = said["NUMBER OF ATOMS"]
     missing = [name for name in ("id", *VELOCITIES) if name not in names]
     if not any(set(columns) <= set(names) for columns in (UNWRAPPED, SCALED_UNWRAPPED, PLAIN, SCALED)):
         missing.append("x y z")
@@ -95,9 +95,8 @@ def _snapshot(
     for row in rows:
         if len(row) != len(names):
             raise UserError(
-                f"{path}: frame {frame}: a line of {len(row)} columns where {len(names)} are named; is it cut off "
-                "in the "
-                "midst of a frame? cut that frame away"
+                f"{path}: frame {frame}: a line of {len(row)} columns where {len(names)} are named; is it cut off in "
+                "the midst of a frame? cut that frame away"
             )
     columns = {
         name: np.array([row[place] for row in rows], dtype=str if name == "element" else np.float64)
@@ -110,7 +109,7 @@ def _snapshot(
         raise UserError(f"{path}: frame {frame}: two atoms have id {ids[order][doubled[0]]}; correct the file")
     origin, cell, boundary = _box(path, frame, said["BOX"])
     return Snapshot(
-        timestep=int(said["TIMESTEP"][0]),
+        timestep=said["TIMESTEP"],
         time=time,
         units=units,
         origin=origin,

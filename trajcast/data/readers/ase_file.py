@@ -14,7 +14,7 @@ from trajcast.data.checks import VELOCITY_UNITS
 from trajcast.data.frames import Frames, Reading, even_interval
 from trajcast.data.readers.assembly import assembled
 from trajcast.data.readers.lammps_dump import TIME_UNITS_FS
-from trajcast.data.readers.text import check_ended, check_species
+from trajcast.data.readers.text import COMPRESSED, check_ended, check_species
 from trajcast.errors import UserError, said
 from trajcast.trajectory import Topology
 from trajcast.units import KINETIC
@@ -38,7 +38,8 @@ def read_images(path: Path, **options: Any) -> list[Any]:
 
 def read(path: Path, reading: Reading) -> Frames:
     """All frames; UserError where they are not of one system, lack velocities, or leave their unit open."""
-    if path.name.removesuffix(".gz").endswith(("xyz", ".exyz")):
+    plain = path.with_suffix("") if path.suffix in COMPRESSED else path
+    if plain.suffix.endswith("xyz"):
         check_ended(path)
         check_species(path)
     images = read_images(path)
@@ -66,9 +67,8 @@ def read(path: Path, reading: Reading) -> Frames:
     if len(changed := np.flatnonzero(np.any(masses != masses[0], axis=1))):
         atom = int(np.flatnonzero(masses[changed[0]] != masses[0])[0])
         raise UserError(
-            f"{path}: atom {atom} has mass {masses[changed[0]][atom]:g} u in frame {changed[0]}, "
-            f"{masses[0][atom]:g} u in "
-            "frame 0; correct it, or give runs one by one"
+            f"{path}: atom {atom} has mass {masses[changed[0]][atom]:g} u in frame {changed[0]}, {masses[0][atom]:g} u "
+            "in frame 0; correct it, or give runs one by one"
         )
     periodic = np.array(first.pbc)
     velocities = np.stack([_velocities(path, n, image, masses[0], reading) for n, image in enumerate(images)])
@@ -118,9 +118,8 @@ def _velocities(
             return own
     if name is None:
         raise UserError(
-            f"{path}: frame {frame} has no velocities (ASE's array `momenta`, or {', '.join(NAMES)} with their "
-            "unit; found: "
-            f"{', '.join(image.arrays)}); write them with Atoms.set_velocities"
+            f"{path}: frame {frame} has no velocities (ASE's array `momenta`, or {', '.join(NAMES)} with their unit; "
+            f"found: {', '.join(image.arrays)}); write them with Atoms.set_velocities"
         )
     values = np.asarray(image.arrays[name], dtype=np.float64)
     if values.shape != (len(image), 3):
@@ -151,9 +150,8 @@ def _interval(path: Path, images: Sequence[Any], reading: Reading) -> float | No
     if len(uneven := np.flatnonzero((apart != apart[0]) | (apart <= 0))):
         raise UserError(
             f"{path}: frames are unevenly spaced (Timestep {steps[uneven[0] + 1]} follows {steps[uneven[0]]} at frame "
-            f"{uneven[0] + 1}); save every n-th step, each once: cut out what a restart wrote twice, give joined "
-            "runs one "
-            "by one"
+            f"{uneven[0] + 1}); save every n-th step, each once: cut out what a restart wrote twice, give joined runs "
+            "one by one"
         )
     times = [image.info.get("Time") for image in images]
     if None in times or reading.lammps_units is None:

@@ -86,8 +86,7 @@ def _periodic(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> N
         if given is None:
             raise UserError(
                 f"{path}: BOX BOUNDS does not say which directions are periodic; give --boundary ppp, or another "
-                "letter "
-                "for each direction that is not: ppf, fff"
+                "letter for each direction that is not: ppf, fff"
             )
         flags = tuple(given)
     elif given is not None and [f[0] == "p" for f in flags] != [g == "p" for g in given]:
@@ -104,10 +103,9 @@ def _atoms(
         for name in ("id", "type", "element", "mass"):
             if name in first and not np.array_equal(first[name], snapshot.columns.get(name, first[name][:0])):
                 raise UserError(
-                    f"{path}: the column {name} of frame {frame} ({len(snapshot.columns['id'])} atoms) differs "
-                    "from that of "
-                    f"frame 0 ({len(first['id'])} atoms); all frames must have the same atoms: cut that frame away, or "
-                    "correct it"
+                    f"{path}: the column {name} of frame {frame} ({len(snapshot.columns['id'])} atoms) differs from "
+                    f"that of frame 0 ({len(first['id'])} atoms); all frames must have the same atoms: cut that frame "
+                    "away, or correct it"
                 )
     masses = None
     if "mass" in first:
@@ -138,9 +136,8 @@ def _of_types(path: Path, columns: dict[str, NDArray], elements: Sequence[str]) 
     types = columns["type"].astype(np.int64)
     if types.min() < 1 or types.max() > len(elements):
         raise UserError(
-            f"{path}: has types {types.min()} to {types.max()}, --elements {','.join(elements)} names "
-            f"{len(elements)}; name "
-            "the element of each type, in order"
+            f"{path}: has types {types.min()} to {types.max()}, --elements {','.join(elements)} names {len(elements)}; "
+            "name the element of each type, in order"
         )
     return symbols_to_numbers(path, np.array(elements), "write element symbols after --elements")[types - 1]
 
@@ -187,10 +184,8 @@ def _interval(path: Path, snapshots: Sequence[Snapshot], units: str) -> float | 
             )
         raise UserError(
             f"{path}: frames are unevenly spaced ({steps.min()} to {steps.max()} steps; timestep "
-            f"{timesteps[frame + 1]} "
-            f"follows {timesteps[frame]} at frame {frame + 1}); save every n-th step, each once: cut out what a "
-            "restart "
-            "wrote twice, give joined runs one by one"
+            f"{timesteps[frame + 1]} follows {timesteps[frame]} at frame {frame + 1}); save every n-th step, each "
+            "once: cut out what a restart wrote twice, give joined runs one by one"
         )
     times = [snapshot.time for snapshot in snapshots]
     if None in times:

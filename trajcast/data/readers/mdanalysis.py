@@ -48,9 +48,8 @@ def read(path: Path, reading: Reading) -> Frames:
                 for step in universe.trajectory:
                     if not step.has_velocities:
                         raise UserError(
-                            f"{path}: frame {step.frame} has no velocities; save them (XTC and DCD cannot hold "
-                            "them, TRR "
-                            "and NetCDF can)"
+                            f"{path}: frame {step.frame} has no velocities; save them (XTC and DCD cannot hold them, "
+                            "TRR and NetCDF can)"
                         )
                     cell = np.zeros((3, 3)) if step.dimensions is None else triclinic_vectors(step.dimensions)
                     frames.append((step.positions.copy(), step.velocities / PS, cell.astype(np.float64)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,24 +14,29 @@ from numpy.typing import NDArray
 from trajcast.errors import UserError
 
 BLOCK = 2**20
+COMPRESSED = (".gz", ".bz2", ".xz")
 
 
 def check_ended(path: Path) -> None:
     """UserError unless the text ends with a line break: a number may else have lost its last digits."""
     last = b""
     try:
-        with open_with_compression(str(path), "rb") as handle:
-            while block := handle.read(BLOCK):
-                last = block
+        if path.suffix in COMPRESSED:
+            with open_with_compression(str(path), "rb") as handle:
+                while block := handle.read(BLOCK):
+                    last = block
+        elif path.stat().st_size:
+            with path.open("rb") as handle:
+                handle.seek(-1, os.SEEK_END)
+                last = handle.read()
     except (EOFError, OSError) as error:
         raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
     if not last:
         raise UserError(f"{path}: is empty; give a file with frames")
     if not last.endswith((b"\n", b"\r")):
         raise UserError(
-            f"{path}: its last line does not end with a line break, so that digits may be missing; cut the last "
-            "frame away, "
-            "or add a line break if the file is whole"
+            f"{path}: its last line does not end with a line break, so that digits may be missing; cut the last frame "
+            "away, or add a line break if the file is whole"
         )
 
 
