@@ -3,9 +3,9 @@
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-from trajcast.config_files import workflow_layers
-from trajcast.errors import UserError
-from trajcast.plan import CODE, Plan, other_replicas
+from trajcast.config.files import workflow_layers
+from trajcast.core.errors import UserError
+from trajcast.pipeline.plan import CODE, Plan, other_replicas
 
 min_version("9.27")
 

@@ -21,14 +21,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from trajcast.config import read_settings
+from trajcast.config.settings import Training
+from trajcast.config.validation import read_settings
+from trajcast.core.device import use_device
 from trajcast.data.dataset import Dataset, read_dataset
 from trajcast.data.statistics import training_statistics
-from trajcast.device import use_device
-from trajcast.files import write_text
+from trajcast.figures.style import figure_style
+from trajcast.io.files import write_text
 from trajcast.model.store import load_model
-from trajcast.report.style import figure_style
-from trajcast.settings import Training
 from trajcast.training.evaluation import evaluate
 from trajcast.training.loop import train
 

@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from trajcast.geometry import replicate
-from trajcast.mechanics import thermal_velocities
-from trajcast.state import State
-from trajcast.trajectory import Topology
+from trajcast.core.geometry import replicate
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.core.state import State
+from trajcast.core.system_spec import Topology
 
 TEMPERATURE_K = 300.0
 VIBRATION_A = 0.05  # standard deviation of each coordinate about the ideal structure

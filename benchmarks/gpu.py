@@ -25,13 +25,13 @@ from benchmarks.gpu_speed import cells, fastest
 from benchmarks.gpu_training import MODEL, train_until, training_settings
 from benchmarks.gpu_worker import perform
 from benchmarks.models import NETWORKS
+from trajcast.core.device import use_device
+from trajcast.core.errors import UserError
+from trajcast.core.plugins import named_module
 from trajcast.data.dataset import Dataset, read_dataset
-from trajcast.device import use_device
-from trajcast.errors import UserError
-from trajcast.files import fingerprint, write_json
+from trajcast.io.files import fingerprint, write_json
 from trajcast.model import ops
 from trajcast.model.store import load_model
-from trajcast.modules import named_module
 from trajcast.training.evaluation import evaluate
 
 ENDS = {"parity": 0.15, "speed": 0.35, "training": 0.8, "rollout": 0.95}

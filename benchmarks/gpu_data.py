@@ -10,11 +10,11 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from trajcast.config.settings import Dataset, Samples
+from trajcast.core.errors import UserError
 from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
-from trajcast.errors import UserError
-from trajcast.settings import Dataset, Samples
 
 LARGEST = 45_000_000  # bytes
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from benchmarks.cases import CASES, state
 from benchmarks.models import bare_model, scaled_weights
-from trajcast.neighbors import find_neighbors
+from trajcast.core.neighbors.find import find_neighbors
 
 LIMITS = {"float64": 1e-9, "float32": 1e-5}  # of outputs, and of the gradient of all weights
 ONE_GROUP = 10.0  # times as much in each group of weights alone, whose gradient may be small: sums that cancel

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trajcast.config.settings import Forecast, Guard
+from trajcast.core.units import BOLTZMANN, KINETIC, PS
 from trajcast.data.dataset import Dataset
-from trajcast.files import numbered
-from trajcast.forecast.forecaster import roll_out
+from trajcast.io.files import numbered
+from trajcast.io.trajectory import Trajectory
 from trajcast.model.network import TrajCast
-from trajcast.settings import Forecast, Guard
-from trajcast.trajectory import Trajectory
-from trajcast.units import BOLTZMANN, KINETIC, PS
+from trajcast.rollout.loop import roll_out
 
 TEMPERATURE_K = 300.0
 FEW_STEPS, MORE_STEPS = 50, 1000  # of two trials that tell the speed

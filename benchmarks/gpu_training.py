@@ -14,10 +14,10 @@ from typing import Any
 import torch
 from torch.nn.utils import parameters_to_vector
 
+from trajcast.config.settings import Network, Training
 from trajcast.data.dataset import Dataset
-from trajcast.files import written_aside
+from trajcast.io.files import written_aside
 from trajcast.model.store import load_model
-from trajcast.settings import Network, Training
 from trajcast.training.checkpoint import read_checkpoint, write_checkpoint
 from trajcast.training.loop import train
 

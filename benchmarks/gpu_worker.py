@@ -18,7 +18,7 @@ import torch
 
 from benchmarks.gpu_parity import compare
 from benchmarks.gpu_speed import time_cell
-from trajcast.device import use_device
+from trajcast.core.device import use_device
 
 DO: dict[str, Callable[..., dict[str, Any]]] = {"parity": compare, "speed": time_cell}
 

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import constants
 
-from trajcast.mechanics import degrees_of_freedom
+from trajcast.core.mechanics import degrees_of_freedom
+from trajcast.core.units import BOLTZMANN
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables.energy import UNIT as ENERGY_UNIT
 from trajcast.observables.temperature import kinetic_temperatures
-from trajcast.trajectory import Trajectory
-from trajcast.units import BOLTZMANN
 
 ONE_HALF_CUBE = 2.837297  # of a cubic lattice, in Yeh and Hummer's correction
 VISCOSITY = 0.8538e-3  # Pa s, of water at 300 K

@@ -23,7 +23,7 @@ from torch import Tensor
 from benchmarks.cases import CASES
 from benchmarks.models import bare_model, scaled_weights
 from benchmarks.steps import MODES, Run
-from trajcast.device import use_device
+from trajcast.core.device import use_device
 
 BLOCK_S = 0.1  # steps faster than this are timed several at once
 TIMED_S = 1.0  # timed at least so long,

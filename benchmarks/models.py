@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 
 from benchmarks.cases import CASES, TEMPERATURE_K, Case, state
+from trajcast.config.settings import Network
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.state import State, join
+from trajcast.core.units import BOLTZMANN, KINETIC
 from trajcast.model.network import Scales, TrajCast
-from trajcast.neighbors import find_neighbors
-from trajcast.settings import Network
-from trajcast.state import State, join
 from trajcast.training.initialization import scale_weights
-from trajcast.units import BOLTZMANN, KINETIC
 
 OUTPUTS = 1e-6
 """Scale of the network's share in a step: untrained, it may answer wildly to what it was not scaled on."""

@@ -26,10 +26,10 @@ from benchmarks.cases import CASES
 from benchmarks.measure import SLOW_BLOCKS, Cell
 from benchmarks.models import NETWORKS, scaled_weights
 from benchmarks.steps import MODES
-from trajcast.errors import UserError
-from trajcast.files import write_json
+from trajcast.core.errors import UserError
+from trajcast.core.plugins import named_module
+from trajcast.io.files import write_json
 from trajcast.model import ops
-from trajcast.modules import named_module
 
 DTYPES = ("float32", "float64")
 CACHES = ("XDG_CACHE_HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR")

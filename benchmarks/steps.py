@@ -11,18 +11,18 @@ import numpy as np
 import torch
 
 from benchmarks.cases import TEMPERATURE_K, Case, state
+from trajcast.config.settings import Forecast, Guard, Training
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.system_spec import topology_of
 from trajcast.data.dataset import Pairs
-from trajcast.forecast.burst import Bursts
-from trajcast.forecast.outcome import first_alarm
-from trajcast.forecast.step import Moment, stepper
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
-from trajcast.neighbors import find_neighbors
-from trajcast.settings import Forecast, Guard, Training
+from trajcast.rollout.burst import Bursts
+from trajcast.rollout.outcome import first_alarm
+from trajcast.rollout.step import Moment, stepper
 from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss
 from trajcast.training.updates import Updates
-from trajcast.trajectory import topology_of
 
 BATCHES = 4  # in the training set: their numbers of edges differ
 LEARNING_RATE = 1e-4

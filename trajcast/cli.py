@@ -14,9 +14,9 @@ import sys
 from collections.abc import Sequence
 
 from trajcast import __version__, commands
-from trajcast.errors import UserError
-from trajcast.paths import check_paths
-from trajcast.stopping import Stopped
+from trajcast.core.errors import UserError
+from trajcast.io.path_checks import check_paths
+from trajcast.io.stopping import Stopped
 
 NAMES = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 USERS = (*NAMES, errno.EACCES, errno.EPERM)
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Exit code 75: saved and left in time, to go on later.
     """
-    names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+    names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__) if module.name[0] != "_")
     parser = argparse.ArgumentParser(prog="trajcast", description="Force-free molecular dynamics.")
     parser.add_argument("--version", action="version", version=f"trajcast {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
 
     def fail(message: object, code: int) -> int:
-        kind = "error" if code == 2 else "failure"  # trajcast.attempts tells them apart
+        kind = "error" if code == 2 else "failure"  # trajcast.pipeline.attempts tells them apart
         print(f"trajcast {arguments.command}: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
         return code
 

@@ -10,8 +10,8 @@ from case import refused, right
 from ruamel.yaml import YAML
 from world import SETTINGS, World, run, write_h5md
 
-from trajcast.config_files import Layers, read_mapping
-from trajcast.plan import Plan
+from trajcast.config.files import Layers, read_mapping
+from trajcast.pipeline.plan import Plan
 
 KIND = "configuration"
 SHIPPED = Path(__file__).parents[2] / "config.yaml"

@@ -9,7 +9,7 @@ from case import refused, right
 from cases_structures import SETTINGS
 from world import World
 
-from trajcast.trajectory import Trajectory
+from trajcast.io.trajectory import Trajectory
 
 KIND = "LAMMPS input"
 SIDE, COUNT = 5.4, 64

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save
 from world import Run, World, run, write_h5md
 
 from trajcast import shipped
-from trajcast.files import file_hash
+from trajcast.io.files import file_hash
 
 MODEL, START, PATH = "model", "start of a roll-out", "path"
 FORECAST: dict[str, Any] = {

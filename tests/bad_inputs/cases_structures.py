@@ -14,7 +14,7 @@ from ase.constraints import FixAtoms
 from case import refused, right
 from world import World
 
-from trajcast.trajectory import Trajectory
+from trajcast.io.trajectory import Trajectory
 
 KIND = "structure"
 SETTINGS: dict[str, Any] = {

@@ -22,10 +22,10 @@ from test_cases import contents, outcome
 from world import World, run, write_h5md
 
 from trajcast import shipped
-from trajcast.config_files import read_mapping
+from trajcast.config.files import read_mapping
+from trajcast.core.errors import UserError
 from trajcast.data.dataset import read_dataset
-from trajcast.errors import UserError
-from trajcast.plan import Plan
+from trajcast.pipeline.plan import Plan
 
 Keys = tuple[Any, ...]
 

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from world import BOX, TILTED, World, run
 
-from trajcast.config import section_json, validate
-from trajcast.config_files import Layers, parse_yaml, yaml_text
+from trajcast.config.files import Layers, parse_yaml, yaml_text
+from trajcast.config.settings import Dataset
+from trajcast.config.validation import section_json, validate
 from trajcast.data.pairs import pairs_at
 from trajcast.data.sources import Frames, Reading, read_frames
-from trajcast.settings import Dataset
 
 plain = st.recursive(
     st.none()

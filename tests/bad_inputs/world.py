@@ -15,9 +15,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Topology
-from trajcast.units import BOLTZMANN, KINETIC
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import BOLTZMANN, KINETIC
+from trajcast.io.recorder import Recorder
 
 BOX = np.diag([7.8, 7.8, 5.2])
 TILTED = np.array([[7.8, 0.0, 0.0], [2.6, 7.8, 0.0], [-1.3, 1.3, 5.2]])

@@ -11,17 +11,19 @@ import tiny_reference
 import torch
 from ase.build import bulk
 
-from trajcast import potentials
-from trajcast.config import Reference, validate
-from trajcast.engines import Run
-from trajcast.engines._lammps import Instance
-from trajcast.engines._potential import potential_of
-from trajcast.engines.lammps import simulate
-from trajcast.mechanics import thermal_velocities
-from trajcast.recorder import Recorder
-from trajcast.state import State
-from trajcast.systems import structure_file
-from trajcast.trajectory import Topology, Trajectory
+from trajcast.config.schema import Reference
+from trajcast.config.validation import validate
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.core.state import State
+from trajcast.core.system_spec import Topology
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference import potentials
+from trajcast.reference.engines import Run
+from trajcast.reference.engines._lammps import Instance
+from trajcast.reference.engines._potential import potential_of
+from trajcast.reference.engines.lammps import simulate
+from trajcast.reference.systems import structure_file
 
 
 def reference(

@@ -11,8 +11,8 @@ import yaml
 from synthetic import context, write
 
 from trajcast.cli import main
-from trajcast.mechanics import thermal_velocities
-from trajcast.systems import liquid
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.reference.systems import liquid
 
 WATER = {"molecules": 8, "box_A": 7.0, "cutoff_A": 3.4, "ewald_accuracy": 1.0e-4}
 SETTINGS = {

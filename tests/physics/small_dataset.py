@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from trajcast.core.system_spec import Topology
 from trajcast.data.dataset import Dataset, Pairs, Statistics, read_dataset, write_dataset
-from trajcast.trajectory import Topology
 
 HORIZON_FS, FREQUENCY = 2.0, 0.25  # fs, rad/fs
 DIATOMICS, LENGTH = 4, 8.0

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trajcast.mechanics import set_angular_momentum, set_momentum
+from trajcast.config.settings import Network
+from trajcast.core.mechanics import set_angular_momentum, set_momentum
+from trajcast.core.state import State, single_system
 from trajcast.model.network import Scales, TrajCast
-from trajcast.settings import Network
-from trajcast.state import State, single_system
 
 NOTHING = ((0.0, 0.0), (0.0, 0.0))  # outputs of a model that is its baseline alone
 SMALL = Network(channels=4, l_max=2, layers=2, radial_mlp=[8, 6], speed_mlp=[8, 6])

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config import Equilibration, NveRuns, NvtRun, Observables, Reference
+from trajcast.config.schema import Equilibration, NveRuns, NvtRun, Observables, Reference
+from trajcast.core.system_spec import Topology
+from trajcast.io.recorder import Recorder
 from trajcast.observables import Context
 from trajcast.observables.result import Curve, Result, Scalar
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Topology
 
 MASSES = {1: 1.008, 6: 12.011, 8: 15.999}
 

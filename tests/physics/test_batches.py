@@ -13,17 +13,18 @@ from safetensors.torch import load_file
 from small_dataset import small_dataset
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from trajcast.config.settings import Network, Training
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.system_spec import Topology
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.model.network import TrajCast
-from trajcast.neighbors import Neighbors, find_neighbors
-from trajcast.settings import Network, Training
 from trajcast.training import batches as batches_module
 from trajcast.training import loop
 from trajcast.training.batches import Batches
 from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
 from trajcast.training.weights import Weights
-from trajcast.trajectory import Topology
 
 NETWORK = Network(channels=4, l_max=1, layers=2, radial_mlp=[8, 4], speed_mlp=[8, 4])
 SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=5, max_epochs=2, ema_decay=0.9)

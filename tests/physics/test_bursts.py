@@ -15,21 +15,22 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from trajcast.device_neighbors import device_search
-from trajcast.files import numbered
-from trajcast.forecast.burst import Burst, Bursts
-from trajcast.forecast.forecaster import roll_out
-from trajcast.forecast.replicas import Replica, common_restart, replica_generator
-from trajcast.forecast.search import FixedSearch
-from trajcast.forecast.step import Stepper, stepper
-from trajcast.forecast.writer import Writer
-from trajcast.mechanics import thermal_velocities
+from trajcast.config.settings import Forecast, Guard
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.core.neighbors.cell_list import device_search
+from trajcast.core.neighbors.search import FixedSearch
+from trajcast.core.state import State, join
+from trajcast.core.system_spec import topology_of
+from trajcast.io.files import numbered
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
-from trajcast.recorder import Recorder
-from trajcast.settings import Forecast, Guard
-from trajcast.state import State, join
-from trajcast.trajectory import Trajectory, topology_of
+from trajcast.rollout.burst import Burst, Bursts
+from trajcast.rollout.loop import roll_out
+from trajcast.rollout.replicas import Replica, common_restart, replica_generator
+from trajcast.rollout.step import Stepper, stepper
+from trajcast.rollout.writer import Writer
 
 GUARD = Guard(min_temperature_K=1.0, max_temperature_K=1e9, min_distance_A=0.0)
 SETTINGS = Forecast(duration_ps=0.06, equilibration_ps=0.01, temperature_K=300.0, seed=1, guard=GUARD)
@@ -200,10 +201,10 @@ def test_an_alarm_in_a_burst_is_that_of_stepping_one_by_one(
     tmp_path: Path, model: TrajCast, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(SETTINGS, guard=guard, thermostat=None, replicas=4, seed=3)
-    monkeypatch.setattr("trajcast.forecast.burst.BURST_S", 1e9)
+    monkeypatch.setattr("trajcast.rollout.burst.BURST_S", 1e9)
     results = []
     for steps in (1, 7, 100):
-        monkeypatch.setattr("trajcast.forecast.burst.BURST_STEPS", steps)
+        monkeypatch.setattr("trajcast.rollout.burst.BURST_STEPS", steps)
         results.append(run(model, settings, tmp_path / str(steps)))
     ends = [one["step"] for one in results[0]]
     assert len(set(ends)) > 1

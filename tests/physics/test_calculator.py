@@ -16,16 +16,16 @@ from ase.units import fs as ASE_FS
 from calculator_runs import begin, record, reference
 from scipy import constants
 
-from trajcast.config import ConstantPressure, Reference
-from trajcast.engines import Run, lammps
-from trajcast.engines._lammps import Instance
-from trajcast.engines._potential import potential_of
-from trajcast.engines.lammps import potential_energies
-from trajcast.errors import UserError
-from trajcast.mechanics import angular_momentum, degrees_of_freedom
-from trajcast.recorder import Recorder
-from trajcast.systems import structure_file
-from trajcast.trajectory import Topology
+from trajcast.config.schema import ConstantPressure, Reference
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import angular_momentum, degrees_of_freedom
+from trajcast.core.system_spec import Topology
+from trajcast.io.recorder import Recorder
+from trajcast.reference.engines import Run, lammps
+from trajcast.reference.engines._lammps import Instance
+from trajcast.reference.engines._potential import potential_of
+from trajcast.reference.engines.lammps import potential_energies
+from trajcast.reference.systems import structure_file
 
 BAR = 1e-5 * constants.e / constants.angstrom**3  # one eV/Å³
 

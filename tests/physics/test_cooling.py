@@ -15,21 +15,22 @@ import torch
 from numpy.typing import NDArray
 from synthetic import context, topology, write
 
-from trajcast.config import Reference
-from trajcast.cooling.comparison import compare, read_methods
-from trajcast.cooling.figure import draw
-from trajcast.cooling.reference import cool
-from trajcast.cooling.windows import measure_windows
-from trajcast.engines import Run, lammps
-from trajcast.engines.lammps import simulate
-from trajcast.errors import UserError
-from trajcast.mechanics import angular_momentum, momentum, thermal_velocities
+from trajcast.config.schema import Reference
+from trajcast.config.studies import Cooling, Ramp
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import angular_momentum, momentum, thermal_velocities
+from trajcast.core.state import State
+from trajcast.core.system_spec import Topology
+from trajcast.figures.cooling.comparison import compare, read_methods
+from trajcast.figures.cooling.figure import draw
+from trajcast.figures.cooling.windows import measure_windows
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables.temperature import canonical_temperature
-from trajcast.recorder import Recorder
+from trajcast.reference.engines import Run, lammps
+from trajcast.reference.engines.lammps import simulate
+from trajcast.reference.ramp import cool
 from trajcast.reference.temperatures import temperatures
-from trajcast.state import State
-from trajcast.studies import Cooling, Ramp
-from trajcast.trajectory import Topology, Trajectory
 
 ATOMS, EDGE_A = 100, 30.0
 MAY_MISS = 4.0  # standard errors
@@ -231,7 +232,7 @@ def test_a_molecule_is_cooled_without_turning(tmp_path: Path, monkeypatch: pytes
     top = dataclasses.replace(topology([8] * 5, 0.0), cell=np.zeros((3, 3)), periodic=np.zeros(3, dtype=bool))
     write(tmp_path / "start.h5md", top, rng.normal(size=(1, 5, 3)), rng.normal(scale=0.01, size=(1, 5, 3)), 1.0)
     seen: list[State] = []
-    monkeypatch.setattr("trajcast.cooling.reference.record", lambda _, __, ___, state, *rest: seen.append(state))
+    monkeypatch.setattr("trajcast.reference.ramp.record", lambda _, __, ___, state, *rest: seen.append(state))
     cool(
         tiny_reference.settings(),
         Ramp(final_temperature_K=150.0, duration_ps=1.0, interval_fs=10.0),

@@ -12,9 +12,8 @@ import torch
 from scipy import stats
 from small_systems import random_state
 
-from trajcast import thermostats
-from trajcast.geometry import replicate
-from trajcast.mechanics import (
+from trajcast.core.geometry import replicate
+from trajcast.core.mechanics import (
     angular_momentum,
     degrees_of_freedom,
     kinetic_energy,
@@ -22,11 +21,12 @@ from trajcast.mechanics import (
     set_momentum,
     thermal_velocities,
 )
-from trajcast.modules import named_module
-from trajcast.state import State, join, system_sum
-from trajcast.thermostats import csvr, csvr_elements
-from trajcast.trajectory import topology_of
-from trajcast.units import BOLTZMANN, KINETIC
+from trajcast.core.plugins import named_module
+from trajcast.core.state import State, join, system_sum
+from trajcast.core.system_spec import topology_of
+from trajcast.core.units import BOLTZMANN, KINETIC
+from trajcast.rollout.rules import thermostats
+from trajcast.rollout.rules.thermostats import csvr, csvr_elements
 
 T = 300.0
 
@@ -147,7 +147,7 @@ def test_a_canonical_ensemble_of_a_small_molecule_stays_one(name: str, length: f
     before, fresh = (thermal_velocities(join([one] * n), T, torch.Generator().manual_seed(s)) for s in (5, 6))
     after = before
     for _ in range(3):
-        after = apply(named_module("thermostats", name), after, rng, tau_fs=2.0, interval_fs=4.0)
+        after = apply(named_module("rollout.rules.thermostats", name), after, rng, tau_fs=2.0, interval_fs=4.0)
     found, expected = element_energies(after), element_energies(fresh)
     error = np.sqrt((found.var(0) + expected.var(0)) / n)
     assert np.all(np.abs(found.mean(0) - expected.mean(0)) < 4 * error)
@@ -167,7 +167,7 @@ def test_molecule_in_vacuum_is_not_set_turning_or_drifting(name: str) -> None:
     state = thermal_velocities(random_state(5, length=None), T, torch.Generator().manual_seed(5))
     rng = torch.Generator().manual_seed(6)
     for _ in range(50):
-        state = apply(named_module("thermostats", name), state, rng, tau_fs=10.0, interval_fs=2.0)
+        state = apply(named_module("rollout.rules.thermostats", name), state, rng, tau_fs=10.0, interval_fs=2.0)
     assert momentum(state).abs().max() < 1e-12
     assert angular_momentum(state).abs().max() < 1e-11  # Å times that of the momentum
 
@@ -175,7 +175,7 @@ def test_molecule_in_vacuum_is_not_set_turning_or_drifting(name: str) -> None:
 @pytest.mark.parametrize("name", THERMOSTATS)
 def test_every_thermostat_takes_its_noise_and_treats_systems_apart(name: str) -> None:
     """What every file of the folder promises: a system's velocities depend on its own state and noise alone."""
-    thermostat = named_module("thermostats", name)
+    thermostat = named_module("rollout.rules.thermostats", name)
     states = [
         thermal_velocities(random_state(s, length=6.0 + s), T, torch.Generator().manual_seed(s)) for s in (1, 2, 3)
     ]

@@ -9,10 +9,10 @@ import pytest
 import torch
 from small_dataset import small_dataset
 
+from trajcast.config.settings import Network, Training
+from trajcast.core.errors import UserError
 from trajcast.data.dataset import Dataset
-from trajcast.errors import UserError
 from trajcast.model.store import load_model, read_record
-from trajcast.settings import Network, Training
 from trajcast.training.evaluation import evaluate
 from trajcast.training.initialization import initial_model
 from trajcast.training.loop import train

@@ -20,10 +20,20 @@ from scipy import stats
 from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
-from trajcast.errors import UserError
-from trajcast.files import numbered
-from trajcast.forecast.forecaster import roll_out
-from trajcast.forecast.outcome import (
+from trajcast.config.settings import Forecast, Guard, Network
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import angular_momentum, degrees_of_freedom, momentum, temperature, thermal_velocities
+from trajcast.core.neighbors.search import search_for
+from trajcast.core.state import State
+from trajcast.core.system_spec import topology_of
+from trajcast.io.files import numbered
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
+from trajcast.model.network import TrajCast
+from trajcast.model.store import save_model
+from trajcast.observables.temperature import canonical_temperature
+from trajcast.rollout.loop import roll_out
+from trajcast.rollout.outcome import (
     Alarm,
     Ending,
     distance_alarm,
@@ -32,17 +42,8 @@ from trajcast.forecast.outcome import (
     motion_allowed,
     read_motion,
 )
-from trajcast.forecast.search import search_for
-from trajcast.forecast.step import stepper
-from trajcast.forecast.steps import plan
-from trajcast.mechanics import angular_momentum, degrees_of_freedom, momentum, temperature, thermal_velocities
-from trajcast.model.network import TrajCast
-from trajcast.model.store import save_model
-from trajcast.observables.temperature import canonical_temperature
-from trajcast.recorder import Recorder
-from trajcast.settings import Forecast, Guard, Network
-from trajcast.state import State
-from trajcast.trajectory import Trajectory, topology_of
+from trajcast.rollout.step import stepper
+from trajcast.rollout.steps import plan
 
 GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = Forecast(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0, seed=1, guard=GUARD)
@@ -283,7 +284,7 @@ def test_kill_9_and_resume_gives_the_same_trajectories(files: Path) -> None:
     (files / "forecast.yaml").write_text(yaml.safe_dump(settings))
     assert main(command(files, "whole")) == 0
     script = f"""
-import trajcast.forecast.burst as burst, trajcast.forecast.forecaster as forecaster
+import trajcast.rollout.burst as burst, trajcast.rollout.loop as forecaster
 forecaster.COMMIT_EVERY_S = 0.0
 burst.BURST_S = 0.02
 from trajcast.cli import main
@@ -319,7 +320,7 @@ raise SystemExit(main({command(files, "killed")!r}))"""
 def test_sigterm_saves_and_the_same_command_gives_the_same_trajectory(files: Path) -> None:
     assert main(command(files, "whole")) == 0
     script = f"""
-import trajcast.forecast.burst as burst
+import trajcast.rollout.burst as burst
 burst.BURST_S = 0.02
 from trajcast.cli import main
 raise SystemExit(main({command(files, "stopped")!r}))"""

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajcast.config import Reference, validate
+from trajcast.config.schema import Reference
+from trajcast.config.settings import Dataset, Samples
+from trajcast.config.validation import validate
+from trajcast.core.errors import UserError
 from trajcast.data.dataset import read_dataset
-from trajcast.errors import UserError
+from trajcast.io.trajectory import Trajectory
 from trajcast.reference.protocol import EQUILIBRATION, perform
-from trajcast.settings import Dataset, Samples
-from trajcast.trajectory import Trajectory
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 

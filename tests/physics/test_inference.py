@@ -6,11 +6,11 @@ import pytest
 import torch
 from small_systems import network, random_state
 
+from trajcast.config.settings import Network
+from trajcast.core.neighbors.find import find_neighbors
 from trajcast.model.inference import TOLERANCE, Places, Splines, prepared
 from trajcast.model.interaction import Interaction
 from trajcast.model.splines import SHORTEST
-from trajcast.neighbors import find_neighbors
-from trajcast.settings import Network
 
 NETWORKS = {
     "l up to 2": Network(channels=4, l_max=2, layers=2, radial_mlp=[8, 6], speed_mlp=[8, 6]),

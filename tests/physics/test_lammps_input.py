@@ -12,18 +12,20 @@ import tiny_reference
 import torch
 from numpy.typing import NDArray
 
-from trajcast.config import Reference, validate
-from trajcast.engines import Run, lammps
-from trajcast.engines._lammps import start_lammps
-from trajcast.engines.lammps import potential_energies, simulate
-from trajcast.errors import UserError
-from trajcast.geometry import replicate
-from trajcast.mechanics import thermal_velocities
-from trajcast.recorder import Recorder
+from trajcast.config.schema import Reference
+from trajcast.config.validation import validate
+from trajcast.core.errors import UserError
+from trajcast.core.geometry import replicate
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import KCAL_PER_MOL
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference.engines import Run, lammps
+from trajcast.reference.engines._lammps import start_lammps
+from trajcast.reference.engines.lammps import potential_energies, simulate
 from trajcast.reference.input_files import file_hashes, input_files
-from trajcast.systems import lammps_input, liquid
-from trajcast.trajectory import Topology, Trajectory
-from trajcast.units import KCAL_PER_MOL
+from trajcast.reference.systems import lammps_input, liquid
 
 STYLES = "units real\natom_style full\npair_style lj/cut/coul/cut 4.0\nbond_style harmonic\nangle_style harmonic\n"
 WATER = f"{STYLES}read_data water.data\nspecial_bonds lj/coul 0.0 0.0 0.0\n"

@@ -12,7 +12,7 @@ from scipy import stats
 from small_systems import normal, random_state
 from torch import Tensor
 
-from trajcast.mechanics import (
+from trajcast.core.mechanics import (
     angular_momentum,
     center_of_mass,
     degrees_of_freedom,
@@ -22,9 +22,9 @@ from trajcast.mechanics import (
     set_momentum,
     thermal_velocities,
 )
-from trajcast.state import State, join
-from trajcast.thermostats import langevin
-from trajcast.units import BOLTZMANN, KINETIC
+from trajcast.core.state import State, join
+from trajcast.core.units import BOLTZMANN, KINETIC
+from trajcast.rollout.rules.thermostats import langevin
 
 T, TAU = 300.0, 10.0
 KT = BOLTZMANN * T / KINETIC  # u Å²/fs²

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy import stats
 
-from trajcast.mechanics import (
+from trajcast.core.mechanics import (
     angular_momentum,
     center_of_mass,
     degrees_of_freedom,
@@ -19,8 +19,8 @@ from trajcast.mechanics import (
     temperature,
     thermal_velocities,
 )
-from trajcast.state import join, single_system
-from trajcast.units import BOLTZMANN, KINETIC
+from trajcast.core.state import join, single_system
+from trajcast.core.units import BOLTZMANN, KINETIC
 
 WATER = torch.tensor([[0.0, 0.0, 0.0], [0.96, 0.0, 0.0], [-0.24, 0.93, 0.0]], dtype=torch.float64)
 CARBON_DIOXIDE = torch.tensor([[0.0, 0.0, 0.0], [1.16, 0.0, 0.0], [-1.16, 0.0, 0.0]], dtype=torch.float64)

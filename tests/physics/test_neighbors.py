@@ -9,10 +9,11 @@ import pytest
 import torch
 from small_systems import normal
 
-from trajcast import device_neighbors
-from trajcast.device_neighbors import DeviceSearch, device_search
-from trajcast.neighbors import Neighbors, _with_torch, _with_vesin, find_neighbors
-from trajcast.state import State, join, single_system
+from trajcast.core.neighbors import cell_list
+from trajcast.core.neighbors.cell_list import DeviceSearch, device_search
+from trajcast.core.neighbors.find import _with_torch, _with_vesin, find_neighbors
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.state import State, join, single_system
 
 CUTOFF = 3.0
 TRICLINIC = [[9.5, 0.0, 0.0], [3.1, 8.7, 0.0], [-2.2, 2.6, 10.3]]
@@ -120,7 +121,7 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     state = atoms_in("triclinic")
     search = device_search(state, CUTOFF)
     whole = search(state.positions)
-    monkeypatch.setattr(device_neighbors, "CANDIDATES", 3 * search.room * search.around_GI.shape[1])
+    monkeypatch.setattr(cell_list, "CANDIDATES", 3 * search.room * search.around_GI.shape[1])
     parts = search(state.positions)
     assert torch.equal(whole.neighbors.index, parts.neighbors.index)
     assert torch.equal(whole.neighbors.vectors, parts.neighbors.vectors)
@@ -144,5 +145,5 @@ def test_without_vesin_the_list_is_as_full(name: str, monkeypatch: pytest.Monkey
     expected, found = _with_vesin(state, CUTOFF), _with_torch(state, CUTOFF)
     assert_same(found, expected)
     assert torch.equal(found.first, expected.first)
-    monkeypatch.setattr("trajcast.neighbors.find_spec", lambda name: None)
+    monkeypatch.setattr("trajcast.core.neighbors.find.find_spec", lambda name: None)
     assert torch.equal(find_neighbors(state, CUTOFF).vectors, found.vectors)

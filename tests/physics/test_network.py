@@ -9,14 +9,15 @@ import pytest
 import torch
 from small_systems import NOTHING, SCALES, SMALL, network, normal, random_state, rotation
 
-from trajcast.errors import UserError
-from trajcast.geometry import replicate
-from trajcast.mechanics import angular_momentum, momentum
+from trajcast.config.settings import Network
+from trajcast.core.errors import UserError
+from trajcast.core.geometry import replicate
+from trajcast.core.mechanics import angular_momentum, momentum
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.state import State, join
+from trajcast.core.system_spec import topology_of
 from trajcast.model.network import Prediction, TrajCast
-from trajcast.neighbors import Neighbors, find_neighbors
-from trajcast.settings import Network
-from trajcast.state import State, join
-from trajcast.trajectory import topology_of
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 STATES = {"periodic": 6.0, "vacuum": None}

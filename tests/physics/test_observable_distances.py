@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from synthetic import context, curve, topology, write
 
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import distances
 from trajcast.observables.selection import select
 from trajcast.observables.summary import NO, YES, verdict_rows
-from trajcast.trajectory import Trajectory
 
 
 def measure(path, **settings):

@@ -6,12 +6,12 @@ from scipy.integrate import quad
 from scipy.stats import vonmises
 from synthetic import context, curve, scalar, topology, write
 
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
+from trajcast.core.units import BOLTZMANN
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import free_energy
 from trajcast.observables.result import load_result
 from trajcast.observables.selection import select
-from trajcast.trajectory import Trajectory
-from trajcast.units import BOLTZMANN
 
 NVT = {"ensemble": "NVT (CSVR)", "settings": {"temperature_K": 300.0}}
 THERMAL = 1000 * BOLTZMANN * 300.0

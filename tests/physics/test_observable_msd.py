@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from synthetic import context, curve, ornstein_uhlenbeck, scalar, topology, write
 
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import msd
 from trajcast.observables.selection import select
-from trajcast.trajectory import Trajectory
 
 TO_UNIT = 1e4  # Å²/fs in 1e-9 m²/s
 

@@ -5,9 +5,9 @@ import pytest
 from scipy.stats import chi2
 from synthetic import context, curve, topology, write
 
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import rdf
 from trajcast.observables.selection import select
-from trajcast.trajectory import Trajectory
 
 CELLS = {
     "cubic": np.eye(3) * 9.0,

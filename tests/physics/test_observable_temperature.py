@@ -6,11 +6,11 @@ import torch
 from scipy.stats import chi2, kstest
 from synthetic import context, scalar, topology, write
 
-from trajcast.mechanics import degrees_of_freedom, thermal_velocities
+from trajcast.core.mechanics import degrees_of_freedom, thermal_velocities
+from trajcast.core.state import join
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import temperature
 from trajcast.observables.selection import select
-from trajcast.state import join
-from trajcast.trajectory import Trajectory
 
 TARGET = 300.0
 BENT = np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])

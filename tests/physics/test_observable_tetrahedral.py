@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 from synthetic import context, scalar, topology, write
 
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables.result import Result
 from trajcast.observables.selection import select
 from trajcast.observables.tetrahedral import measure, tetrahedral_order
-from trajcast.trajectory import Trajectory
 
 DIAMOND = np.array(
     [[0, 0, 0], [0, 2, 2], [2, 0, 2], [2, 2, 0], [1, 1, 1], [1, 3, 3], [3, 1, 3], [3, 3, 1]], dtype=float

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from synthetic import context, curve, ornstein_uhlenbeck, topology, write
 
+from trajcast.core.units import PER_CM
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import vacf, vdos
 from trajcast.observables.correlation import velocity_autocorrelations
 from trajcast.observables.selection import select
-from trajcast.trajectory import Trajectory
-from trajcast.units import PER_CM
 
 RESOLUTION = 1 / (4000 * PER_CM)  # cm⁻¹; window and padding of 2 ps each
 

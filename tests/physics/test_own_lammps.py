@@ -13,21 +13,23 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trajcast.config import Config, read_config, section_values
-from trajcast.engines._lammps import start_lammps
-from trajcast.errors import UserError
-from trajcast.machine import LAMMPS, LAMMPS_ARGUMENTS, Machine, own_lammps
+from trajcast.config.configuration import Config, read_config
+from trajcast.config.machine import Machine
+from trajcast.config.validation import section_values
+from trajcast.core.environment import LAMMPS, LAMMPS_ARGUMENTS, own_lammps
+from trajcast.core.errors import UserError
+from trajcast.reference.engines._lammps import start_lammps
 
 ARGUMENTS = "-sf omp -pk omp 1 -var own 17"
 WORK = """
 import json
 import numpy as np
 import tiny_reference
-from trajcast.config import validate
-from trajcast.engines._lammps import start_lammps
-from trajcast.engines.lammps import potential_energies
-from trajcast.provenance import provenance
-from trajcast.systems import liquid
+from trajcast.config.validation import validate
+from trajcast.reference.engines._lammps import start_lammps
+from trajcast.reference.engines.lammps import potential_energies
+from trajcast.io.provenance import provenance
+from trajcast.reference.systems import liquid
 
 settings = tiny_reference.settings()
 topology, positions = liquid.structure(validate(liquid.Parameters, settings.parameters, "parameters"), settings.seed)

@@ -12,20 +12,20 @@ import torch
 from small_dataset import DIATOMICS, FREQUENCY, LENGTH, MASSES, small_dataset
 from small_systems import SCALES, network
 
+from trajcast.config.settings import Network, Training
+from trajcast.core.errors import UserError
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.parallel import ALONE
+from trajcast.core.system_spec import Topology
 from trajcast.data.dataset import Dataset, read_dataset, write_dataset
-from trajcast.data.frames import Frames
 from trajcast.data.pairs import pairs_at
-from trajcast.errors import UserError
+from trajcast.io.frames import Frames
 from trajcast.model.network import Prediction
-from trajcast.neighbors import find_neighbors
-from trajcast.parallel import ALONE
-from trajcast.settings import Network, Training
 from trajcast.training.batches import Batches
 from trajcast.training.loop import train
 from trajcast.training.own_steps import after_own_step
 from trajcast.training.repeated import repeated_errors
 from trajcast.training.run import Run
-from trajcast.trajectory import Topology
 
 HORIZON_FS = 2.0
 SETTINGS = Training(

@@ -16,16 +16,16 @@ import torch
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from trajcast.config import Reference
-from trajcast.engines import Run
-from trajcast.engines._lammps import start_lammps
-from trajcast.engines.lammps import potential_energies, simulate
-from trajcast.errors import UserError
-from trajcast.mechanics import thermal_velocities
-from trajcast.recorder import Recorder
+from trajcast.config.schema import Reference
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference.engines import Run
+from trajcast.reference.engines._lammps import start_lammps
+from trajcast.reference.engines.lammps import potential_energies, simulate
 from trajcast.reference.input_files import input_files
-from trajcast.systems import lammps_input
-from trajcast.trajectory import Trajectory
+from trajcast.reference.systems import lammps_input
 
 DESCRIPTORS = """\
 species Cu Au

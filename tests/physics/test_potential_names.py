@@ -18,15 +18,15 @@ import yaml
 from ase.calculators.lj import LennardJones
 from calculator_runs import argon, begin, direct, evaluated, exported_argon, record, reference
 
-from trajcast import potentials
-from trajcast.config import Reference
-from trajcast.engines import Run
-from trajcast.engines._potential import potential_of
-from trajcast.engines.lammps import potential_energies
-from trajcast.errors import UserError
-from trajcast.plan import Plan
-from trajcast.potentials.file import ExportedModel
+from trajcast.config.schema import Reference
+from trajcast.core.errors import UserError
+from trajcast.pipeline.plan import Plan
+from trajcast.reference import potentials
+from trajcast.reference.engines import Run
+from trajcast.reference.engines._potential import potential_of
+from trajcast.reference.engines.lammps import potential_energies
 from trajcast.reference.input_files import file_hashes, input_files
+from trajcast.reference.potentials.file import ExportedModel
 from trajcast.reference.protocol import _identity
 
 
@@ -129,7 +129,7 @@ def test_no_calculator_and_two_are_refused(settings: Reference):
 
 def test_names_are_of_one_family_each():
     files = pkgutil.iter_modules(potentials.__path__)
-    modules = [importlib.import_module(f"trajcast.potentials.{file.name}") for file in files]
+    modules = [importlib.import_module(f"trajcast.reference.potentials.{file.name}") for file in files]
     names = [name for module in modules for name in module.MODELS]
     assert len(names) == len(set(names)) > 10
     for module in modules:

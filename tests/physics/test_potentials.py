@@ -14,14 +14,14 @@ import tiny_reference
 from ase.build import bulk, molecule
 from calculator_runs import begin, direct, evaluated, record, reference
 
-from trajcast import potentials
-from trajcast.config import Reference
-from trajcast.engines import Run
-from trajcast.engines._external import ExternalForces
-from trajcast.engines._weights import weights_sha256
-from trajcast.engines.lammps import potential_energies
-from trajcast.errors import UserError
-from trajcast.modules import named_module
+from trajcast.config.schema import Reference
+from trajcast.core.errors import UserError
+from trajcast.core.plugins import named_module
+from trajcast.reference import potentials
+from trajcast.reference.engines import Run
+from trajcast.reference.engines._external import ExternalForces
+from trajcast.reference.engines._weights import weights_sha256
+from trajcast.reference.engines.lammps import potential_energies
 
 LIBRARY = {"sevennet-0": "sevenn", "chgnet": "chgnet", "gfn2-xtb": "tblite"}
 CRYSTALS = ["sevennet-0", "chgnet", "gfn2-xtb"]
@@ -116,7 +116,7 @@ def test_energies_of_batches_are_those_of_single_structures(potential: str, sili
     topology, start = begin(settings)
     shifts = np.random.default_rng(1).normal(scale=0.05, size=(7, topology.n_atoms, 3))
     frames = start.positions.numpy() + shifts + 2 * topology.cell[0]
-    monkeypatch.setattr("trajcast.engines._external.BATCH_ATOMS", 3 * topology.n_atoms)
+    monkeypatch.setattr("trajcast.reference.engines._external.BATCH_ATOMS", 3 * topology.n_atoms)
     found = potential_energies(settings, topology, frames)
     atoms = direct(settings)
     single = []
@@ -139,7 +139,7 @@ def test_a_potential_is_known_by_its_weights(potential: str):
 @pytest.mark.mlip
 @pytest.mark.skipif(find_spec("sevenn") is None, reason="sevenn is not installed")
 def test_an_error_in_a_batch_is_the_users_to_read(silicon: Path, monkeypatch):
-    from trajcast.potentials import sevennet
+    from trajcast.reference.potentials import sevennet
 
     def fails(calculator: Any, structures: list[ase.Atoms]) -> list[float]:
         raise RuntimeError("out of memory")
@@ -167,7 +167,7 @@ def of_a_system(system: str, potential: str, **parameters: Any) -> tuple[float, 
     """Energy (eV) of a system of the package with another potential, and what its calculator says alone."""
     settings = tiny_reference.settings(system=system, potential=potential, device="cpu")
     settings = settings.model_copy(update={"parameters": parameters})
-    module = named_module("systems", system)
+    module = named_module("reference.systems", system)
     topology, positions = module.structure(module.Parameters(**parameters), 1)
     atoms = ase.Atoms(topology.numbers, positions, cell=topology.cell, pbc=topology.periodic)
     atoms.calc = potentials.calculator(potential, "cpu")

@@ -19,21 +19,22 @@ import yaml
 from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
-from trajcast.config import validate
-from trajcast.errors import UserError
-from trajcast.files import numbered
-from trajcast.forecast.forecaster import roll_out
-from trajcast.forecast.ramp import targets
-from trajcast.forecast.steps import plan
-from trajcast.mechanics import degrees_of_freedom, kinetic_energy, thermal_velocities
+from trajcast.config.settings import Forecast, Guard, Network
+from trajcast.config.validation import validate
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import degrees_of_freedom, kinetic_energy, thermal_velocities
+from trajcast.core.state import join
+from trajcast.core.system_spec import topology_of
+from trajcast.core.units import BOLTZMANN
+from trajcast.io.files import numbered
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import save_model
 from trajcast.observables.temperature import canonical_temperature
-from trajcast.recorder import Recorder
-from trajcast.settings import Forecast, Guard, Network
-from trajcast.state import join
-from trajcast.thermostats import csvr, csvr_elements
-from trajcast.trajectory import Trajectory, topology_of
-from trajcast.units import BOLTZMANN
+from trajcast.rollout.loop import roll_out
+from trajcast.rollout.ramp import targets
+from trajcast.rollout.rules.thermostats import csvr, csvr_elements
+from trajcast.rollout.steps import plan
 
 GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = Forecast(
@@ -200,7 +201,7 @@ def test_kill_9_along_a_ramp_and_resume_gives_the_same_trajectories(tmp_path: Pa
 
     assert main(command("whole")) == 0
     script = f"""
-import trajcast.forecast.burst as burst, trajcast.forecast.forecaster as forecaster
+import trajcast.rollout.burst as burst, trajcast.rollout.loop as forecaster
 forecaster.COMMIT_EVERY_S = 0.0
 burst.BURST_S = 0.02
 from trajcast.cli import main

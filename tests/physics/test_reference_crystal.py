@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from scipy import constants
 from vesin import NeighborList
 
-from trajcast.engines._lammps import start_lammps
-from trajcast.engines.lammps import potential_energies
-from trajcast.errors import UserError
-from trajcast.systems import crystal
-from trajcast.trajectory import Topology, Trajectory
+from trajcast.core.errors import UserError
+from trajcast.core.system_spec import Topology
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference.engines._lammps import start_lammps
+from trajcast.reference.engines.lammps import potential_energies
+from trajcast.reference.systems import crystal
 
 COULOMB = constants.e / (4 * np.pi * constants.epsilon_0) / constants.angstrom  # eV Å per e²
 PARAMETERS = {

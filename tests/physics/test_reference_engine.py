@@ -8,22 +8,22 @@ import pytest
 import tiny_reference
 import torch
 
-import trajcast.systems
-from trajcast.config import Reference
-from trajcast.engines import Run
-from trajcast.engines.lammps import potential_energies, simulate
-from trajcast.mechanics import degrees_of_freedom, thermal_velocities
-from trajcast.modules import named_module
-from trajcast.recorder import Recorder
-from trajcast.reference.health import mean_error
+import trajcast.reference.systems
+from trajcast.config.schema import Reference
+from trajcast.core.mechanics import degrees_of_freedom, thermal_velocities
+from trajcast.core.plugins import named_module
+from trajcast.core.units import KCAL_PER_MOL
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
+from trajcast.observables.blocks import correlated_mean_error
+from trajcast.reference.engines import Run
+from trajcast.reference.engines.lammps import potential_energies, simulate
 from trajcast.reference.temperatures import temperatures
-from trajcast.trajectory import Trajectory
-from trajcast.units import KCAL_PER_MOL
 
 ARGON = """
 import numpy as np
-from trajcast.config import Section
-from trajcast.trajectory import Topology
+from trajcast.config.schema import Section
+from trajcast.core.system_spec import Topology
 
 class Parameters(Section):
     pass
@@ -50,9 +50,9 @@ def lammps_interactions(parameters):
 
 WATER_IN_VACUUM = """
 import numpy as np
-from trajcast.config import Section
-from trajcast.systems import liquid
-from trajcast.trajectory import Topology
+from trajcast.config.schema import Section
+from trajcast.reference.systems import liquid
+from trajcast.core.system_spec import Topology
 
 class Parameters(Section):
     pass
@@ -92,15 +92,15 @@ def systems(tmp_path_factory: pytest.TempPathFactory):
         text = ARGON.replace("UNITS", units).replace("EPSILON", repr(epsilon))
         (folder / f"argon_{units}.py").write_text(text, encoding="utf-8")
     (folder / "water_in_vacuum.py").write_text(WATER_IN_VACUUM, encoding="utf-8")
-    trajcast.systems.__path__.append(str(folder))
+    trajcast.reference.systems.__path__.append(str(folder))
     yield
-    trajcast.systems.__path__.remove(str(folder))
+    trajcast.reference.systems.__path__.remove(str(folder))
     shutil.rmtree(folder)
 
 
 def recorded(path: Path, system: str, run: Run, temperature_K: float, timestep_fs: float = 0.5) -> Trajectory:
     settings = reference(system, temperature_K, timestep_fs)
-    module = named_module("systems", system)
+    module = named_module("reference.systems", system)
     topology, positions = module.structure(module.Parameters(), 1)
     start = thermal_velocities(
         topology.state(positions, 0 * positions), temperature_K, torch.Generator().manual_seed(1)
@@ -155,6 +155,6 @@ def test_a_molecule_in_vacuum_has_3n_minus_6_degrees_of_freedom(systems, tmp_pat
     with recorded(tmp_path / "water.h5md", "water_in_vacuum", run, 300.0) as trajectory:
         assert int(degrees_of_freedom(trajectory.state(-1))[0]) == 3
         kinetic_K = temperatures(trajectory)
-    error = mean_error(kinetic_K)
+    error = correlated_mean_error(kinetic_K)
     assert error < 15
     assert abs(kinetic_K.mean() - 300) < 4 * error

@@ -7,10 +7,10 @@ import pytest
 import tiny_reference
 from scipy import constants
 
-from trajcast.engines.lammps import potential_energies
-from trajcast.errors import UserError
-from trajcast.systems import liquid
-from trajcast.trajectory import Topology
+from trajcast.core.errors import UserError
+from trajcast.core.system_spec import Topology
+from trajcast.reference.engines.lammps import potential_energies
+from trajcast.reference.systems import liquid
 
 COULOMB = constants.e / (4 * np.pi * constants.epsilon_0) / constants.angstrom  # eV Å per e²
 KCAL = constants.calorie * 1000 / constants.N_A / constants.e

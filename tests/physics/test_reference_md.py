@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 import tiny_reference
 
-from trajcast.config import Reference, read_settings
-from trajcast.engines._lammps import start_lammps
-from trajcast.engines.lammps import potential_energies
-from trajcast.errors import UserError
-from trajcast.mechanics import degrees_of_freedom, kinetic_energy, momentum
-from trajcast.reference.health import check_health, examine, mean_error
+from trajcast.config.schema import Reference
+from trajcast.config.validation import read_settings
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import degrees_of_freedom, kinetic_energy, momentum
+from trajcast.io.trajectory import Trajectory
+from trajcast.observables.blocks import correlated_mean_error
+from trajcast.reference.engines._lammps import start_lammps
+from trajcast.reference.engines.lammps import potential_energies
+from trajcast.reference.health import check_health, examine
+from trajcast.reference.systems import liquid
 from trajcast.reference.temperatures import temperatures
-from trajcast.systems import liquid
-from trajcast.trajectory import Trajectory
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +95,7 @@ def test_momentum_stays_zero_and_three_degrees_of_freedom_are_missing(nve: Traje
 
 def test_csvr_samples_the_canonical_kinetic_energy(nvt: Trajectory):
     kinetic_K = temperatures(nvt)
-    error = mean_error(kinetic_K)
+    error = correlated_mean_error(kinetic_K)
     assert error < 5
     assert abs(kinetic_K.mean() - 300) < 4 * error
     independent = (kinetic_K.std() / error) ** 2

@@ -12,14 +12,14 @@ import yaml
 from numpy.typing import NDArray
 from scipy import constants
 
-from trajcast.engines.lammps import potential_energies, relaxed
-from trajcast.errors import UserError
-from trajcast.mechanics import angular_momentum, degrees_of_freedom, momentum
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import angular_momentum, degrees_of_freedom, momentum
+from trajcast.io.trajectory import Trajectory
+from trajcast.observables.blocks import correlated_mean_error
 from trajcast.observables.selection import select
 from trajcast.observables.temperature import temperatures
-from trajcast.reference.health import mean_error
-from trajcast.systems import molecule
-from trajcast.trajectory import Trajectory
+from trajcast.reference.engines.lammps import potential_energies, relaxed
+from trajcast.reference.systems import molecule
 
 KCAL = constants.calorie * 1000 / constants.N_A / constants.e
 COULOMB = 332.06371  # kcal/mol Å per e², LAMMPS' value in real units
@@ -147,7 +147,7 @@ def test_54_degrees_of_freedom_at_300_K(folder: Path):
         series = temperatures(select(trajectory))
     assert list(series) == ["all atoms", "O", "N", "C", "H"]
     for name, kelvin in series.items():
-        error = mean_error(kelvin)
+        error = correlated_mean_error(kelvin)
         assert error < 30, name
         assert abs(kelvin.mean() - 300) < 4 * error, name
     rows = json.loads((folder / "health.json").read_text(encoding="utf-8"))["runs"]

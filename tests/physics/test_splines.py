@@ -9,12 +9,13 @@ from scipy.interpolate import CubicSpline
 from small_systems import network, random_state
 from torch import Tensor
 
+from trajcast.config.settings import Network
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.model.embedding import directions
 from trajcast.model.ops import llvm
 from trajcast.model.paths import ProductShape
 from trajcast.model.splines import SHORTEST, Curves, Grid, controls_of
-from trajcast.neighbors import Neighbors, find_neighbors
-from trajcast.settings import Network
 
 CUTOFF = 5.0
 SHAPES = {

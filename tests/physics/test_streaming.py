@@ -16,14 +16,14 @@ import pytest
 import tiny_reference
 import yaml
 
+from trajcast.config.settings import Dataset, Network, Samples, Stream, Training
 from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
+from trajcast.io.trajectory import Trajectory
 from trajcast.reference.chunks import chunk_file, chunk_to_begin_with, run_chunk
 from trajcast.reference.protocol import perform
 from trajcast.reference.temperatures import temperatures
-from trajcast.settings import Dataset, Network, Samples, Stream, Training
-from trajcast.trajectory import Trajectory
 
 STREAM = Stream(processes=2, chunk_ps=0.2, decorrelation_ps=0.1, spacing_fs=20.0, uses=2)
 SETTINGS = Training(

@@ -13,13 +13,14 @@ import yaml
 from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
-from trajcast.forecast import forecaster
-from trajcast.forecast.temperatures import TemperatureRecorder
-from trajcast.mechanics import set_momentum, temperature
+from trajcast.config.settings import Forecast, Guard, Network
+from trajcast.core.mechanics import set_momentum, temperature
+from trajcast.core.system_spec import topology_of
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import save_model
-from trajcast.recorder import Recorder
-from trajcast.settings import Forecast, Guard, Network
-from trajcast.trajectory import Trajectory, topology_of
+from trajcast.rollout import loop
+from trajcast.rollout.temperatures import TemperatureRecorder
 
 GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = Forecast(duration_ps=1.0, equilibration_ps=0.1, temperature_K=300.0, seed=1, guard=GUARD)
@@ -83,7 +84,7 @@ def test_temperatures_are_those_of_the_frames(files: Path) -> None:
 
 def test_an_interrupted_run_goes_on_to_the_same_temperatures(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = thermostat(files, SETTINGS, "whole")
-    monkeypatch.setattr(forecaster, "COMMIT_EVERY_S", 0.0)
+    monkeypatch.setattr(loop, "COMMIT_EVERY_S", 0.0)
     commits, taken = [], TemperatureRecorder._take_frames
 
     def broken(self: TemperatureRecorder) -> Any:

@@ -1,4 +1,4 @@
-"""What holds for every system of trajcast/systems: each shipped configuration that names one is an example of it."""
+"""What holds for every file of trajcast/reference/systems: each shipped configuration that names one is an example."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import pytest
 import torch
 import yaml
 
-from trajcast import systems
-from trajcast.config import Config, Reference, read_config
-from trajcast.engines import Run
-from trajcast.engines.lammps import potential_energies, simulate
-from trajcast.mechanics import angular_momentum, degrees_of_freedom, momentum, temperature, thermal_velocities
-from trajcast.modules import named_module
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Trajectory
+from trajcast.config.configuration import Config, read_config
+from trajcast.config.schema import Reference
+from trajcast.core.mechanics import angular_momentum, degrees_of_freedom, momentum, temperature, thermal_velocities
+from trajcast.core.plugins import named_module
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference import systems
+from trajcast.reference.engines import Run
+from trajcast.reference.engines.lammps import potential_energies, simulate
 
 ROOT = Path(__file__).parents[2]
 NAMES = [module.name for module in pkgutil.iter_modules(systems.__path__) if not module.name.startswith("_")]
@@ -40,7 +41,7 @@ def reference(request: pytest.FixtureRequest, shipped: dict[str, Reference], mon
 
 
 def test_a_structure_is_one_whole_system(reference: Reference):
-    module = named_module("systems", reference.system)
+    module = named_module("reference.systems", reference.system)
     topology, positions = module.structure(module.Parameters(**reference.parameters), reference.seed)
     again = module.structure(module.Parameters(**reference.parameters), reference.seed)
     np.testing.assert_array_equal(positions, again[1])
@@ -57,7 +58,7 @@ def test_a_structure_is_one_whole_system(reference: Reference):
 
 def test_energy_and_totals_are_conserved_and_recomputed(reference: Reference, tmp_path: Path):
     """Twenty steps at constant energy: forces are those of the energy, and frames have the energy that was recorded."""
-    module = named_module("systems", reference.system)
+    module = named_module("reference.systems", reference.system)
     topology, positions = module.structure(module.Parameters(**reference.parameters), reference.seed)
     start = thermal_velocities(
         topology.state(positions, 0 * positions), reference.temperature_K, torch.Generator().manual_seed(1)

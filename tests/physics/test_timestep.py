@@ -11,13 +11,13 @@ import pytest
 import tiny_reference
 from ase.build import bulk
 
-from trajcast.config import Reference
-from trajcast.errors import UserError
-from trajcast.hdf5 import hdf5_written_aside
+from trajcast.config.schema import Reference
+from trajcast.config.studies import Timestep
+from trajcast.core.errors import UserError
+from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.trajectory import append_frames, write_trajectory_header
+from trajcast.reference.systems import structure_file
 from trajcast.reference.timestep import largest_timestep
-from trajcast.studies import Timestep
-from trajcast.systems import structure_file
-from trajcast.trajectory import append_frames, write_trajectory_header
 
 
 def reference(folder: Path, **parameters: str) -> Reference:

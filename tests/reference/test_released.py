@@ -17,16 +17,16 @@ from ase import Atoms
 from released_forward import Step, Weights, forward, random_checkpoint
 from torch import Tensor
 
-from trajcast.config import validate
+from trajcast.config.validation import validate
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.plugins import named_module
+from trajcast.core.state import State, single_system
 from trajcast.model import ops
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.model.ops import cuequivariance
 from trajcast.model.released import Configuration, import_model, read_configuration
 from trajcast.model.store import load_model, save_model
-from trajcast.modules import named_module
-from trajcast.neighbors import find_neighbors
-from trajcast.state import State, single_system
 
 EXACT = 1e-8
 ELEMENTS = [8, 1, 14]  # in the order of the checkpoint's types, which need not ascend

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from report_folder import models_of, write_folder
 
-from trajcast.report.page import write_report
+from trajcast.figures.report.page import write_report
 
 
 @pytest.fixture(scope="session")

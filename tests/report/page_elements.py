@@ -7,7 +7,7 @@ from pathlib import Path
 
 from report_folder import models_of
 
-from trajcast.report.page import write_report
+from trajcast.figures.report.page import write_report
 
 
 class Elements(HTMLParser):

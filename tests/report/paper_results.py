@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.files import write_json
-from trajcast.paper.model_errors import ModelErrors
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Topology
+from trajcast.core.system_spec import Topology
+from trajcast.figures.paper.model_errors import ModelErrors
+from trajcast.io.files import write_json
+from trajcast.io.recorder import Recorder
 
 
 def accuracy(**changes: Any) -> ModelErrors:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajcast.files import write_json
-from trajcast.mechanics import thermal_velocities
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.core.system_spec import Topology
+from trajcast.io.files import write_json
+from trajcast.io.provenance import provenance
+from trajcast.io.recorder import Recorder
 from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.summary import NO, YES, curve_quantity
-from trajcast.provenance import provenance
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Topology
 
 MODEL = "model-n40-s1"
 HORIZONS_FS = (1.0, 2.0, 5.0)

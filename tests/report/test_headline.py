@@ -12,10 +12,10 @@ import pytest
 from page_elements import page_of
 from report_folder import edit_json, models_of, outcome, scalar_row, score_row
 
+from trajcast.figures.report.headline import headline, verdict
+from trajcast.figures.report.inputs import read_study
+from trajcast.figures.report.runs import Run
 from trajcast.observables.summary import NO, UNRESOLVED
-from trajcast.report.headline import headline, verdict
-from trajcast.report.inputs import read_study
-from trajcast.report.runs import Run
 
 GOOD = scalar_row("profile", 3.05)
 MISSED = scalar_row("profile", 3.05, within_error=False)  # surely different, but tolerable

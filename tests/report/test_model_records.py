@@ -12,8 +12,8 @@ from page_elements import Elements, page_of
 from report_folder import MODEL, models_of, write_run
 
 from trajcast import shipped
-from trajcast.files import write_json
-from trajcast.provenance import provenance
+from trajcast.io.files import write_json
+from trajcast.io.provenance import provenance
 
 HORIZON_FS = 2.0
 
@@ -114,7 +114,7 @@ def test_minutes_of_models_that_were_trained_elsewhere_are_not_those_of_training
 
 
 def test_a_record_that_is_none_is_named(folder: Path, models: dict[str, Path]) -> None:
-    from trajcast.errors import UserError
+    from trajcast.core.errors import UserError
 
     for text, complaint in (("[]", "lacks horizon_fs, weights"), ("{", "not valid JSON"), ("{}", "lacks horizon_fs")):
         (models["bare"] / "model.json").write_text(text, encoding="utf-8")

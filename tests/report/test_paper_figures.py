@@ -15,16 +15,16 @@ import yaml
 from paper_results import write_test
 
 from trajcast.cli import main
+from trajcast.config.settings import Network
+from trajcast.core.system_spec import Topology
 from trajcast.data.dataset import Dataset, Pairs, Statistics, read_dataset, write_dataset
+from trajcast.figures.paper import drawable, figures
+from trajcast.figures.paper.page import write_page
+from trajcast.figures.paper.parity import parity
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.store import save_model
-from trajcast.paper import drawable, figures
-from trajcast.paper.page import write_page
-from trajcast.paper.parity import parity
-from trajcast.plan import Plan
-from trajcast.settings import Network
+from trajcast.pipeline.plan import Plan
 from trajcast.training.evaluation import evaluate
-from trajcast.trajectory import Topology
 
 ROOT = Path(__file__).parents[2]
 ALL = ["fig2", "fig3", "fig4", "fig5", "figS1", "figS2", "figS3", "tableS1", "tableS2"]

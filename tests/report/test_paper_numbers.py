@@ -11,15 +11,16 @@ import yaml
 from paper_results import accuracy, two_temperatures, write_frames, write_test
 from report_folder import outcome as ended
 
-from trajcast.errors import UserError
-from trajcast.files import write_json
+from trajcast.core.errors import UserError
+from trajcast.figures import drawing
+from trajcast.figures.paper import fig2, figS1, figS2, figS3, tableS1, tableS2
+from trajcast.figures.paper.model_errors import ModelErrors, best_trained, exponent, over_seeds, read_model_errors
+from trajcast.figures.published import published, published_errors, published_result
+from trajcast.figures.style import PUBLISHED
+from trajcast.io.files import write_json
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables.result import Result, Scalar
-from trajcast.paper import drawing, fig2, figS1, figS2, figS3, tableS1, tableS2
-from trajcast.paper.model_errors import ModelErrors, best_trained, exponent, over_seeds, read_model_errors
-from trajcast.paper.published import published, published_errors, published_result
-from trajcast.report.style import PUBLISHED
-from trajcast.systems import molecule
-from trajcast.trajectory import Trajectory
+from trajcast.reference.systems import molecule
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 SIZES = (500, 1000, 2000, 5000)

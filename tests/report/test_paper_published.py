@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import constants
 
-from trajcast.paper.published import published_errors
+from trajcast.figures.published import published_errors
 
 ATOMS = {  # masses (u) and numbers of atoms of each element, and the degrees of freedom
     "molecule": ({12.011: 8, 1.008: 9, 14.007: 1, 15.999: 2}, 54),

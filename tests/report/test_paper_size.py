@@ -12,9 +12,9 @@ from report_folder import write_folder
 from snakemake.utils import update_config
 
 from trajcast.cli import main
-from trajcast.paper import drawable
-from trajcast.paper.larger import larger_sources, larger_systems
-from trajcast.plan import Plan
+from trajcast.figures.paper import drawable
+from trajcast.figures.paper.larger import larger_sources, larger_systems
+from trajcast.pipeline.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 

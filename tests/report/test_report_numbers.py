@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from trajcast.report.numbers import duration, fixed, measured, number, number_of, plain, unit_text
+from trajcast.figures.numbers import duration, fixed, measured, number, number_of, plain, unit_text
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,14 @@ from page_elements import Elements, page_of
 from report_folder import HORIZONS_FS, MODEL, edit_json, models_of, result, write_model, write_run, write_trajectory
 
 from trajcast.cli import main
-from trajcast.errors import UserError
-from trajcast.files import write_json
-from trajcast.provenance import provenance
-from trajcast.report.inputs import read_study
-from trajcast.report.model_tables import own_steps_table
-from trajcast.report.model_tables import test_error_table as errors_table
-from trajcast.report.observable_figure import observable_figure
-from trajcast.report.page import write_report
+from trajcast.core.errors import UserError
+from trajcast.figures.curves import observable_figure
+from trajcast.figures.report.inputs import read_study
+from trajcast.figures.report.model_tables import own_steps_table
+from trajcast.figures.report.model_tables import test_error_table as errors_table
+from trajcast.figures.report.page import write_report
+from trajcast.io.files import write_json
+from trajcast.io.provenance import provenance
 
 HOT = {"outcome": "too hot", "reason": "temperature 812 K exceeds 600 K", "step": 7, "time_ps": 0.0}
 

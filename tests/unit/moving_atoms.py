@@ -11,8 +11,8 @@ import ase.units
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Topology
+from trajcast.core.system_spec import Topology
+from trajcast.io.recorder import Recorder
 
 BOX = np.diag([8.0, 9.0, 10.0])
 

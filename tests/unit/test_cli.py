@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from trajcast import __version__, cli, commands
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
 
 TRAJCAST = Path(sys.executable).with_name("trajcast")
 NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))

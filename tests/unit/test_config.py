@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from trajcast import config, config_files
-from trajcast.errors import UserError
-from trajcast.settings import Dataset, Training
-from trajcast.studies import Learning
+from trajcast.config import configuration, validation
+from trajcast.config import files as config_files
+from trajcast.config import schema as config
+from trajcast.config.settings import Dataset, Training
+from trajcast.config.studies import Learning
+from trajcast.core.errors import UserError
 
 LEARNING = {"samples": [100], "seeds": [1], "horizons_fs": [1.0]}
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
@@ -35,7 +37,7 @@ def changed(values, path, value):
 
 
 def test_the_shipped_configuration_is_valid(values):
-    liquid = config.read_config(values).systems["liquid"]
+    liquid = configuration.read_config(values).systems["liquid"]
     for horizon in liquid.horizons_fs:
         assert liquid.dataset_at(horizon).horizon_fs == horizon
 
@@ -130,7 +132,7 @@ def test_the_shipped_configuration_is_valid(values):
 )
 def test_mistakes_are_named(values, path, value, message):
     with pytest.raises(UserError) as caught:
-        config.read_config(changed(values, path, value))
+        configuration.read_config(changed(values, path, value))
     assert str(caught.value).startswith("config.yaml: systems.liquid")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -139,7 +141,7 @@ def test_mistakes_are_named(values, path, value, message):
 def test_cooling_needs_a_thermostat(values):
     cooling = changed(values, "studies", {"cooling": values["systems"]["liquid"]["studies"]["cooling"]})
     with pytest.raises(UserError, match=r"studies.cooling needs a thermostat, but forecast.thermostat is null; name"):
-        config.read_config(changed(cooling, "forecast.thermostat", None))
+        configuration.read_config(changed(cooling, "forecast.thermostat", None))
 
 
 def test_seeds_that_differ_in_the_last_of_many_digits_are_two():
@@ -149,35 +151,35 @@ def test_seeds_that_differ_in_the_last_of_many_digits_are_two():
 
 def test_the_published_figures_keep_their_folder(values):
     with pytest.raises(UserError, match=r"no system can be called paper: results/paper has .*; rename it") as caught:
-        config.read_config({"systems": {"paper": values["systems"]["liquid"]}})
+        configuration.read_config({"systems": {"paper": values["systems"]["liquid"]}})
     assert "\n" not in str(caught.value)
 
 
 def test_all_mistakes_are_named_at_once(values):
     broken = changed(changed(values, "training.lr", 0.1), "training.seed", "one")
     with pytest.raises(UserError, match=r"training.seed: 'one' is wrong.*training.lr: unknown key"):
-        config.read_config(broken)
+        configuration.read_config(broken)
 
 
 @pytest.mark.parametrize("nothing", [None, [], {}, {"systems": {}}, {"systems": None}])
 def test_an_empty_configuration(nothing):
     with pytest.raises(UserError, match=r"config.yaml: (\(whole section\)|systems)"):
-        config.read_config(nothing)
+        configuration.read_config(nothing)
 
 
 @pytest.mark.parametrize("name", ["two words", "../liquid", "$(date)", "-x", ""])
 def test_names_of_systems_go_into_paths(values, name):
     with pytest.raises(UserError, match="should match pattern"):
-        config.read_config({"systems": {name: values["systems"]["liquid"]}})
+        configuration.read_config({"systems": {name: values["systems"]["liquid"]}})
 
 
 def test_whole_numbers_are_real_numbers_too(values):
-    system = config.read_config(changed(values, "forecast.duration_ps", 20)).systems["liquid"]
+    system = configuration.read_config(changed(values, "forecast.duration_ps", 20)).systems["liquid"]
     assert system.forecast.duration_ps == 20
 
 
 def test_settings_are_frozen(values):
-    system = config.read_config(values).systems["liquid"]
+    system = configuration.read_config(values).systems["liquid"]
     with pytest.raises(AttributeError, match="cannot assign"):
         system.training.seed = 2
     with pytest.raises(ValueError, match="frozen"):
@@ -187,12 +189,12 @@ def test_settings_are_frozen(values):
 def test_settings_file(tmp_path):
     path = tmp_path / "dataset.yaml"
     path.write_text("horizon_fs: 1.0\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
-    assert config.read_settings(Dataset, path).samples.training == 3
+    assert validation.read_settings(Dataset, path).samples.training == 3
     path.write_text("horizon_fs: 1e-3\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
-    assert config.read_settings(Dataset, path).horizon_fs == 0.001
+    assert validation.read_settings(Dataset, path).horizon_fs == 0.001
     path.write_text("")
     with pytest.raises(UserError, match=r"dataset.yaml: \(whole section\): null is wrong"):
-        config.read_settings(Dataset, path)
+        validation.read_settings(Dataset, path)
 
 
 @pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "!!python/object/apply:os.system ['true']"])
@@ -224,7 +226,7 @@ def test_the_order_of_keys_does_not_matter(values):
     section = values["systems"]["liquid"]["training"]
     turned = dict(reversed(section.items()))
     assert list(turned) != list(section)
-    first, second = (config.section_json(config.validate(Training, v, "training")) for v in (section, turned))
+    first, second = (validation.section_json(config.validate(Training, v, "training")) for v in (section, turned))
     assert first == second
 
 

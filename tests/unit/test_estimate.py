@@ -11,14 +11,14 @@ import pytest
 import yaml
 
 from trajcast import shipped
-from trajcast.errors import UserError
-from trajcast.estimate.prices import FRAME_BYTES, START_S, Prices
-from trajcast.estimate.report import show
-from trajcast.estimate.speeds import Size, md_seconds, network_seconds
-from trajcast.estimate.summary import costs, total
-from trajcast.jobs import Job, cause, read_jobs
-from trajcast.plan import Plan
-from trajcast.settings import Network, Training
+from trajcast.config.settings import Network, Training
+from trajcast.core.errors import UserError
+from trajcast.pipeline.estimate.prices import FRAME_BYTES, START_S, Prices
+from trajcast.pipeline.estimate.report import show
+from trajcast.pipeline.estimate.speeds import Size, md_seconds, network_seconds
+from trajcast.pipeline.estimate.summary import costs, total
+from trajcast.pipeline.jobs import Job, cause, read_jobs
+from trajcast.pipeline.plan import Plan
 
 ROOT = Path(__file__).parents[2]
 PAPER = Training(samples=1, seed=1, dtype="float32")

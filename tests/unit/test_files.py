@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from trajcast.files import fingerprint, sole_writer, write_json, write_text, written_aside
+from trajcast.io.files import fingerprint, write_json, write_text, written_aside
+from trajcast.io.locks import sole_writer
 
 
 def run_python(code: str, *arguments: object) -> subprocess.Popen:
@@ -49,7 +50,7 @@ def test_kill_9_leaves_the_old_file_and_at_most_a_hidden_part(tmp_path):
     process = run_python(
         """
         import os, signal, sys
-        from trajcast.files import written_aside
+        from trajcast.io.files import written_aside
         with written_aside(sys.argv[1]) as aside:
             aside.write_text("new")
             os.kill(os.getpid(), signal.SIGKILL)
@@ -81,7 +82,7 @@ def test_fingerprint_sees_values_not_the_order_of_keys():
 def test_a_second_writer_waits_until_the_first_is_killed(tmp_path):
     script = """
         import sys, time
-        from trajcast.files import sole_writer
+        from trajcast.io.locks import sole_writer
         with sole_writer(sys.argv[1]):
             print("held", flush=True)
             time.sleep(float(sys.argv[2]))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajcast.hdf5 import hdf5_written_aside
+from trajcast.io.hdf5 import hdf5_written_aside
 
 
 def test_a_whole_file_appears(tmp_path: Path):
@@ -32,7 +32,7 @@ def test_a_failing_write_is_one_error_and_leaves_nothing(tmp_path: Path):
     script = f"""
 import resource, sys
 import numpy as np
-from trajcast.hdf5 import hdf5_written_aside
+from trajcast.io.hdf5 import hdf5_written_aside
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     with hdf5_written_aside({str(tmp_path / "a.h5")!r}) as file:

@@ -23,14 +23,14 @@ import numpy as np
 import torch
 from small_dataset import small_dataset
 
-from trajcast.errors import UserError
-from trajcast.forecast.forecaster import roll_out
+from trajcast.core.errors import UserError
+from trajcast.rollout.loop import roll_out
 from trajcast.model.store import load_model
-from trajcast.settings import Forecast, Guard, Network, Training
-from trajcast.thermostats import csvr, csvr_elements
+from trajcast.config.settings import Forecast, Guard, Network, Training
+from trajcast.rollout.rules.thermostats import csvr, csvr_elements
 from trajcast.training.evaluation import evaluate
 from trajcast.training.loop import train
-from trajcast.trajectory import Trajectory
+from trajcast.io.trajectory import Trajectory
 
 folder = Path(sys.argv[1])
 dataset = small_dataset(folder / "dataset.h5")

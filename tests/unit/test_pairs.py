@@ -13,13 +13,13 @@ import torch
 from moving_atoms import images, random_motion, write_h5md
 
 from trajcast.cli import main
+from trajcast.config.settings import Dataset, Samples
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import momentum
+from trajcast.core.state import join
 from trajcast.data.dataset import SPLITS, read_dataset, write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
-from trajcast.errors import UserError
-from trajcast.mechanics import momentum
-from trajcast.settings import Dataset, Samples
-from trajcast.state import join
 
 COUNTS = Samples(training=100, validation=20, test=30)
 

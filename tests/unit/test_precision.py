@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trajcast.config import validate
-from trajcast.device import tensor_float_32
-from trajcast.errors import UserError
-from trajcast.settings import Training
+from trajcast.config.settings import Training
+from trajcast.config.validation import validate
+from trajcast.core.device import tensor_float_32
+from trajcast.core.errors import UserError
 
 
 def test_tf32_ends_with_the_block_even_on_an_error() -> None:

@@ -2,13 +2,13 @@
 
 import pytest
 
-import trajcast.progress
-from trajcast.progress import progress
+import trajcast.io.progress
+from trajcast.io.progress import progress
 
 
 def test_lines_tell_counts_speed_and_time_left(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     clock = iter([0.0, 0.0, 4.0, 12.0, 12.0, 100.0])
-    monkeypatch.setattr(trajcast.progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(trajcast.io.progress.time, "monotonic", lambda: next(clock))
     with progress("run", 1000, done=100) as advance:
         advance(200)  # 4 s: too soon for a line
         advance(160)  # 12 s

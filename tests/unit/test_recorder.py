@@ -11,8 +11,9 @@ import h5py
 import numpy as np
 import pytest
 
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Topology, Trajectory
+from trajcast.core.system_spec import Topology
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
 
 TOPOLOGY = Topology(
     numbers=np.array([8, 1, 1]),

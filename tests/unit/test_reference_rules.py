@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trajcast.config import Reference, validate
-from trajcast.errors import UserError
-from trajcast.reference.health import drift, mean_error
+from trajcast.config.schema import Reference
+from trajcast.config.validation import validate
+from trajcast.core.errors import UserError
+from trajcast.observables.blocks import correlated_mean_error
+from trajcast.reference.health import drift
 from trajcast.reference.protocol import plan, run_names
 from trajcast.reference.starts import pick_starts
 
@@ -110,15 +112,15 @@ def test_error_of_the_mean_of_a_correlated_series():
         values[0] = rng.normal()
         for i in range(1, n):
             values[i] = phi * values[i - 1] + noise[i]
-        ratios.append(mean_error(values) / np.sqrt((1 + phi) / (1 - phi) / n))
+        ratios.append(correlated_mean_error(values) / np.sqrt((1 + phi) / (1 - phi) / n))
     assert 1.0 < np.mean(ratios) < 1.4  # the largest over block lengths: on the safe side
     assert min(ratios) > 0.8
 
 
 def test_error_of_the_mean_of_independent_values():
     values = np.random.default_rng(5).normal(size=4096)
-    assert mean_error(values) == pytest.approx(1 / 64, rel=0.5)
-    assert np.isnan(mean_error(values[:7]))
+    assert correlated_mean_error(values) == pytest.approx(1 / 64, rel=0.5)
+    assert np.isnan(correlated_mean_error(values[:7]))
 
 
 def test_drift_is_the_slope_per_atom():

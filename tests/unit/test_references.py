@@ -9,10 +9,12 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from trajcast.config import Observables, Reference, read_config, validate
-from trajcast.errors import UserError
-from trajcast.files import write_json
-from trajcast.shipped.references import FORMAT, RECORD, matching, physics, read_record, read_results
+from trajcast.config.configuration import read_config
+from trajcast.config.schema import Observables, Reference
+from trajcast.config.validation import validate
+from trajcast.core.errors import UserError
+from trajcast.io.files import write_json
+from trajcast.observables.references import FORMAT, RECORD, matching, physics, read_record, read_results
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 SEEDS = {"again": 102, "cold": 101, "water": 101}  # of the MD of each summary

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from trajcast import running
-from trajcast.errors import UserError
-from trajcast.files import sole_writer
-from trajcast.progress import progress
-from trajcast.running import note, record_path, seen
+from trajcast.core.errors import UserError
+from trajcast.io import heartbeat as running
+from trajcast.io.heartbeat import note, record_path, seen
+from trajcast.io.locks import sole_writer
+from trajcast.io.progress import progress
 
 
 def read(output: Path) -> dict:
@@ -61,7 +61,7 @@ def test_kill_9_leaves_the_last_sign_of_life(tmp_path: Path) -> None:
     code = """
         import os, signal, sys
         from pathlib import Path
-        from trajcast.running import seen
+        from trajcast.io.heartbeat import seen
         with seen(Path(sys.argv[1])):
             os.kill(os.getpid(), signal.SIGKILL)
         """

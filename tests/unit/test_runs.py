@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from trajcast.config import Run, System, read_config, section_values
-from trajcast.errors import UserError
+from trajcast.config.configuration import read_config
+from trajcast.config.schema import Run, System
+from trajcast.config.validation import section_values
+from trajcast.core.errors import UserError
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 SHIPPED, OTHER = {"model": "water-5fs"}, {"model": "water-10fs"}

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from trajcast.settings import Training
+from trajcast.config.settings import Training
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
 
 SETTINGS = Training(samples=10, seed=1, plateau_patience=3, stop_patience=7, max_epochs=50, budget_minutes=2.0)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from trajcast import cli, shipped
-from trajcast.errors import UserError
-from trajcast.forecast.arguments import add_model_arguments, model_of
+from trajcast.commands._rollout import add_model_arguments, model_of
+from trajcast.core.errors import UserError
+from trajcast.core.plugins import named_module
 from trajcast.model.store import load_model, read_record, save_model
-from trajcast.modules import named_module
 
 NAMES = ("paracetamol-7fs", "quartz-30fs", "water-10fs", "water-5fs")
 LARGEST_PAIRS = 10**6  # bytes
@@ -33,7 +33,7 @@ def test_records_and_pages_tell_what_is_needed(name: str) -> None:
     assert record["licence"] == "Apache-2.0"
     assert "arXiv:2503.23794" in " ".join(record["cite"])
     assert record["experimental"] == (name == "water-10fs")
-    assert hasattr(named_module("thermostats", record["thermostat"]["name"]), "apply")
+    assert hasattr(named_module("rollout.rules.thermostats", record["thermostat"]["name"]), "apply")
     assert f"`thermostat: {record['thermostat']['name']}`" in card
     assert f"`tau_horizons: {record['thermostat']['tau_horizons']:g}`" in card
     assert f"{record['training']['test']['velocity_mae_percent']:.2f} |" in card

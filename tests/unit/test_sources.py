@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from moving_atoms import images, random_motion, write_dump, write_h5md
 
+from trajcast.core.errors import UserError
 from trajcast.data.sources import Reading, read_frames
-from trajcast.errors import UserError
 
 TRICLINIC = np.array([[8.0, 0.0, 0.0], [2.0, 9.0, 0.0], [-1.5, 3.0, 10.0]])
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from trajcast.state import join, single_system, system_sum
+from trajcast.core.state import join, single_system, system_sum
 
 
 def state(atoms: int, seed: int, periodic: bool = True):

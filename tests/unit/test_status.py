@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from trajcast.config import section_values
-from trajcast.errors import UserError
-from trajcast.files import write_json
-from trajcast.jobs import Job, read_jobs
-from trajcast.running import note, record_path, seen
-from trajcast.settings import Forecast, Guard, Training
-from trajcast.status.logs import last_lines, logs_of, matching
-from trajcast.status.models import roll_out, validation
-from trajcast.status.states import SILENT_AFTER_S, Seen, State, states
-from trajcast.status.tables import page, status
+from trajcast.config.settings import Forecast, Guard, Training
+from trajcast.config.validation import section_values
+from trajcast.core.errors import UserError
+from trajcast.io.files import write_json
+from trajcast.io.heartbeat import note, record_path, seen
+from trajcast.pipeline.jobs import Job, read_jobs
+from trajcast.pipeline.status.logs import last_lines, logs_of, matching
+from trajcast.pipeline.status.models import roll_out, validation
+from trajcast.pipeline.status.states import SILENT_AFTER_S, Seen, State, states
+from trajcast.pipeline.status.tables import page, status
 from trajcast.training.metrics import write_csv
 
 FOLDER = "results/liquid/5fs/model-n40-s1"

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from trajcast import stopping
-from trajcast.driver import take_over
-from trajcast.errors import UserError
-from trajcast.slurm import JobTimes
-from trajcast.stopping import watched
+from trajcast.core.errors import UserError
+from trajcast.io import stopping
+from trajcast.io.slurm_job import JobTimes
+from trajcast.io.stopping import watched
+from trajcast.pipeline.driver import take_over
 
 
 def run_python(code: str, *arguments: object) -> subprocess.Popen:
@@ -29,7 +29,7 @@ def test_sigterm_is_a_reason_to_leave_and_a_second_one_ends_the_process() -> Non
     process = run_python(
         """
         import time
-        from trajcast.stopping import watched
+        from trajcast.io.stopping import watched
         with watched() as time_is_up:
             print(time_is_up(), flush=True)
             while time_is_up() is None:
@@ -85,7 +85,7 @@ def test_one_run_of_the_workflow_in_a_folder_until_it_is_killed(tmp_path: Path) 
         """
         import sys, time
         from pathlib import Path
-        from trajcast.driver import take_over
+        from trajcast.pipeline.driver import take_over
         take_over(Path(sys.argv[1]))
         print("running", flush=True)
         time.sleep(60)

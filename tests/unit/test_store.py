@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import torch
 
-from trajcast.errors import UserError
+from trajcast.config.settings import Network
+from trajcast.core.errors import UserError
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.store import load_model, save_model
-from trajcast.settings import Network
 
 SCALES = Scales(
     horizon_fs=2.0,

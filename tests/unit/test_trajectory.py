@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 
-from trajcast.errors import UserError
-from trajcast.recorder import Recorder
-from trajcast.trajectory import Topology, Trajectory, topology_of
+from trajcast.core.errors import UserError
+from trajcast.core.system_spec import Topology, topology_of
+from trajcast.io.recorder import Recorder
+from trajcast.io.trajectory import Trajectory
 
 TOPOLOGY = Topology(
     numbers=np.array([8, 1]),

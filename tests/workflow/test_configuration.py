@@ -9,7 +9,7 @@ import yaml
 from project import ROOT, lay_out, snakemake
 from snakemake.utils import update_config
 
-from trajcast.plan import Plan
+from trajcast.pipeline.plan import Plan
 
 # What is replaced in config.yaml, by what ("#" turns the right value into a comment), and what the message says.
 MISTAKES = {

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from project import ROOT, change, lay_out, ran, snakemake
 
-from trajcast.config import section_json
-from trajcast.cooling.plan import cooled_md, cooled_roll_outs, ramp, roll_out_settings, start_frame
-from trajcast.errors import UserError
-from trajcast.estimate.prices import Prices
-from trajcast.plan import Plan
+from trajcast.config.validation import section_json
+from trajcast.core.errors import UserError
+from trajcast.pipeline.cooling import cooled_md, cooled_roll_outs, ramp, roll_out_settings, start_frame
+from trajcast.pipeline.estimate.prices import Prices
+from trajcast.pipeline.plan import Plan
 
 STUDY = {
     "final_temperature_K": 200.0,

@@ -17,7 +17,7 @@ import yaml
 from project import ROOT, environment, lay_out, snakemake
 from snakemake.utils import update_config
 
-from trajcast.plan import Plan
+from trajcast.pipeline.plan import Plan
 
 pytestmark = pytest.mark.workflow
 

@@ -15,10 +15,10 @@ from project import ROOT, environment, lay_out
 from snakemake.utils import update_config
 
 from trajcast import cli
-from trajcast.config import Run
-from trajcast.jobs import read_jobs
-from trajcast.plan import Plan
-from trajcast.settings import Training
+from trajcast.config.schema import Run
+from trajcast.config.settings import Training
+from trajcast.pipeline.jobs import read_jobs
+from trajcast.pipeline.plan import Plan
 
 OVERLAY = "config/paper.yaml"
 PAGE = "results/paper/report.html"

@@ -12,9 +12,10 @@ import yaml
 from project import ROOT
 
 from trajcast import cli
-from trajcast.config import Training, read_settings
-from trajcast.errors import UserError
-from trajcast.plan import Plan
+from trajcast.config.schema import Training
+from trajcast.config.validation import read_settings
+from trajcast.core.errors import UserError
+from trajcast.pipeline.plan import Plan
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from project import PAGE, ROOT, change, lay_out, snakemake
 from project import planned as jobs_of
 
 from trajcast import shipped
-from trajcast.config import section_values
-from trajcast.errors import UserError
-from trajcast.plan import Plan, other_replicas
-from trajcast.shipped import references
+from trajcast.config.validation import section_values
+from trajcast.core.errors import UserError
+from trajcast.observables import references
+from trajcast.pipeline.plan import Plan, other_replicas
 
 FILE = {"model": "learnt/water.safetensors", "horizon_fs": 5.0}
 NVT, NVT_2 = "results/liquid/reference/nvt.h5md", "results/liquid/reference/nvt_2.h5md"

@@ -30,7 +30,7 @@ from slurm_faults import (
     undisturbed,
 )
 
-from trajcast.trajectory import Trajectory
+from trajcast.io.trajectory import Trajectory
 
 pytestmark = pytest.mark.slurm
 

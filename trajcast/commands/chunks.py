@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFolder
+from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,11 +28,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     import itertools
 
-    from trajcast.config import Reference, read_settings
-    from trajcast.errors import UserError
+    from trajcast.config.schema import Reference
+    from trajcast.config.settings import Training
+    from trajcast.config.validation import read_settings
+    from trajcast.core.errors import UserError
     from trajcast.reference.chunks import chunk_to_begin_with, run_chunk
     from trajcast.reference.limit import Limit
-    from trajcast.settings import Training
 
     stream = read_settings(Training, arguments.settings).stream
     if stream is None:

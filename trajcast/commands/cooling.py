@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFolder
+from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,13 +27,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from trajcast.config import Observables, Reference, read_settings
-    from trajcast.cooling.comparison import compare
-    from trajcast.cooling.figure import draw
+    from trajcast.config.schema import Observables, Reference
+    from trajcast.config.studies import Cooling
+    from trajcast.config.validation import read_settings
+    from trajcast.figures.cooling.comparison import compare
+    from trajcast.figures.cooling.figure import draw
+    from trajcast.figures.drawing import save
+    from trajcast.figures.style import figure_style
     from trajcast.observables import Context
-    from trajcast.paper.drawing import save
-    from trajcast.report.style import figure_style
-    from trajcast.studies import Cooling
 
     context = Context(
         settings=read_settings(Observables, arguments.observables),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFile
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,9 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import Reference, read_settings
-    from trajcast.cooling.reference import cool
-    from trajcast.studies import Ramp
+    from trajcast.config.schema import Reference
+    from trajcast.config.studies import Ramp
+    from trajcast.config.validation import read_settings
+    from trajcast.reference.ramp import cool
 
     cool(
         read_settings(Reference, arguments.reference_settings),

@@ -26,8 +26,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.data.checks import VELOCITY_UNITS
-from trajcast.paths import OutputFile
+from trajcast.io.frames import VELOCITY_UNITS
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,9 +71,9 @@ def _boundary(letters: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import read_settings
-    from trajcast.running import seen
-    from trajcast.settings import Dataset
+    from trajcast.config.settings import Dataset
+    from trajcast.config.validation import read_settings
+    from trajcast.io.heartbeat import seen
 
     settings = read_settings(Dataset, arguments.settings)
 

@@ -16,9 +16,9 @@ import argparse
 from contextlib import nullcontext
 from pathlib import Path
 
+from trajcast.commands._model_argument import add_model_argument
 from trajcast.data.checks import CHECKS
-from trajcast.paths import OutputFile
-from trajcast.shipped.argument import add_model_argument
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,13 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    from trajcast.core.device import use_device
     from trajcast.data.dataset import read_dataset
     from trajcast.data.extxyz import read_pairs
     from trajcast.data.sources import Reading, read_frames
-    from trajcast.device import use_device
-    from trajcast.files import write_json
+    from trajcast.io.files import write_json
+    from trajcast.io.heartbeat import seen
     from trajcast.model.store import load_model
-    from trajcast.running import seen
     from trajcast.training.evaluation import evaluate, evaluate_pairs
     from trajcast.training.repeated import repeated_errors
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.forecast.arguments import add_model_arguments, model_of, record_of, start_of
-from trajcast.paths import OutputFile
+from trajcast.commands._rollout import add_model_arguments, model_of, record_of, start_of
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,11 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     import logging
 
-    from trajcast.config import read_settings
-    from trajcast.files import numbered, sole_writer
-    from trajcast.forecast.forecaster import roll_out
-    from trajcast.paths import check_outputs
-    from trajcast.settings import Forecast
+    from trajcast.config.settings import Forecast
+    from trajcast.config.validation import read_settings
+    from trajcast.io.files import numbered
+    from trajcast.io.locks import sole_writer
+    from trajcast.io.path_checks import check_outputs
+    from trajcast.rollout.loop import roll_out
 
     settings = read_settings(Forecast, arguments.settings)
     for number in range(1, settings.replicas + 1):

@@ -17,7 +17,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFile
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,13 +38,13 @@ def run(arguments: argparse.Namespace) -> None:
     import logging
     import math
 
-    from trajcast.config_files import read_yaml
-    from trajcast.errors import UserError
-    from trajcast.files import file_hash
+    from trajcast.config.files import read_yaml
+    from trajcast.core.errors import UserError
+    from trajcast.io.files import file_hash
+    from trajcast.io.path_checks import check_outputs
+    from trajcast.io.provenance import provenance
     from trajcast.model.released import atomic_numbers, import_model, read_configuration
     from trajcast.model.store import save_model
-    from trajcast.paths import check_outputs
-    from trajcast.provenance import provenance
 
     horizon_fs, output = arguments.horizon_fs, arguments.output
     if horizon_fs is not None and not (math.isfinite(horizon_fs) and horizon_fs > 0):

@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.status.logs import find_logs, last_lines
+    from trajcast.pipeline.status.logs import find_logs, last_lines
 
     for path in find_logs(arguments.rule, arguments.wildcards, arguments.configfile):
         print(f"==> {path} <==")

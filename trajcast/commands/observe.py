@@ -14,7 +14,7 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
-from trajcast.paths import OutputFolder
+from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,11 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from trajcast.config import Observables, Reference, read_settings
+    from trajcast.config.schema import Observables, Reference
+    from trajcast.config.validation import read_settings
+    from trajcast.io.heartbeat import seen
+    from trajcast.io.trajectory import Trajectory
     from trajcast.observables import Context
     from trajcast.observables.compare import compare
-    from trajcast.running import seen
-    from trajcast.trajectory import Trajectory
 
     context = Context(
         settings=read_settings(Observables, arguments.settings),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 
-from trajcast.paths import OutputFile
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=json.loads,
         required=True,
         metavar="JSON",
-        help="the files to read, by role, as trajcast.paper.sources(plan, NAME) names them",
+        help="the files to read, by role, as trajcast.figures.paper.sources(plan, NAME) names them",
     )
     parser.add_argument("--output", type=OutputFile, required=True, metavar="PATH", help="e.g. results/paper/fig2")
 
@@ -29,16 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Draw it."""
     if arguments.name == "report":
-        from trajcast.paper.page import write_page
+        from trajcast.figures.paper.page import write_page
 
         write_page(arguments.sources, arguments.output)
         return
 
-    from trajcast.errors import UserError
-    from trajcast.paper import figures
-    from trajcast.paper.drawing import save
-    from trajcast.paper.sources import read_sources
-    from trajcast.report.style import figure_style
+    from trajcast.core.errors import UserError
+    from trajcast.figures.drawing import save
+    from trajcast.figures.paper import figures
+    from trajcast.figures.paper.sources import read_sources
+    from trajcast.figures.style import figure_style
 
     known = figures()
     if arguments.name not in known:

@@ -12,17 +12,17 @@ from __future__ import annotations
 
 import argparse
 
-from trajcast.jobs import add_arguments
+from trajcast.pipeline.jobs import add_arguments
 
 __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config_files import Layers, read_mapping
-    from trajcast.estimate.report import show
-    from trajcast.estimate.summary import costs
-    from trajcast.jobs import need_snakemake, planned_jobs
-    from trajcast.plan import Plan
+    from trajcast.config.files import Layers, read_mapping
+    from trajcast.pipeline.estimate.report import show
+    from trajcast.pipeline.estimate.summary import costs
+    from trajcast.pipeline.jobs import need_snakemake, planned_jobs
+    from trajcast.pipeline.plan import Plan
 
     need_snakemake()
     plan = Plan(Layers([(name, read_mapping(name)) for name in ("config.yaml", *arguments.configfile)]))

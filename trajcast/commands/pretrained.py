@@ -8,8 +8,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFolder
-from trajcast.shipped.argument import add_model_argument
+from trajcast.commands._model_argument import add_model_argument
+from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     import math
 
-    from trajcast.errors import UserError
-    from trajcast.files import written_aside
+    from trajcast.core.errors import UserError
+    from trajcast.io.files import written_aside
+    from trajcast.io.path_checks import check_outputs
     from trajcast.model.store import load_model
-    from trajcast.paths import check_outputs
 
     source: Path = arguments.model
     if not (math.isfinite(arguments.horizon_fs) and arguments.horizon_fs > 0):

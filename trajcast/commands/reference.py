@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFolder
+from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,8 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import Reference, read_settings
-    from trajcast.errors import UserError
+    from trajcast.config.schema import Reference
+    from trajcast.config.validation import read_settings
+    from trajcast.core.errors import UserError
     from trajcast.reference.health import check_health
     from trajcast.reference.literature import write_literature
     from trajcast.reference.protocol import EQUILIBRATION, perform, run_names

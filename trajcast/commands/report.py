@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFile
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Write the page."""
-    from trajcast.errors import UserError
-    from trajcast.report.page import write_report
+    from trajcast.core.errors import UserError
+    from trajcast.figures.report.page import write_report
 
     runs, models = arguments.runs, arguments.models
     if len(runs) != len(models):

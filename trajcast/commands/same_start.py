@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.forecast.arguments import add_model_arguments, model_of, record_of
-from trajcast.paths import OutputFile
+from trajcast.commands._rollout import add_model_arguments, model_of, record_of
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,13 +25,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import read_settings
-    from trajcast.files import sole_writer
-    from trajcast.forecast.forecaster import roll_out
-    from trajcast.forecast.same_start import write_beginning
-    from trajcast.settings import Forecast
-    from trajcast.trajectory import Trajectory
-    from trajcast.units import PS
+    from trajcast.config.settings import Forecast
+    from trajcast.config.validation import read_settings
+    from trajcast.core.units import PS
+    from trajcast.io.locks import sole_writer
+    from trajcast.io.trajectory import Trajectory
+    from trajcast.rollout.loop import roll_out
+    from trajcast.rollout.same_start import write_beginning
 
     settings = read_settings(Forecast, arguments.settings)
     model = model_of(arguments)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from trajcast.paths import OutputFile
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,16 +18,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     import json
 
-    from trajcast import config, studies
-    from trajcast.config_files import yaml_text
-    from trajcast.errors import UserError
-    from trajcast.files import write_text
+    from trajcast.config import schema, settings, studies, validation
+    from trajcast.config.files import yaml_text
+    from trajcast.core.errors import UserError
+    from trajcast.io.files import write_text
 
     try:
         values = json.loads(arguments.json)
     except json.JSONDecodeError as error:
         raise UserError(f"--json: not valid JSON: {error}; quote the whole text for the shell") from None
     name = arguments.section.capitalize()
-    section: type[Any] = getattr(config, name, None) or getattr(studies, name)
-    settings = config.validate(section, values, "--json")
-    write_text(arguments.output, yaml_text(config.section_values(settings)))
+    section: type[Any] = next(getattr(room, name) for room in (schema, settings, studies) if hasattr(room, name))
+    checked = validation.validate(section, values, "--json")
+    write_text(arguments.output, yaml_text(validation.section_values(checked)))

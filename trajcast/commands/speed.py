@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.forecast.arguments import add_model_arguments, model_of, start_of
-from trajcast.paths import OutputFile
+from trajcast.commands._rollout import add_model_arguments, model_of, start_of
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import read_settings
-    from trajcast.files import write_json
-    from trajcast.forecast.speed import measure_speed
-    from trajcast.settings import Forecast
+    from trajcast.config.settings import Forecast
+    from trajcast.config.validation import read_settings
+    from trajcast.io.files import write_json
+    from trajcast.rollout.speed import measure_speed
 
     settings = read_settings(Forecast, arguments.settings)
     model = model_of(arguments)

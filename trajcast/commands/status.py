@@ -13,13 +13,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFile
+from trajcast.io.path_checks import OutputFile
 
 COLUMNS = 132  # at least: a narrow terminal breaks lines, which loses less than squeezed cells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    from trajcast.jobs import add_arguments as add_jobs
+    from trajcast.pipeline.jobs import add_arguments as add_jobs
 
     add_jobs(parser)
     parser.add_argument("--output", type=OutputFile, metavar="HTML", help="also write this page")
@@ -31,10 +31,10 @@ def run(arguments: argparse.Namespace) -> None:
 
     from rich.console import Console
 
-    from trajcast.files import write_text
-    from trajcast.jobs import planned_jobs
-    from trajcast.status.states import states
-    from trajcast.status.tables import page, status
+    from trajcast.io.files import write_text
+    from trajcast.pipeline.jobs import planned_jobs
+    from trajcast.pipeline.status.states import states
+    from trajcast.pipeline.status.tables import page, status
 
     asked = arguments.targets, arguments.configfile
     with ThreadPoolExecutor() as pool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFolder
+from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,10 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from trajcast.config import Observables, Reference, read_settings
+    from trajcast.config.schema import Observables, Reference
+    from trajcast.config.validation import read_settings
+    from trajcast.io.trajectory import Trajectory
     from trajcast.observables import Context
     from trajcast.observables.summarize import summarize
-    from trajcast.trajectory import Trajectory
 
     context = Context(
         settings=read_settings(Observables, arguments.settings),

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.forecast.arguments import add_model_arguments, model_of, record_of, start_of
-from trajcast.paths import OutputFile
+from trajcast.commands._rollout import add_model_arguments, model_of, record_of, start_of
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,11 +22,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import read_settings
-    from trajcast.files import sole_writer
-    from trajcast.forecast.forecaster import roll_out
-    from trajcast.forecast.temperatures import TemperatureRecorder
-    from trajcast.settings import Forecast
+    from trajcast.config.settings import Forecast
+    from trajcast.config.validation import read_settings
+    from trajcast.io.locks import sole_writer
+    from trajcast.rollout.loop import roll_out
+    from trajcast.rollout.temperatures import TemperatureRecorder
 
     settings = read_settings(Forecast, arguments.settings)
     model = model_of(arguments)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from trajcast.paths import OutputFile
+from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,9 +20,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import Reference, read_settings
+    from trajcast.config.schema import Reference
+    from trajcast.config.studies import Timestep
+    from trajcast.config.validation import read_settings
     from trajcast.reference.timestep import largest_timestep
-    from trajcast.studies import Timestep
 
     settings = read_settings(Reference, arguments.reference_settings)
     study = read_settings(Timestep, arguments.settings)

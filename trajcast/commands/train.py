@@ -18,10 +18,10 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from trajcast.paths import OutputFolder
+from trajcast.io.path_checks import OutputFolder
 
 if TYPE_CHECKING:
-    from trajcast.settings import Training
+    from trajcast.config.settings import Training
     from trajcast.training.streaming import Streaming
 
 
@@ -37,13 +37,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config import read_settings
+    from trajcast.config.settings import Training
+    from trajcast.config.validation import read_settings
+    from trajcast.core.device import named_device, use_device
+    from trajcast.core.parallel import joined, local_device, started
     from trajcast.data.dataset import read_dataset
-    from trajcast.device import named_device, use_device
-    from trajcast.files import sole_writer
-    from trajcast.parallel import joined, local_device, started
-    from trajcast.paths import check_outputs
-    from trajcast.settings import Training
+    from trajcast.io.locks import sole_writer
+    from trajcast.io.path_checks import check_outputs
     from trajcast.shipped import resolve
     from trajcast.training.loop import train
 
@@ -75,7 +75,7 @@ def _stream(
     if settings.stream is None:
         yield None
         return
-    from trajcast.errors import UserError
+    from trajcast.core.errors import UserError
     from trajcast.training.streaming import Source, streaming
 
     if arguments.reference_settings is None or arguments.starts is None:

@@ -1,10 +1,8 @@
-"""The checks that data must pass, by the names with which settings accept what fails them, and units by their names."""
+"""The checks that data must pass, by the names with which settings accept what fails them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-VELOCITY_UNITS = ("A/fs", "A/ps", "nm/ps", "m/s", "ase", "bohr/aut")
 
 
 @dataclass(frozen=True)

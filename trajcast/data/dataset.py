@@ -14,11 +14,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from trajcast.atoms import check_atoms
-from trajcast.errors import UserError, said
-from trajcast.hdf5 import hdf5_written_aside, open_hdf5, write_checked
-from trajcast.state import State
-from trajcast.trajectory import Topology
+from trajcast.core.elements import check_atoms
+from trajcast.core.errors import UserError, said
+from trajcast.core.state import State
+from trajcast.core.system_spec import Topology
+from trajcast.io.hdf5 import hdf5_written_aside, open_hdf5, write_checked
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trajcast.atoms import check_atoms, check_masses, symbol
+from trajcast.core.elements import check_atoms, check_masses, symbol
+from trajcast.core.errors import UserError
+from trajcast.core.state import State, single_system
+from trajcast.core.system_spec import topology_of
 from trajcast.data.checks import ON_THE_COMMAND_LINE
 from trajcast.data.dataset import Pairs
 from trajcast.data.limits import check_physics
 from trajcast.data.motion import check_motion, element_rms, motion_of, stray_atom, sums
 from trajcast.data.physics import examine
-from trajcast.data.readers.ase_file import masses_of, read_images
-from trajcast.data.readers.text import check_ended, check_species
-from trajcast.errors import UserError
-from trajcast.paths import HDF5
-from trajcast.state import State, single_system
-from trajcast.trajectory import topology_of
+from trajcast.io.path_checks import HDF5
+from trajcast.io.readers.ase_file import masses_of, read_images
+from trajcast.io.readers.text import check_ended, check_species
 
 log = logging.getLogger(__name__)
 

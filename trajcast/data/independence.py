@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from trajcast.data.frames import Frames
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
+from trajcast.io.frames import Frames
 
 PROJECTIONS = 6
 DIRECTIONS = 64  # enough for angles between velocities of all atoms, to 0.12

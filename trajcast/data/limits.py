@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from trajcast.atoms import LAMMPS_C
+from trajcast.core.elements import LAMMPS_C
+from trajcast.core.errors import UserError
 from trajcast.data.checks import CHECKS
 from trajcast.data.physics import Physics
-from trajcast.errors import UserError
 
 COLDEST_K, HOTTEST_K = 0.5, 30000.0
 

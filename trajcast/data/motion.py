@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.atoms import symbol
+from trajcast.core.elements import symbol
+from trajcast.core.errors import UserError
 from trajcast.data.checks import CHECKS
-from trajcast.data.frames import Frames
-from trajcast.errors import UserError
+from trajcast.io.frames import Frames
 
 TOGETHER = 2**21  # numbers at a time
 # All elements of water, quartz, paracetamol: b / expected b is 0.94 to 1.01 of the correlation where that is over 0.85.

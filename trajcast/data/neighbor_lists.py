@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.data.dataset import Pairs
-from trajcast.neighbors import Neighbors, find_neighbors
-from trajcast.progress import progress
+from trajcast.io.progress import progress
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

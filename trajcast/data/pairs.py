@@ -11,20 +11,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.atoms import check_masses
+from trajcast.config.settings import Dataset as Settings
+from trajcast.config.settings import whole_multiple
+from trajcast.core.elements import check_masses
+from trajcast.core.errors import UserError
+from trajcast.core.system_spec import Topology
 from trajcast.data.checks import IN_SETTINGS
 from trajcast.data.dataset import Dataset, Pairs
-from trajcast.data.frames import Frames
 from trajcast.data.independence import Marks, check_apart, check_independent, frame_directions, frame_marks
 from trajcast.data.limits import check_physics
 from trajcast.data.physics import examine, horizon_energy, independent_samples, record
 from trajcast.data.sources import Reading, read_frames
 from trajcast.data.statistics import training_statistics
-from trajcast.errors import UserError
-from trajcast.provenance import provenance
-from trajcast.settings import Dataset as Settings
-from trajcast.settings import whole_multiple
-from trajcast.trajectory import Topology
+from trajcast.io.frames import Frames
+from trajcast.io.provenance import provenance
 
 log = logging.getLogger(__name__)
 FAR_A = 1000.0  # from there on single precision loses digits of positions, which are moved to the origin

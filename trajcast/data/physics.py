@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from vesin import NeighborList
 
-from trajcast.atoms import symbol
+from trajcast.core.elements import symbol
+from trajcast.core.units import BOLTZMANN, KINETIC, PS
 from trajcast.data.dataset import Pairs
-from trajcast.data.frames import Frames
 from trajcast.data.motion import digest, motion_of, sums
-from trajcast.progress import progress
-from trajcast.units import BOLTZMANN, KINETIC, PS
+from trajcast.io.frames import Frames
+from trajcast.io.progress import progress
 
 BONDED = 1.3  # of the sum of two covalent radii
 BONDS_IN, FEWEST = 200, 5  # pairs whose bonds are looked at, at most and at least

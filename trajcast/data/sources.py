@@ -6,12 +6,12 @@ from pathlib import Path
 
 from ase.io.formats import open_with_compression
 
-from trajcast.atoms import check_atoms
-from trajcast.data.frames import Frames, Reading, check_finite
+from trajcast.core.elements import check_atoms
+from trajcast.core.errors import UserError
 from trajcast.data.motion import examine_motion
-from trajcast.data.readers import ase_file, h5md, lammps_dump, mdanalysis
-from trajcast.errors import UserError
-from trajcast.paths import HDF5
+from trajcast.io.frames import Frames, Reading, check_finite
+from trajcast.io.path_checks import HDF5
+from trajcast.io.readers import ase_file, h5md, lammps_dump, mdanalysis
 
 __all__ = ["Frames", "Reading", "read_frames"]
 

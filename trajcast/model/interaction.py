@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from trajcast.config.settings import Network
 from trajcast.model.embedding import SILU, TANH, RadialNet
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
 from trajcast.model.paths import Features, Parities, ProductShape, parities_after
 from trajcast.model.splines import Curves, Sampled
-from trajcast.settings import Network
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -13,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trajcast.errors import UserError
-from trajcast.mechanics import angular_momentum, isolated, momentum, set_angular_momentum, set_momentum
+from trajcast.config.settings import Network
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import angular_momentum, isolated, momentum, set_angular_momentum, set_momentum
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.state import State, system_sum
 from trajcast.model import ops
 from trajcast.model.embedding import BesselBasis, SpeedBasis, directions
 from trajcast.model.interaction import Interaction
@@ -23,9 +26,6 @@ from trajcast.model.ops import Sizes
 from trajcast.model.paths import Parities, split_parities
 from trajcast.model.splines import Grid
 from trajcast.model.totals import Totals, with_totals
-from trajcast.neighbors import Neighbors
-from trajcast.settings import Network
-from trajcast.state import State, system_sum
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -18,16 +18,16 @@ import torch
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from trajcast.config import validate
-from trajcast.config_files import read_yaml
-from trajcast.errors import UserError
+from trajcast.config.files import read_yaml
+from trajcast.config.settings import Count, Network, Positive
+from trajcast.config.validation import validate
+from trajcast.core.errors import UserError
 from trajcast.model.embedding import BesselBasis, RadialNet
 from trajcast.model.interaction import Interaction
 from trajcast.model.linear import PathWeights
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.paths import Irrep, Output, ProductShape
 from trajcast.model.totals import Totals
-from trajcast.settings import Count, Network, Positive
 
 if TYPE_CHECKING:
     from jaxtyping import Int

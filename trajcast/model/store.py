@@ -14,11 +14,11 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from trajcast.errors import UserError, said
-from trajcast.files import write_json, written_aside
+from trajcast.config.settings import Network
+from trajcast.core.errors import UserError, said
+from trajcast.io.files import write_json, written_aside
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.totals import Totals
-from trajcast.settings import Network
 
 FORMAT = "TrajCast model 1"
 

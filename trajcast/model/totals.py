@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trajcast.mechanics import angular_momentum, momentum, set_angular_momentum, set_momentum
-from trajcast.state import State, system_sum
+from trajcast.core.mechanics import angular_momentum, momentum, set_angular_momentum, set_momentum
+from trajcast.core.state import State, system_sum
 
 if TYPE_CHECKING:
     from jaxtyping import Float

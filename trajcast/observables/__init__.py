@@ -15,7 +15,7 @@ import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
 
-from trajcast.config import Observables, Reference
+from trajcast.config.schema import Observables, Reference
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,15 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from trajcast.errors import UserError
-from trajcast.files import write_json
+from trajcast.core.errors import UserError
+from trajcast.io.files import write_json
+from trajcast.io.provenance import provenance
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context, observables
+from trajcast.observables.references import physics, read_record, read_results
 from trajcast.observables.result import Result
 from trajcast.observables.selection import Selection, select
 from trajcast.observables.summary import verdict_rows
-from trajcast.provenance import provenance
-from trajcast.shipped.references import physics, read_record, read_results
-from trajcast.trajectory import Trajectory
 
 NAMES = {"md": "MD", "second": "second MD run", "forecast": "forecast"}
 SHORTEST = 0.95  # share of the roll-out that a second MD run as long as it may have
@@ -27,7 +27,7 @@ def compare(
 ) -> None:
     """Measure every observable and write results, tables and the summary into `folder`.
 
-    `md` is the reference MD, or the record of a summary of it (`trajcast.shipped.references`); `second` another MD run,
+    `md` is the reference MD, or the record of a summary of it (`observables.references`); `second` another MD run,
     judged as if it were a roll-out, of which no more is read than the forecast is long. MD is read at the forecast's
     frame spacing, or at its own where the forecast has fewer than two frames. Raises UserError when the MD is too
     short, its interval does not divide the forecast's, or the elements differ.

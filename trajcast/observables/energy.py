@@ -11,8 +11,8 @@ import logging
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.errors import UserError
-from trajcast.modules import named_module
+from trajcast.core.errors import UserError
+from trajcast.core.plugins import named_module
 from trajcast.observables import Context
 from trajcast.observables.blocks import mean_error, width_error
 from trajcast.observables.histogram import density
@@ -73,7 +73,7 @@ def _energies(selection: Selection, context: Context) -> tuple[NDArray[np.float6
     if len(selection) == 0:
         return nothing, "not measured: no frames"
     try:
-        engine = named_module("engines", context.reference.engine)
+        engine = named_module("reference.engines", context.reference.engine)
         energies = engine.potential_energies(context.reference, selection.topology, selection.positions)
     except UserError as error:
         if selection.trajectory.provenance.get("stage") != "forecast":

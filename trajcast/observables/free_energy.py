@@ -11,14 +11,14 @@ import numpy as np
 from MDAnalysis.lib.distances import calc_dihedrals
 from numpy.typing import NDArray
 
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
+from trajcast.core.units import BOLTZMANN
 from trajcast.observables import Context
 from trajcast.observables.blocks import standard_error
 from trajcast.observables.result import Curve, Result, Scalar, Surface
 from trajcast.observables.selection import Selection
 from trajcast.observables.temperature import canonical_temperature
 from trajcast.observables.universe import positions_and_box
-from trajcast.units import BOLTZMANN
 
 UNIT = "meV"
 

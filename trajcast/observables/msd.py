@@ -12,12 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config import Observables
+from trajcast.config.schema import Observables
+from trajcast.core.units import PS
 from trajcast.observables import Context
 from trajcast.observables.blocks import standard_error
 from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.selection import Selection
-from trajcast.units import PS
 
 UNIT = "1e-9 m²/s"
 TO_UNIT = 10.0  # Å²/ps in 1e-9 m²/s

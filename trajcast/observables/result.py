@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trajcast.files import write_json, written_aside
+from trajcast.io.files import write_json, written_aside
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,9 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from trajcast.trajectory import Topology, Trajectory
-from trajcast.units import PS
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import PS
+from trajcast.io.trajectory import Trajectory
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,12 +8,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from trajcast.files import write_json
+from trajcast.io.files import write_json
+from trajcast.io.provenance import provenance
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context, observables
+from trajcast.observables.references import FORMAT, RECORD, physics
 from trajcast.observables.selection import select
-from trajcast.provenance import provenance
-from trajcast.shipped.references import FORMAT, RECORD, physics
-from trajcast.trajectory import Trajectory
 
 DIGITS = 7  # of every number, as in single precision: halves the files
 log = logging.getLogger(__name__)

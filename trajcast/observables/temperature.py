@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 from torch import Tensor
 
-from trajcast.mechanics import center_of_mass, degrees_of_freedom, inertia, isolated
+from trajcast.core.mechanics import center_of_mass, degrees_of_freedom, inertia, isolated
+from trajcast.core.state import State, join, system_sum
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import BOLTZMANN, KINETIC
+from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context
 from trajcast.observables.blocks import mean_error, width_error
 from trajcast.observables.histogram import density
 from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.selection import Selection, atoms_of
-from trajcast.state import State, join, system_sum
-from trajcast.trajectory import Topology, Trajectory
-from trajcast.units import BOLTZMANN, KINETIC
 
 RAMP = ", to "  # as in NVT (CSVR, to 180 K)
 TOLERANCE_K = 2.0  # of a mean temperature

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from trajcast.core.units import PS
 from trajcast.observables import Context
 from trajcast.observables.blocks import standard_error
 from trajcast.observables.correlation import velocity_autocorrelations
 from trajcast.observables.result import Curve, Result
 from trajcast.observables.selection import Selection
-from trajcast.units import PS
 
 
 def measure(selection: Selection, context: Context) -> Result:

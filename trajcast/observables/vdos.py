@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import dct
 
+from trajcast.core.units import PER_CM, PS
 from trajcast.observables import Context
 from trajcast.observables.blocks import standard_error
 from trajcast.observables.correlation import velocity_autocorrelations
 from trajcast.observables.result import Curve, Result
 from trajcast.observables.selection import Selection
-from trajcast.units import PER_CM, PS
 
 HIGHEST = 4500.0  # cm⁻¹, above every vibration of a molecule
 

@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trajcast.config import Reference
-from trajcast.engines import Run
-from trajcast.errors import UserError
-from trajcast.files import fingerprint
-from trajcast.mechanics import thermal_velocities
+from trajcast.config.schema import Reference
+from trajcast.config.settings import Stream, whole_multiple
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.core.state import State
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import PS
+from trajcast.io.files import fingerprint
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference.engines import Run
 from trajcast.reference.protocol import record
 from trajcast.reference.starts import start_state
-from trajcast.settings import Stream, whole_multiple
-from trajcast.state import State
-from trajcast.trajectory import Topology, Trajectory
-from trajcast.units import PS
 
 LARGEST_SEED = 800_000_000  # LAMMPS takes none above 900 000 000
 

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config import Reference
-from trajcast.errors import UserError
-from trajcast.files import write_json, write_text
-from trajcast.mechanics import degrees_of_freedom
+from trajcast.config.schema import Reference
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import degrees_of_freedom
+from trajcast.core.units import PS
+from trajcast.io.files import write_json, write_text
+from trajcast.io.trajectory import Trajectory
+from trajcast.observables.blocks import FEWEST_BLOCKS, correlated_mean_error
 from trajcast.reference.protocol import run_names
 from trajcast.reference.temperatures import temperatures
-from trajcast.trajectory import Trajectory
-from trajcast.units import PS
 
 STANDARD_ERRORS = 4.0
-FEWEST_BLOCKS = 8
 MEV = 1000.0  # one eV
 
 
@@ -39,19 +39,6 @@ class Health:
     allowed_K: float  # largest |temperature_K − target_K|
     degrees_of_freedom: int
     passed: bool
-
-
-def mean_error(values: NDArray) -> float:
-    """Standard error of the mean of a correlated series: the largest of those from blocks of doubling length.
-
-    Flyvbjerg & Petersen 1989, doi:10.1063/1.457480; lengths that leave at least eight blocks. NaN below that.
-    """
-    blocks = np.asarray(values, dtype=np.float64)
-    errors = []
-    while len(blocks) >= FEWEST_BLOCKS:
-        errors.append(blocks.std(ddof=1) / np.sqrt(len(blocks)))
-        blocks = blocks[: len(blocks) // 2 * 2].reshape(-1, 2).mean(1)
-    return float(max(errors, default=np.nan))
 
 
 def drift(times_fs: NDArray, energies_eV: NDArray, n_atoms: int) -> float:
@@ -73,7 +60,7 @@ def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
     nve = run.startswith("nve")
     kinetic_K = temperatures(trajectory)
     dof = int(degrees_of_freedom(trajectory.state(0))[0])
-    target, error = settings.temperature_K, mean_error(kinetic_K)
+    target, error = settings.temperature_K, correlated_mean_error(kinetic_K)
     allowed = STANDARD_ERRORS * np.hypot(error, target / np.sqrt(dof) if nve else 0.0)
     total = trajectory.energy("total")
     slope = drift(trajectory.times, total, trajectory.topology.n_atoms) if nve and total is not None else None

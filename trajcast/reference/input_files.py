@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trajcast.config import Reference
-from trajcast.files import file_hash
-from trajcast.potentials import named
-from trajcast.systems._lammps_text import named_files
+from trajcast.config.potential_names import named
+from trajcast.config.schema import Reference
+from trajcast.io.files import file_hash
+from trajcast.io.readers.lammps_input import named_files
 
 
 def input_files(settings: Reference) -> list[str]:

@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-from trajcast.config import Reference
-from trajcast.files import write_json
-from trajcast.modules import named_module
-
-
-@dataclass(frozen=True, kw_only=True)
-class Published:
-    """A quantity of the reference MD and what was published for it, in the same unit."""
-
-    quantity: str
-    unit: str
-    value: float
-    error: float | None  # standard error; None: not of a mean
-    published: float
-    published_error: float | None  # or half the range of what was published; None: not stated
-    source: str
+from trajcast.config.schema import Reference
+from trajcast.core.plugins import named_module
+from trajcast.io.files import write_json
+from trajcast.reference.published import Published
 
 
 def write_literature(settings: Reference, folder: Path) -> None:
@@ -29,6 +17,6 @@ def write_literature(settings: Reference, folder: Path) -> None:
 
     Systems compare in a function `literature(settings, folder)` → list of `Published`.
     """
-    system = named_module("systems", settings.system)
+    system = named_module("reference.systems", settings.system)
     compare: Callable[[Reference, Path], list[Published]] = getattr(system, "literature", lambda *_: [])
     write_json(folder / "literature.json", {"comparisons": [asdict(row) for row in compare(settings, folder)]})

@@ -17,21 +17,23 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajcast.config import ConstantPressure, Reference
-from trajcast.engines import Run
-from trajcast.errors import UserError
-from trajcast.files import fingerprint, sole_writer
-from trajcast.mechanics import set_momentum, thermal_velocities
-from trajcast.modules import named_module
-from trajcast.provenance import provenance
-from trajcast.recorder import Recorder, remove_segments
+from trajcast.config.schema import ConstantPressure, Reference
+from trajcast.config.settings import whole_multiple
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import set_momentum, thermal_velocities
+from trajcast.core.plugins import named_module
+from trajcast.core.state import State
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import PS
+from trajcast.io.files import fingerprint
+from trajcast.io.locks import sole_writer
+from trajcast.io.provenance import provenance
+from trajcast.io.recorder import Recorder, remove_segments
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference.engines import Run
 from trajcast.reference.input_files import file_hashes
 from trajcast.reference.starts import start_state, write_starts
 from trajcast.reference.structure import structure_of
-from trajcast.settings import whole_multiple
-from trajcast.state import State
-from trajcast.trajectory import Topology, Trajectory
-from trajcast.units import PS
 
 EQUILIBRATION = "equilibration"
 NVT, SECOND_NVT = "nvt", "nvt_2"
@@ -172,7 +174,7 @@ def record(
             _check_identity(trajectory, identity)
         remove_segments(path)  # there are some if the run was killed at its very end
         return
-    engine = named_module("engines", settings.engine)
+    engine = named_module("reference.engines", settings.engine)
     recorder = Recorder(
         path,
         topology,

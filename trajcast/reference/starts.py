@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config import Reference
-from trajcast.errors import UserError
-from trajcast.hdf5 import hdf5_written_aside
-from trajcast.mechanics import set_angular_momentum, set_momentum
+from trajcast.config.schema import Reference
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import set_angular_momentum, set_momentum
+from trajcast.core.state import State
+from trajcast.core.units import PS
+from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.trajectory import Trajectory, append_frames, write_trajectory_header
 from trajcast.reference.temperatures import temperatures
-from trajcast.state import State
-from trajcast.trajectory import Trajectory, append_frames, write_trajectory_header
-from trajcast.units import PS
 
 
 def pick_starts(times_fs: NDArray, temperatures_K: NDArray, energies_eV: NDArray, settings: Reference) -> list[int]:

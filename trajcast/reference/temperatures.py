@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajcast.mechanics import temperature
-from trajcast.state import join
-from trajcast.trajectory import Trajectory
+from trajcast.core.mechanics import temperature
+from trajcast.core.state import join
+from trajcast.io.trajectory import Trajectory
 
 FRAMES_AT_ONCE = 500
 

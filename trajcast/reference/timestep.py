@@ -7,16 +7,16 @@ import math
 from pathlib import Path
 from typing import Any
 
-from trajcast.config import Reference
-from trajcast.engines import Run
-from trajcast.errors import UserError
-from trajcast.files import fingerprint, write_json
-from trajcast.provenance import provenance
+from trajcast.config.schema import Reference
+from trajcast.config.studies import PS, Timestep
+from trajcast.core.errors import UserError
+from trajcast.io.files import fingerprint, write_json
+from trajcast.io.provenance import provenance
+from trajcast.io.trajectory import Trajectory
+from trajcast.reference.engines import Run
 from trajcast.reference.health import drift
 from trajcast.reference.protocol import record
 from trajcast.reference.starts import start_state
-from trajcast.studies import PS, Timestep
-from trajcast.trajectory import Trajectory
 
 log = logging.getLogger(__name__)
 

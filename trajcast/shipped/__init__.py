@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
 
-MODELS = Path(__file__).parent / "models"
+FOLDER = Path(__file__).parent
+MODELS = FOLDER / "models"
 
 
 def names() -> list[str]:

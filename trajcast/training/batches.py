@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.state import State
 from trajcast.data.dataset import Pairs
 from trajcast.data.neighbor_lists import find_lists, in_cell
 from trajcast.model.network import Fixed, TrajCast
-from trajcast.neighbors import Neighbors, find_neighbors
-from trajcast.state import State
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

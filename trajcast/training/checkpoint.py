@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trajcast.errors import UserError
-from trajcast.files import written_aside
+from trajcast.core.errors import UserError
+from trajcast.io.files import written_aside
 from trajcast.training.schedule import Schedule
 
 

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trajcast.core.errors import UserError
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.parallel import ALONE, Processes
+from trajcast.core.state import join
 from trajcast.data.dataset import Dataset
-from trajcast.errors import UserError
+from trajcast.io.progress import progress
 from trajcast.model.network import Prediction, TrajCast
-from trajcast.neighbors import find_neighbors
-from trajcast.parallel import ALONE, Processes
-from trajcast.progress import progress
-from trajcast.state import join
 from trajcast.training.balance import kinetic_balance
 from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss

@@ -18,18 +18,19 @@ import torch
 from torch import Tensor, nn
 
 from trajcast import shipped
+from trajcast.config.initial_model import misfit
+from trajcast.config.settings import Training
+from trajcast.core.errors import UserError
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.state import State
+from trajcast.core.system_spec import Topology
 from trajcast.data.dataset import Dataset
-from trajcast.errors import UserError
 from trajcast.model.embedding import RadialNet
 from trajcast.model.interaction import Interaction
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.store import load_model, read_record
-from trajcast.neighbors import Neighbors, find_neighbors
-from trajcast.settings import Training
-from trajcast.state import State
-from trajcast.training.initial import misfit
 from trajcast.training.scales import scales_of
-from trajcast.trajectory import Topology
 
 if TYPE_CHECKING:
     from jaxtyping import Float

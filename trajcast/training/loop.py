@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import torch
 
 from trajcast import __version__
+from trajcast.config.settings import Training
+from trajcast.core.device import tensor_float_32
+from trajcast.core.errors import UserError
+from trajcast.core.parallel import ALONE, Processes
 from trajcast.data.dataset import Dataset
-from trajcast.device import tensor_float_32
-from trajcast.errors import UserError
-from trajcast.files import fingerprint
+from trajcast.io.files import fingerprint
+from trajcast.io.provenance import provenance
+from trajcast.io.stopping import Stopped, watched
 from trajcast.model.store import read_record, save_model
-from trajcast.parallel import ALONE, Processes
-from trajcast.provenance import provenance
-from trajcast.settings import Training
-from trajcast.stopping import Stopped, watched
 from trajcast.training.checkpoint import read_checkpoint, write_checkpoint
 from trajcast.training.initialization import initial_identity
 from trajcast.training.metrics import tensorboard, write_csv

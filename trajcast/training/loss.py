@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trajcast.config.settings import Training
 from trajcast.data.dataset import Dataset
 from trajcast.model.network import Prediction
-from trajcast.settings import Training
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from trajcast.files import write_text
+from trajcast.io.files import write_text
 
 Row = dict[str, float]
 

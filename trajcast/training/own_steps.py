@@ -11,8 +11,8 @@ from dataclasses import replace
 
 import torch
 
+from trajcast.core.neighbors.find import find_neighbors
 from trajcast.model.network import Prediction
-from trajcast.neighbors import find_neighbors
 from trajcast.training.batches import Batch
 
 

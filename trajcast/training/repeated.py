@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from trajcast.data.frames import Frames, check_finite
-from trajcast.errors import UserError
+from trajcast.config.settings import whole_multiple
+from trajcast.core.errors import UserError
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.io.frames import Frames, check_finite
+from trajcast.io.progress import progress
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
-from trajcast.neighbors import find_neighbors
-from trajcast.progress import progress
-from trajcast.settings import whole_multiple
 from trajcast.training.balance import ratio_of_means
 
 if TYPE_CHECKING:

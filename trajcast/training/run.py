@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from trajcast.config.settings import Training
+from trajcast.core.errors import UserError
+from trajcast.core.parallel import Processes
 from trajcast.data.dataset import Dataset, Pairs
-from trajcast.errors import UserError
+from trajcast.io.progress import progress
+from trajcast.io.stopping import Stopped, TimeIsUp
 from trajcast.model.network import TrajCast
 from trajcast.model.splines import SHORTEST, Grid
-from trajcast.parallel import Processes
-from trajcast.progress import progress
-from trajcast.settings import Training
-from trajcast.stopping import Stopped, TimeIsUp
 from trajcast.training.batches import Batches
 from trajcast.training.checkpoint import Checkpoint, write_checkpoint
 from trajcast.training.evaluation import Errors, errors

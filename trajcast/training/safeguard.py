@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
 from trajcast.training.weights import Weights
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from trajcast.config.settings import Training
 from trajcast.data.dataset import Dataset
 from trajcast.model.network import Scales
-from trajcast.settings import Training
 
 
 def scales_of(dataset: Dataset, settings: Training) -> Scales:

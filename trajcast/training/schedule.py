@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from trajcast.settings import Training
+from trajcast.config.settings import Training
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,14 +18,14 @@ from typing import IO, Any
 
 import numpy as np
 
+from trajcast.config.settings import Stream
+from trajcast.core.errors import UserError
 from trajcast.data.dataset import Pairs, joined
 from trajcast.data.pairs import pairs_at
 from trajcast.data.sources import Reading, read_frames
-from trajcast.errors import UserError
-from trajcast.files import file_hash
+from trajcast.io.files import file_hash
+from trajcast.io.stopping import Stopped, TimeIsUp
 from trajcast.reference.chunks import chunk_file, remove_chunk_files
-from trajcast.settings import Stream
-from trajcast.stopping import Stopped, TimeIsUp
 
 AHEAD = 2  # chunks that each process may be ahead
 LOOK_EVERY_S = 0.1

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from trajcast.config.settings import Training
+from trajcast.core.parallel import ALONE, Processes
 from trajcast.data.dataset import Pairs
 from trajcast.model.network import TrajCast
-from trajcast.parallel import ALONE, Processes
-from trajcast.settings import Training
 from trajcast.training.batches import Batches
 from trajcast.training.captured import captured
 from trajcast.training.loss import Loss

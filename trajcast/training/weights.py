@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from trajcast.config.settings import Training
 from trajcast.model.network import Prediction, TrajCast
-from trajcast.settings import Training
 from trajcast.training import optimizers
 from trajcast.training.batches import Batch
 from trajcast.training.loss import Loss

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from trajcast import resources
-from trajcast.attempts import NoFurtherAttempts, keep_what_groups_made
-from trajcast.driver import take_over
-from trajcast.errors import UserError
-from trajcast.resources import growing
+from trajcast.pipeline import resources
+from trajcast.pipeline.attempts import NoFurtherAttempts, keep_what_groups_made
+from trajcast.pipeline.driver import take_over
+from trajcast.core.errors import UserError
+from trajcast.pipeline.resources import growing
 
 # Slurm sends SIGTERM to all processes of a job: shells and tee have to wait until the stage has saved its work.
 shell.prefix("set -euo pipefail; trap '' TERM; ")

@@ -1,7 +1,7 @@
 # Cooling outside of the training data: reference MD and roll-outs along the same ramp, from the same frames of the NVT run.
 
-from trajcast.config import section_json
-from trajcast.cooling.plan import cooled_md, cooled_roll_outs, cooling_study, ramp, roll_out_settings, start_frame
+from trajcast.config.validation import section_json
+from trajcast.pipeline.cooling import cooled_md, cooled_roll_outs, cooling_study, ramp, roll_out_settings, start_frame
 
 
 use rule reference_settings as cooling_settings with:

@@ -3,7 +3,7 @@
 import json
 from itertools import chain
 
-from trajcast.paper import drawable, figures
+from trajcast.figures.paper import drawable, figures
 
 
 rule paper_figure:

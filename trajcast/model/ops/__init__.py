@@ -32,10 +32,10 @@ from types import ModuleType
 
 import torch
 
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
+from trajcast.core.plugins import named_module
 from trajcast.model.ops._measured import USUAL, Sizes, fastest, short_name
 from trajcast.model.ops._trial import disagreement
-from trajcast.modules import named_module
 
 TRIED = 10  # least rank of a backend that is tried on a GPU
 log = logging.getLogger(__name__)

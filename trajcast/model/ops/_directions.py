@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trajcast.errors import UserError
+from trajcast.core.errors import UserError
 
 
 def refuse_gradient(harmonics: Tensor, backend: str) -> None:

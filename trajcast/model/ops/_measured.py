@@ -14,10 +14,10 @@ from types import ModuleType
 
 import torch
 
-from trajcast.files import fingerprint, write_json
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.io.files import fingerprint, write_json
 from trajcast.model.embedding import directions
 from trajcast.model.paths import ProductShape
-from trajcast.neighbors import Neighbors
 
 ATOMS = 200
 WIDTH = 64  # of hidden values

@@ -8,9 +8,9 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
+from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.model.embedding import directions
 from trajcast.model.paths import ByIrrep, ProductShape
-from trajcast.neighbors import Neighbors
 
 RELATIVE = {torch.float32: 5e-3, torch.float64: 1e-9}  # TF32 keeps 10 bits, a wrong kernel none
 SHAPE = ProductShape(parities=((-1, 1),) * 3, l_max=2, channels=64)  # the published one, whose kernels are then ready

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from trajcast.core.neighbors.neighbor_list import of_edges
 from trajcast.model.ops import dense, e3nn
 from trajcast.model.ops._couplings import couplings
 from trajcast.model.paths import ByIrrep, Features, ProductShape
-from trajcast.neighbors import of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from trajcast.core.neighbors.neighbor_list import Neighbors, of_edges
 from trajcast.model.paths import (
     ByIrrep,
     Features,
@@ -24,7 +25,6 @@ from trajcast.model.paths import (
     paths_from,
     split_parities,
 )
-from trajcast.neighbors import Neighbors, of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -12,9 +12,9 @@ import torch
 from e3nn import o3
 from torch import Tensor
 
+from trajcast.core.neighbors.neighbor_list import of_edges
 from trajcast.model.ops import dense
 from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape, join_parities
-from trajcast.neighbors import of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

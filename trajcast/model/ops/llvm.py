@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.model.ops import _jit, _linear, dense
 from trajcast.model.ops._directions import refuse_gradient
 from trajcast.model.ops._kernels import ARGUMENTS, coupling_matrix, kernel
@@ -24,7 +25,6 @@ from trajcast.model.ops._linear import SCALARS, Block, Elements
 from trajcast.model.ops._parts import Edges, Part, parts
 from trajcast.model.paths import ByIrrep, Features, Irrep, Parities, ProductShape, paths_from
 from trajcast.model.splines import Curves, Place, rows_apart
-from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from trajcast.core.neighbors.neighbor_list import of_edges
 from trajcast.model.ops import dense, e3nn
 from trajcast.model.paths import ByIrrep, Features, ProductShape
-from trajcast.neighbors import of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.model.ops import e3nn
 from trajcast.model.paths import ByIrrep, Features, ProductShape
-from trajcast.neighbors import Neighbors
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

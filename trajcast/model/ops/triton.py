@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from trajcast.core.neighbors.neighbor_list import Neighbors, of_edges
 from trajcast.model.ops import dense
 from trajcast.model.ops._directions import refuse_gradient
 from trajcast.model.paths import ByIrrep, Features, ProductShape, paths_from
-from trajcast.neighbors import Neighbors, of_edges
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 import torch
 from torch import Tensor
 
-from trajcast.modules import named_module
+from trajcast.core.plugins import named_module
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float

@@ -1,0 +1,1 @@
+"""What a user may configure, and the rules that it must keep."""

@@ -1,0 +1,1 @@
+"""What everything below rests on: units, states, mechanics, neighbours, devices, errors."""

@@ -1,0 +1,1 @@
+"""Neighbours within a cutoff."""

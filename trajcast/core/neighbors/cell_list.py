@@ -1,0 +1,211 @@
+"""Neighbours found where the positions are, in tensors whose shapes never change: nothing waits for the device.
+
+A cell list for any cell. Each system is cut into bins along its periodic directions; candidates of an atom are those in
+the bins around its own, periodic images included, which the cell alone decides. Time grows with the number of atoms
+where all directions are periodic; a direction that is not has one bin, so that it grows with the square in vacuum.
+Vesin's own search on CUDA can't stand in for this one: it brings the number of pairs to the host and allocates its
+results at every call, so that no CUDA graph can hold it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from trajcast.core.neighbors.neighbor_list import Neighbors
+from trajcast.core.state import State
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Int
+
+CANDIDATES = 2**22  # looked at together, which bounds the memory to some 200 MB
+
+# Shape suffixes: N atoms, B systems, X xyz, G bins, I bins around one, C candidates, S slots.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What was found; some neighbours are missing where more are counted than there are slots, or a bin overflowed."""
+
+    neighbors: Neighbors
+    count_N: Int[Tensor, " atoms"]  # neighbours of each atom
+    fullest: Int[Tensor, ""]  # atoms in the fullest bin
+
+    @property
+    def needed(self) -> Int[Tensor, " 2"]:
+        """The slots and the room that would hold all."""
+        return torch.stack([self.count_N.amax(), self.fullest])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceSearch:
+    """Finds the neighbours of systems like those it was made for, as long as they fit."""
+
+    cutoff: float  # Å
+    slots: int  # neighbours that an atom can have
+    room: int  # atoms that a bin can hold
+    system_N: Int[Tensor, " atoms"]
+    cell_BXX: Float[Tensor, "systems 3 3"]  # made invertible where a direction is not periodic
+    inverse_BXX: Float[Tensor, "systems 3 3"]
+    periodic_BX: Bool[Tensor, "systems 3"]
+    bins_BX: Int[Tensor, "systems 3"]
+    first_bin_B: Int[Tensor, " systems"]
+    around_GI: Int[Tensor, "bins around"]  # its own first; an empty bin where a system has fewer
+    shift_GIX: Float[Tensor, "bins around 3"]  # Å, of the periodic image
+
+    def __call__(self, positions: Float[Tensor, "atoms 3"]) -> Found:
+        """The neighbours of atoms at `positions`, which may lie outside the cell.
+
+        Every atom has as many edges as there are slots: those not used lead to the atom itself, at cutoff length.
+        Vectors are computed in float64 and given in the dtype of the positions.
+        """
+        wrapped_NX, bin_N = self._wrapped(positions.detach().double())
+        table_GR, fullest = self._bins(bin_N)
+        atoms = len(positions)
+        rows = max(1, CANDIDATES // (self.around_GI.shape[1] * self.room))
+        parts = [
+            self._near(wrapped_NX, bin_N, table_GR, start, min(start + rows, atoms)) for start in range(0, atoms, rows)
+        ]
+        index_NS, vector_NSX, count_N = (torch.cat(part) for part in zip(*parts, strict=True))
+        neighbors = Neighbors(
+            first=torch.arange(atoms + 1, device=positions.device) * self.slots,
+            index=index_NS.flatten(),
+            vectors=vector_NSX.flatten(0, 1).to(positions.dtype),
+            cutoff=self.cutoff,
+        )
+        return Found(neighbors=neighbors, count_N=count_N, fullest=fullest)
+
+    def grown(self, needed: Sequence[int]) -> DeviceSearch:
+        """The same with at least the slots and room that are needed, and some to spare."""
+        slots, room = (max(old, _with_spare(new)) for old, new in zip((self.slots, self.room), needed, strict=True))
+        return replace(self, slots=slots, room=room)
+
+    def _wrapped(self, positions: Float[Tensor, "atoms 3"]) -> tuple[Tensor, Int[Tensor, " atoms"]]:
+        """Positions inside the cell along periodic directions, and the bin of each atom."""
+        system_N = self.system_N
+        fraction_NX = (positions[:, None] @ self.inverse_BXX[system_N])[:, 0]
+        whole_NX = fraction_NX.floor() * self.periodic_BX[system_N]
+        bins_NX = self.bins_BX[system_N]
+        place_NX = ((fraction_NX - whole_NX) * bins_NX).clamp(min=0).minimum(bins_NX - 1.0).long()
+        bin_N = (place_NX[:, 0] * bins_NX[:, 1] + place_NX[:, 1]) * bins_NX[:, 2] + place_NX[:, 2]
+        wrapped_NX = positions - (whole_NX[:, None] @ self.cell_BXX[system_N])[:, 0]
+        return wrapped_NX, bin_N + self.first_bin_B[system_N]
+
+    def _bins(self, bin_N: Int[Tensor, " atoms"]) -> tuple[Int[Tensor, "bins room"], Int[Tensor, ""]]:
+        """The atoms in every bin (as many as there are atoms: none), and how many the fullest holds."""
+        atoms, bins = len(bin_N), len(self.around_GI)
+        ordered, order = torch.sort(bin_N, stable=True)
+        count_G = torch.zeros(bins, dtype=torch.long, device=bin_N.device).index_add(0, bin_N, torch.ones_like(bin_N))
+        rank = torch.arange(atoms, device=bin_N.device) - (count_G.cumsum(0) - count_G)[ordered]
+        table = torch.full((bins + 1, self.room + 1), atoms, dtype=torch.long, device=bin_N.device)
+        table[ordered, rank.clamp(max=self.room)] = order  # the last column takes what does not fit
+        return table[:, : self.room], count_G.amax()
+
+    def _near(
+        self,
+        wrapped_NX: Float[Tensor, "all 3"],
+        bin_N: Int[Tensor, " all"],
+        table_GR: Int[Tensor, "bins room"],
+        start: int,
+        end: int,
+    ) -> tuple[Int[Tensor, "atoms slots"], Float[Tensor, "atoms slots 3"], Int[Tensor, " atoms"]]:
+        """The neighbours of the atoms from `start` to before `end`, and how many they are."""
+        own_N = torch.arange(start, end, device=wrapped_NX.device)
+        bins = bin_N[start:end]
+        candidate_NIR = table_GR[self.around_GI[bins]]
+        nowhere = wrapped_NX.new_full((1, 3), math.inf)
+        from_NX = torch.cat([wrapped_NX, nowhere])
+        offset_NIX = self.shift_GIX[bins] - wrapped_NX[start:end, None]
+        square_NIR = torch.zeros_like(candidate_NIR, dtype=wrapped_NX.dtype)
+        for x in range(3):
+            square_NIR += (from_NX[:, x][candidate_NIR] + offset_NIX[:, :, None, x]).square()
+        itself = (candidate_NIR[:, 0] == own_N[:, None]).unsqueeze(1)
+        near_NIR = square_NIR < self.cutoff**2
+        near_NIR = torch.cat([near_NIR[:, :1] & ~itself, near_NIR[:, 1:]], dim=1)
+        number_NC = near_NIR.flatten(1).cumsum(1, dtype=torch.int32)
+        wanted = torch.arange(1, self.slots + 1, dtype=torch.int32, device=own_N.device).repeat(end - start, 1)
+        place_NS = torch.searchsorted(number_NC, wanted)  # of the first, second, … neighbour
+        used_NS = place_NS < number_NC.shape[1]
+        place_NS = place_NS.clamp(max=number_NC.shape[1] - 1)
+        index_NS = torch.where(used_NS, candidate_NIR.flatten(1).gather(1, place_NS), own_N[:, None])
+        image_NS = (place_NS // self.room)[..., None].expand(-1, -1, 3)
+        vector_NSX = wrapped_NX[index_NS] + offset_NIX.gather(1, image_NS)
+        long_X = self.cutoff * torch.eye(3, dtype=vector_NSX.dtype, device=own_N.device)[0]
+        return index_NS, torch.where(used_NS[..., None], vector_NSX, long_X), number_NC[:, -1].long()
+
+
+def device_search(state: State, cutoff: float) -> DeviceSearch:
+    """A search for systems like `state` with just the slots and room that `state` needs."""
+    cells: list[NDArray] = []
+    around: list[NDArray] = []
+    shifts: list[NDArray] = []
+    bins: list[NDArray] = []
+    for cell, periodic in zip(state.cell.cpu().double().numpy(), state.periodic.cpu().numpy(), strict=True):
+        whole = _invertible(cell, periodic)
+        counts = _bin_counts(whole, periodic, cutoff)
+        table, shift = _bins_around(whole, periodic, counts, cutoff)
+        around.append(table + sum(len(t) for t in around))
+        cells.append(whole)
+        shifts.append(shift)
+        bins.append(counts)
+    first = np.cumsum([0, *(len(t) for t in around)])
+    widest = max(t.shape[1] for t in around)
+    around = [np.pad(t, ((0, 0), (0, widest - t.shape[1])), constant_values=first[-1]) for t in around]
+    shifts = [np.pad(s, ((0, 0), (0, widest - s.shape[1]), (0, 0))) for s in shifts]
+    device = state.positions.device
+    search = DeviceSearch(
+        cutoff=cutoff,
+        slots=1,
+        room=1,
+        system_N=state.system,
+        cell_BXX=torch.as_tensor(np.stack(cells), device=device),
+        inverse_BXX=torch.as_tensor(np.linalg.inv(np.stack(cells)), device=device),
+        periodic_BX=state.periodic,
+        bins_BX=torch.as_tensor(np.stack(bins), device=device),
+        first_bin_B=torch.as_tensor(first[:-1], device=device),
+        around_GI=torch.as_tensor(np.concatenate(around), device=device),
+        shift_GIX=torch.as_tensor(np.concatenate(shifts), device=device),
+    )
+    for name in ("room", "slots"):  # what is needed of slots is known once there is room
+        slots, room = search(state.positions).needed.tolist()
+        search = replace(search, **{name: max(1, {"slots": slots, "room": room}[name])})
+    return search
+
+
+def _invertible(cell: NDArray, periodic: NDArray) -> NDArray:
+    """The cell with unit vectors across the periodic ones in place of those that are not."""
+    result = np.where(periodic[:, None], cell, 0.0)
+    _, _, across = np.linalg.svd(result)
+    result[~periodic] = across[3 - (~periodic).sum() :]
+    return result
+
+
+def _bin_counts(cell: NDArray, periodic: NDArray, cutoff: float) -> NDArray:
+    """Bins along each direction: as many as are no thinner than the cutoff, one where that is none."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    return np.where(periodic, np.maximum(1, np.floor(heights / cutoff)), 1).astype(np.int64)
+
+
+def _bins_around(cell: NDArray, periodic: NDArray, counts: NDArray, cutoff: float) -> tuple[NDArray, NDArray]:
+    """For each bin those within the cutoff of it, its own first, and the shift (Å) of the image that each is of."""
+    heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    reach = np.where(periodic, np.ceil(cutoff * counts / heights), 0).astype(np.int64)
+    steps = np.array(sorted(itertools.product(*(range(-r, r + 1) for r in reach)), key=lambda s: np.abs(s).sum()))
+    places = np.array(list(itertools.product(*(range(n) for n in counts))))
+    there = places[:, None] + steps
+    image, place = np.divmod(there, counts)
+    index = (place[..., 0] * counts[1] + place[..., 1]) * counts[2] + place[..., 2]
+    return index, image @ cell
+
+
+def _with_spare(needed: int) -> int:
+    """A sixteenth more, in multiples of eight."""
+    return 8 * math.ceil(needed * 1.0625 / 8)

@@ -1,0 +1,90 @@
+"""The windows of reference MD and of the roll-outs at each horizon, measured and kept as files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from trajcast.config.studies import Cooling
+from trajcast.core.errors import UserError
+from trajcast.figures.cooling.windows import Window, measure_windows, window_of
+from trajcast.io.files import write_json, written_aside
+from trajcast.io.provenance import provenance
+from trajcast.io.trajectory import Trajectory
+from trajcast.observables import Context
+
+log = logging.getLogger(__name__)
+COLUMNS = ["method", "from / K", "to / K", "runs", "quantity", "unit", "value", "standard error", "note"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """Reference MD, or the roll-outs at one horizon."""
+
+    horizon_fs: float | None  # None: MD
+    runs: int
+    endings: list[str]  # of the roll-outs that ended early
+    windows: list[Window]
+
+    @property
+    def name(self) -> str:
+        return "reference MD" if self.horizon_fs is None else f"forecast, Δt = {self.horizon_fs:g} fs"
+
+
+def compare(md: Sequence[Path], forecasts: Sequence[Path], cooling: Cooling, context: Context, folder: Path) -> None:
+    """Measure everything and write windows.json and windows.csv into `folder`."""
+    by_horizon: dict[float, list[Path]] = {}
+    endings: dict[float, list[str]] = {}
+    for path in forecasts:
+        with Trajectory(path) as trajectory:
+            outcome = trajectory.provenance.get("outcome")
+        if outcome is None:
+            raise UserError(f"{path}: not a roll-out; give those made by trajcast forecast")
+        by_horizon.setdefault(outcome["horizon_fs"], []).append(path)
+        if outcome["reason"]:
+            how = f"{outcome['outcome']} at {outcome['time_ps']:g} of {outcome['planned_ps']:g} ps: {outcome['reason']}"
+            endings.setdefault(outcome["horizon_fs"], []).append(how)
+    context = replace(context, settings=context.settings.model_copy(update={"blocks": 2}))  # errors are those of runs
+    methods = []
+    for horizon_fs, paths in [(None, md), *sorted(by_horizon.items())]:
+        log.info("%s: %d runs", "reference MD" if horizon_fs is None else f"{horizon_fs:g} fs", len(paths))
+        methods.append(
+            Method(
+                horizon_fs=horizon_fs,
+                runs=len(paths),
+                endings=[] if horizon_fs is None else endings.get(horizon_fs, []),
+                windows=measure_windows(paths, context.reference.temperature_K, cooling, context),
+            )
+        )
+    _write_table(folder / "windows.csv", methods)
+    settings = {"cooling": asdict(cooling), "observables": context.settings.model_dump(mode="json")}
+    write_json(
+        folder / "windows.json",
+        {"provenance": provenance("cooling", settings), "methods": [asdict(method) for method in methods]},
+    )
+
+
+def read_methods(path: Path | str) -> list[Method]:
+    """What `compare` wrote; MD first."""
+    values: list[dict[str, Any]] = json.loads(Path(path).read_text(encoding="utf-8"))["methods"]
+    return [Method(**(one | {"windows": [window_of(window) for window in one["windows"]]})) for one in values]
+
+
+def _write_table(path: Path, methods: Sequence[Method]) -> None:
+    with written_aside(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+        table = csv.writer(handle)
+        table.writerow(COLUMNS)
+        for method in methods:
+            for window in method.windows:
+                where = [method.name, f"{window.from_K:g}", f"{window.to_K:g}", window.runs]
+                if not window.runs:
+                    table.writerow([*where, "", "", "", "", "no run came to the end of this window"])
+                table.writerows(
+                    [*where, s.name, s.unit, *("" if x is None else x for x in (s.value, s.error)), s.note]
+                    for s in window.scalars
+                )

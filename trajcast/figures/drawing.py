@@ -1,0 +1,49 @@
+"""What a figure or table gives, and its files: PDF, PNG, CSV, and JSON with what belongs beneath it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from trajcast.io.files import write_json, written_aside
+
+PIXELS_PER_INCH = 300
+Value = str | float | int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    """A figure with the numbers in it, or a table (no figure)."""
+
+    title: str
+    caption: str
+    columns: list[str]
+    rows: Sequence[Sequence[Value]]  # None: not known
+    figure: Figure | None = None
+    notes: list[str] = field(default_factory=list)  # what is missing, and why
+
+
+FIGURE_COLUMNS = ["panel", "series", "x", "x2", "value", "standard error"]
+"""The columns of every figure's data; x2 is the second variable of a surface, or empty."""
+
+
+def save(drawing: Drawing, stem: Path) -> None:
+    """Write STEM.csv and STEM.json, and STEM.pdf and STEM.png for a figure, each whole or not at all."""
+    if drawing.figure is not None:
+        for suffix, metadata in ((".pdf", {"CreationDate": None, "Creator": "trajcast"}), (".png", {"Software": None})):
+            with written_aside(_with(stem, suffix)) as aside:
+                drawing.figure.savefig(aside, format=suffix[1:], metadata=metadata, dpi=PIXELS_PER_INCH)
+    with written_aside(_with(stem, ".csv")) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+        table = csv.writer(handle)
+        table.writerow(drawing.columns)
+        table.writerows(["" if value is None else value for value in row] for row in drawing.rows)
+    about = {"title": drawing.title, "caption": drawing.caption, "notes": drawing.notes}
+    write_json(_with(stem, ".json"), about | {"figure": drawing.figure is not None})
+
+
+def _with(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)

@@ -1,0 +1,152 @@
+"""Figure 5: accuracy of one step: parity of velocities, error against MTM, exponents of the learning curves.
+
+MTM is the horizon in steps of the reference MD.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from trajcast.config.schema import Reference
+from trajcast.config.validation import read_settings
+from trajcast.figures.curves import horizon_name
+from trajcast.figures.drawing import FIGURE_COLUMNS, Drawing, Value
+from trajcast.figures.panels import PRINT_WIDTH_IN, letter_panels, logarithmic
+from trajcast.figures.paper import KINDS, system_of_kind
+from trajcast.figures.paper.model_errors import (
+    ModelErrors,
+    best_trained,
+    exponent,
+    horizons,
+    learning_sources,
+    over_seeds,
+    read_model_errors,
+)
+from trajcast.figures.paper.panels import points_with_errors, seed_notes
+from trajcast.figures.paper.sources import of_kinds
+from trajcast.figures.published import published_errors, published_result
+from trajcast.figures.style import ELEMENTS, GUIDE, PUBLISHED, SYSTEMS
+
+if TYPE_CHECKING:
+    from trajcast.figures.paper.parity import Parity
+    from trajcast.pipeline.plan import Plan
+
+PARITY_HORIZONS_FS = (0.5, 15.0)
+VELOCITY = "velocity_percent"
+
+
+def sources(plan: Plan) -> dict[str, list[str]]:
+    """Test errors and MD steps of every system; models and data of the first one that parity is shown of."""
+    found = learning_sources(plan)
+    for kind in list(found):
+        system = system_of_kind(plan, kind)
+        found[f"{kind} reference"] = [f"results/{system}/reference/reference.yaml"]
+    system = next((name for kind in KINDS if (name := system_of_kind(plan, kind))), None)
+    if system and found:
+        near = [min(plan.horizons(system), key=lambda h: abs(float(h) - wanted)) for wanted in PARITY_HORIZONS_FS]
+        for horizon in dict.fromkeys(near):
+            model = plan.main_model_folder(system, horizon)
+            files = [f"{model}/model.safetensors", f"{model}/model.json", f"results/{system}/{horizon}fs/dataset.h5"]
+            found[f"parity at {horizon} fs"] = files
+    return found
+
+
+def draw(sources: dict[str, list[str]]) -> Drawing:
+    """Parity plots above; errors and exponents against MTM below."""
+    from trajcast.figures.paper.parity import parity  # needs PyTorch, which asking for the sources does not
+
+    shown = [parity(Path(files[0]), Path(files[2])) for role, files in sources.items() if role.startswith("parity")]
+    errors = {kind: read_model_errors(files) for kind, files in of_kinds(sources).items()}
+    steps = {kind: read_settings(Reference, sources[f"{kind} reference"][0]).timestep_fs for kind in errors}
+    figure = Figure(figsize=(PRINT_WIDTH_IN, 6.2), layout="constrained")
+    axes = figure.subplots(2, 2)
+    rows: list[list[Value]] = []
+    for ax, found in zip(axes[0], shown, strict=False):
+        rows += _parity_panel(ax, found)
+    for ax in axes[0, len(shown) :]:
+        ax.set_visible(False)
+    rows += _error_panel(axes[1, 0], errors, steps)
+    rows += _exponent_panel(axes[1, 1], errors, steps)
+    letter_panels(ax for ax in axes.flat if ax.get_visible())
+    return Drawing(
+        title="Accuracy of one step",
+        caption="Above: predicted against true velocity components of test pairs, with their mean absolute error. "
+        "Below: relative mean absolute error of the velocity against MTM, the horizon in steps of the reference MD, "
+        "and the exponent s of the learning curves, error ∝ samples^s. Points: means over seeds with their standard "
+        "errors, and what the paper gives: diamonds (Table S1, coloured by system) and the shaded range (exponents of "
+        "the crystal).",
+        columns=FIGURE_COLUMNS,
+        rows=rows,
+        figure=figure,
+        notes=seed_notes(errors),
+    )
+
+
+def _parity_panel(ax: Axes, found: Parity) -> list[list[Value]]:
+    bound = 1.05 * float(np.abs(found.true).max())
+    ax.plot([-bound, bound], [-bound, bound], **GUIDE)
+    for symbol in sorted(set(found.element), key=list(ELEMENTS).index):
+        own = found.element == symbol
+        ax.plot(found.true[own], found.predicted[own], ".", markersize=2, color=ELEMENTS[symbol], rasterized=True)
+    marks = [Line2D([], [], marker="o", linestyle="none", color=ELEMENTS[s]) for s in sorted(set(found.element))]
+    ax.legend(marks, sorted(set(found.element)), loc="upper left", handletextpad=0.1)
+    percent = 100 * np.abs(found.predicted - found.true).mean() / np.abs(found.true).mean()
+    ax.text(0.97, 0.05, f"MAE {percent:.3g} %", transform=ax.transAxes, ha="right")
+    ax.set(xlim=(-bound, bound), ylim=(-bound, bound), xlabel="true v′ / Å fs⁻¹", ylabel="predicted v′ / Å fs⁻¹")
+    ax.set_title(f"Velocities, {horizon_name(found.horizon_fs)}", loc="left")
+    panel = f"parity of v′ / Å fs⁻¹, {found.horizon_fs:g} fs"
+    return [
+        [panel, symbol, true, None, predicted, None]
+        for symbol, true, predicted in zip(
+            found.element.tolist(), found.true.tolist(), found.predicted.tolist(), strict=True
+        )
+    ]
+
+
+def _error_panel(ax: Axes, errors: dict[str, list[ModelErrors]], steps: dict[str, float]) -> list[list[Value]]:
+    rows: list[list[Value]] = []
+    panel = "MAE of v′ / %"
+    for kind, found in errors.items():
+        mine = {
+            horizon / steps[kind]: over_seeds([getattr(e, VELOCITY) for e in best_trained(found, horizon)])
+            for horizon in horizons(found)
+        }
+        rows += points_with_errors(ax, panel, kind, mine, label=kind, **SYSTEMS[kind])
+        paper = {h / steps[kind]: float(row["velocity_mae_percent"]) for h, row in published_errors(kind).items()}
+        look = PUBLISHED | {"color": SYSTEMS[kind]["color"], "linestyle": ":", "linewidth": 0.8}
+        ax.plot(list(paper), list(paper.values()), markersize=4, **look)
+        rows += [[panel, f"{kind}, published", mtm, None, value, None] for mtm, value in paper.items()]
+    ax.set(xlabel="MTM = Δt / δt", ylabel=panel)
+    logarithmic(ax, x=True, y=True)
+    ax.set_title("Error", loc="left")
+    handles, labels = ax.get_legend_handles_labels()
+    handles.append(Line2D([], [], **PUBLISHED | {"color": GUIDE["color"]}, markersize=4))
+    ax.legend(handles, [*labels, "published"])
+    return rows
+
+
+def _exponent_panel(ax: Axes, errors: dict[str, list[ModelErrors]], steps: dict[str, float]) -> list[list[Value]]:
+    rows: list[list[Value]] = []
+    panel = "exponent s of MAE(v′) ∝ samples^s"
+    low, high = (float(published_result("fig5", f"{which} exponent")["value"]) for which in ("lowest", "highest"))
+    ax.axhspan(low, high, color=SYSTEMS["crystal"]["color"], alpha=0.2, linewidth=0, label="crystal, published")
+    rows += [[panel, "crystal, published range", None, None, bound, None] for bound in (low, high)]
+    for kind, found in errors.items():
+        fits = {horizon / steps[kind]: exponent(found, horizon, VELOCITY) for horizon in horizons(found)}
+        known = {mtm: fit for mtm, fit in fits.items() if fit is not None}
+        if known:
+            rows += points_with_errors(ax, panel, kind, known, **SYSTEMS[kind])
+    if len(rows) == 2:
+        ax.text(0.5, 0.5, "no model was trained\non part of the data", transform=ax.transAxes, ha="center", va="center")
+        ax.set_ylim(-0.7, 0.0)
+    ax.set(xlabel="MTM = Δt / δt", ylabel="exponent s")
+    ax.legend()
+    logarithmic(ax, x=True)
+    ax.set_title("Learning", loc="left")
+    return rows

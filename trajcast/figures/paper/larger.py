@@ -1,0 +1,28 @@
+"""Systems of the paper's kinds beside the first of each: cells that the models were not trained on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trajcast.figures.paper import KINDS, system_of_kind
+
+if TYPE_CHECKING:
+    from trajcast.pipeline.plan import Plan
+
+
+def larger_systems(plan: Plan) -> list[str]:
+    """The names of the other configured systems of each kind."""
+    first = {system_of_kind(plan, kind) for kind in KINDS}
+    return [name for name in plan.systems if plan.system(name).reference.system in KINDS and name not in first]
+
+
+def larger_sources(plan: Plan) -> dict[str, list[str]]:
+    """Summary and outcome of every roll-out of these systems, by the names of both."""
+    return {
+        f"{system}, {run}": [
+            f"{plan.run_folder(system, run)}/observables/summary.json",
+            f"{plan.run_folder(system, run)}/outcome.json",
+        ]
+        for system in larger_systems(plan)
+        for run in plan.runs(system)
+    }

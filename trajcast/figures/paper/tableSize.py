@@ -1,0 +1,54 @@
+"""Size in numbers: temperatures, energies, diffusion and scores of larger cells, against MD of that size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trajcast.figures.drawing import Drawing, Value
+from trajcast.figures.numbers import number_of, plain, unit_text
+from trajcast.figures.paper.comparison import read_comparison
+from trajcast.figures.paper.larger import larger_sources
+
+if TYPE_CHECKING:
+    from trajcast.pipeline.plan import Plan
+
+COLUMNS = [
+    "system",
+    "quantity",
+    "reference MD",
+    "± reference MD",
+    "forecast",
+    "± forecast",
+    "second MD run",
+    "± second",
+]
+
+
+def sources(plan: Plan) -> dict[str, list[str]]:
+    """Every roll-out of a larger cell."""
+    return larger_sources(plan)
+
+
+def draw(sources: dict[str, list[str]]) -> Drawing:
+    """One row per quantity of each roll-out's verdict."""
+    rows: list[list[Value]] = []
+    for name, files in sources.items():
+        compared = read_comparison({"summary": files[:1], "outcome": files[1:]})
+        outcome = compared.outcome
+        heading = f"{name}: {number_of(outcome['atoms'])} atoms, {plain(outcome['time_ps'])} ps, {outcome['outcome']}"
+        for row in compared.summary:
+            if row["score"] is not None:
+                what: list[Value] = [f"score, {row['quantity']}", None, None, row["score"], None]
+                rows.append([heading, *what, row["ceiling"], row["ceiling_error"]])
+                continue
+            quantity = f"{row['quantity']} / {unit_text(row['unit'])}" if row["unit"] else row["quantity"]
+            numbers = [row[key] for kind in ("md", "forecast", "second") for key in (kind, f"{kind}_error")]
+            rows.append([heading, quantity, *numbers])
+    return Drawing(
+        title="Larger cells than those of the training, in numbers",
+        caption="Means with standard errors from blocks, and scores of curves against reference MD. Second MD run: MD "
+        "from another start, as long as the roll-out, judged as if it were a roll-out.",
+        columns=COLUMNS,
+        rows=rows,
+        notes=[],
+    )

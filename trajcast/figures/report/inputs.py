@@ -1,0 +1,106 @@
+"""Everything the page shows, read from one system's results folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trajcast.core.errors import UserError
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import PS
+from trajcast.figures.report.required import check_rows, existing, read_json
+from trajcast.figures.report.runs import Run, read_run
+from trajcast.io.trajectory import Trajectory
+
+SPEED_KEYS = ["steps_per_s", "ns_per_day", "threads"]
+HEALTH_KEYS = ["runs"]
+LITERATURE_KEYS = ["comparisons"]
+PUBLISHED_KEYS = ["quantity", "unit", "value", "error", "published", "published_error", "source"]
+RUN_KEYS = [
+    "run",
+    "ensemble",
+    "duration_ps",
+    "frames",
+    "drift_meV_per_atom_per_ps",
+    "temperature_K",
+    "temperature_error_K",
+    "target_K",
+    "allowed_K",
+    "degrees_of_freedom",
+    "passed",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """One system: its reference MD and all roll-outs."""
+
+    folder: Path
+    provenance: dict[str, Any]  # of the NVT reference run
+    settings: dict[str, Any]  # of the reference
+    topology: Topology
+    reference_ps: float
+    health: list[dict[str, Any]]
+    warnings: list[str]  # of the potential
+    weights_sha256: list[str]  # of the potential: one or none
+    largest_timestep: dict[str, Any] | None  # its speed; None where it was not asked for
+    literature: list[dict[str, Any]]  # quantities of the reference beside published ones
+    energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
+    runs: list[Run]
+
+    @property
+    def observables(self) -> list[str]:
+        """Names of all observables that any roll-out has, in the order of the summary."""
+        names = dict.fromkeys(row["observable"] for run in self.runs for row in run.summary)
+        for run in self.runs:
+            names |= dict.fromkeys([*run.md, *run.forecast])
+        return [name for name in names if any(name in run.md or name in run.forecast for run in self.runs)]
+
+
+def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path] = ()) -> Study:
+    """Read a results folder; `models`: the folder of each roll-out's model; `timestep`: see the page.
+
+    UserError names the first missing or malformed file and the command that makes it.
+    """
+    reference = folder / "reference"
+    made_by = f"trajcast reference --settings {reference}/reference.yaml --output {reference}"
+    health = read_json(reference / "health.json", HEALTH_KEYS, made_by)
+    check_rows(reference / "health.json", health["runs"], RUN_KEYS, made_by)
+    literature = read_json(reference / "literature.json", LITERATURE_KEYS, made_by)["comparisons"]
+    check_rows(reference / "literature.json", literature, PUBLISHED_KEYS, made_by)
+    nvt = existing(reference / "nvt.h5md", made_by)
+    with Trajectory(nvt) as trajectory:
+        missing = [key for key in SPEED_KEYS if key not in trajectory.provenance.get("speed", {})]
+        if missing or not trajectory.provenance.get("settings"):
+            raise UserError(f"{nvt}: its provenance has no settings or speed of the run; make it again with {made_by}")
+        provenance, topology = trajectory.provenance, trajectory.topology
+        length_ps = (len(trajectory) - 1) * trajectory.interval_fs / PS
+    return Study(
+        folder=folder,
+        provenance=provenance,
+        settings=provenance["settings"],
+        topology=topology,
+        reference_ps=length_ps,
+        health=health["runs"],
+        warnings=health.get("warnings", []),
+        weights_sha256=health.get("weights_sha256", []),
+        largest_timestep=read_json(timestep[0], ["safe"], "trajcast timestep")["safe"] if timestep else None,
+        literature=literature,
+        energies=_total_energies(reference),
+        runs=[read_run(folder, name, model) for name, model in models.items()],
+    )
+
+
+def _total_energies(reference: Path) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    energies = {}
+    for path in sorted(reference.glob("nve_*.h5md")):
+        with Trajectory(path) as trajectory:
+            total = trajectory.energy("total")
+            if total is not None and len(total) > 1:
+                energies[path.stem] = (trajectory.times / PS, total)
+    return energies

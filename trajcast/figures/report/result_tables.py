@@ -1,0 +1,111 @@
+"""Tables of what was observed: the verdict, and the numbers of each observable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trajcast.figures.numbers import MISSING, fixed, measured, number, unit_text
+from trajcast.figures.report.headline import headline
+from trajcast.figures.report.inputs import Study
+from trajcast.figures.table import Cell, Table, cells
+from trajcast.observables.summary import UNRESOLVED, YES
+
+
+def verdict_table(study: Study) -> Table:
+    """Each measured quantity of MD, roll-out and second MD run, with both verdicts, roll-out by roll-out."""
+    groups = []
+    notes: dict[str, int] = {}
+    for run in study.runs:
+        rows = []
+        for row in run.summary:
+            mark = ""
+            if row.get("note"):
+                notes.setdefault(row["note"], len(notes) + 1)
+                mark = f" [{notes[row['note']]}]"
+            unit = f" / {unit_text(row['unit'])}" if row["unit"] else ""
+            scored = row["score"] is not None or row["ceiling"] is not None
+            numbers = (
+                [MISSING, fixed(row["score"], 3), fixed(row["ceiling"], 3)]
+                if scored
+                else [measured(row[kind], row[f"{kind}_error"]) for kind in ("md", "forecast", "second")]
+            )
+            rows.append(
+                cells(
+                    [
+                        f"{'score, ' if scored else ''}{row['quantity']}{unit}{mark}",
+                        *numbers,
+                        number(row.get("theory")),
+                        _verdict(row["within_error"]),
+                        _verdict(row["second_within_error"]),
+                        _tolerance(row, scored),
+                    ]
+                )
+            )
+        groups.append((headline(run), rows))
+    return Table(
+        title="Verdict, quantity by quantity",
+        caption="With standard errors from blocks; all are measured by the same code at the same frame spacing. Second "
+        "MD run: MD from another start, as long as the roll-out at most, judged as if it were a roll-out: a perfect "
+        "model does no better. Score: overlap of a curve with that of the reference, 1 is identity. Within error: MD "
+        "and roll-out differ by no more than Student's t (95 %) times the combined standard error; blocks of a curve "
+        "score no less than those of the second run by the same test. Of twenty such quantities a perfect model misses "
+        "one. Tolerance: a difference that matters to no user, however long the runs; “not resolved”: noise exceeds "
+        "it. "
+        "A dash: not measured, or without an error to judge by.",
+        columns=[
+            "Quantity",
+            "Reference MD",
+            "Roll-out",
+            "Second MD run",
+            "Theory",
+            "Roll-out within error",
+            "Second run within error",
+            "Tolerance",
+        ],
+        groups=groups,
+        notes=[f"[{place}] {note}" for note, place in notes.items()],
+    )
+
+
+def _verdict(within: bool | None) -> Cell:
+    if within is None:
+        return Cell(text=MISSING)
+    return Cell(text="✓ yes", kind="good") if within else Cell(text="✗ no", kind="bad")
+
+
+def _tolerance(row: dict[str, Any], scored: bool) -> Cell:
+    found = row["within_tolerance"]
+    if found is None or row["tolerance"] is None:
+        return Cell(text=MISSING)
+    limit = f"{'−' if scored else '± '}{number(row['tolerance'], 1 if scored else 2)}"
+    if found == UNRESOLVED:
+        return Cell(text=f"{limit}: not resolved")
+    return Cell(text=f"{limit}: {'✓' if found == YES else '✗'}", kind="good" if found == YES else "bad")
+
+
+def scalar_table(study: Study, name: str) -> Table | None:
+    """All numbers of one observable, MD and forecast beside each other; None when it has none."""
+    groups, notes = [], []
+    for run in study.runs:
+        md, forecast = run.md.get(name), run.forecast.get(name)
+        of_md = {scalar.name: scalar for scalar in md.scalars} if md else {}
+        of_forecast = {scalar.name: scalar for scalar in forecast.scalars} if forecast else {}
+        rows = []
+        for key in dict.fromkeys([*of_md, *of_forecast]):
+            pair = (of_md.get(key), of_forecast.get(key))
+            known = [scalar for scalar in pair if scalar]
+            unit = unit_text(known[0].unit)
+            theory = next((scalar.theory for scalar in known if scalar.theory is not None), None)
+            values = [measured(s.value, s.error) if s else MISSING for s in pair]
+            rows.append(cells([f"{key} / {unit}" if unit else key, *values, number(theory)]))
+            for who, scalar in zip(("reference MD", "forecast"), pair, strict=True):
+                if scalar and scalar.note:
+                    notes.append(f"{run.title}, {who}, {key}: {scalar.note}")
+        if rows:
+            groups.append((run.title, rows))
+    if not groups:
+        return None
+    columns = ["Quantity", "Reference MD", "Forecast", "Theory"]
+    return Table(
+        title="Numbers from this figure", caption="With standard errors.", columns=columns, groups=groups, notes=notes
+    )

@@ -1,0 +1,247 @@
+"""One roll-out as the page shows it: its model, how it ended, and what was observed on it."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trajcast.core.errors import UserError
+from trajcast.core.mechanics import temperature
+from trajcast.core.state import State
+from trajcast.core.units import PS
+from trajcast.figures.numbers import duration
+from trajcast.figures.report.required import check_rows, existing, read_json
+from trajcast.io.trajectory import Trajectory
+from trajcast.observables.result import Result, load_result
+
+TEMPERATURE_FRAMES = 2000  # at most, evenly spaced, in the temperature along a trajectory
+
+OUTCOME_KEYS = [
+    "outcome",
+    "reason",
+    "step",
+    "steps_planned",
+    "time_ps",
+    "planned_ps",
+    "equilibration_ps",
+    "frames",
+    "horizon_fs",
+    "ns_per_day",
+    "threads",
+    "device",
+    "backend",
+    "atoms",
+    "ensemble",
+]
+TEST_KEYS = [
+    "frames",
+    "displacement_mae_A",
+    "velocity_mae_A_per_fs",
+    "displacement_mae_percent",
+    "velocity_mae_percent",
+]
+MODEL_KEYS = ["horizon_fs", "weights"]  # imported and foreign models need say no more
+METRICS_COLUMNS = [
+    "time_s",
+    "skipped_updates",
+    "training_loss",
+    "validation_loss",
+    "training_velocity_mae_percent",
+    "displacement_mae_percent",
+    "velocity_mae_percent",
+]
+SUMMARY_KEYS = ["rows"]
+ROW_KEYS = [
+    "observable",
+    "quantity",
+    "unit",
+    "md",
+    "md_error",
+    "forecast",
+    "forecast_error",
+    "second",
+    "second_error",
+    "score",
+    "ceiling",
+    "within_error",
+    "second_within_error",
+    "tolerance",
+    "within_tolerance",
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemperatureSeries:
+    """Kinetic temperature of evenly spaced frames of a trajectory."""
+
+    times_ps: NDArray[np.float64]
+    kelvin: NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One roll-out: its model with the test errors, how it ended and what was observed on it."""
+
+    name: str
+    horizon_fs: float
+    model_folder: str  # its name
+    model: dict[str, Any]
+    metrics: dict[str, NDArray[np.float64]] | None  # of a model trained here
+    test: dict[str, Any]
+    outcome: dict[str, Any]
+    provenance: dict[str, dict[str, Any]]  # by stage: dataset, training, forecast, observables
+    temperature: TemperatureSeries
+    summary: list[dict[str, Any]]
+    md: dict[str, Result]
+    forecast: dict[str, Result]
+    md_frames: str  # which frames of the reference MD were measured
+    shipped: dict[str, Any] | None  # record of the summary that stands for the reference MD; None: it was made here
+
+    @property
+    def title(self) -> str:
+        """How the roll-out is called in figures and tables."""
+        horizon = f"Δt = {self.horizon_fs:g} fs"
+        return horizon if self.name == f"{self.horizon_fs:g}fs" else f"{self.name}, {horizon}"
+
+    @property
+    def weights(self) -> int | None:
+        """How many weights the model has; None where it does not say."""
+        count = self.model["weights"]
+        return count if isinstance(count, int) else None
+
+    @property
+    def training_minutes(self) -> float | None:
+        """How long the model was trained; None where it does not say."""
+        return _number(self._training.get("minutes"))
+
+    @property
+    def training_effort(self) -> str:
+        """How long the model was trained, or with how many updates, on which device; empty where it does not say."""
+        minutes, updates, device = self.training_minutes, *map(self._training.get, ("updates", "device"))
+        said = duration(60 * minutes) if minutes is not None else f"{updates} updates" if _number(updates) else ""
+        return f"{said}, {device}" if said and isinstance(device, str) else said
+
+    @property
+    def _training(self) -> dict[str, Any]:
+        return _mapping(self.model.get("training"))
+
+
+def read_run(folder: Path, name: str, model: Path) -> Run:
+    """Read one roll-out of a system's results folder; `model`: the folder of its model."""
+    run = folder / "runs" / name
+    weights, forecast, observed = model / "model.safetensors", run / "forecast.h5md", run / "observables"
+    data = model.parent / "dataset.h5"
+    by_train = f"trajcast train --settings {model}/training.yaml --dataset {data} --output {model}"
+    by_evaluate = f"trajcast evaluate --model {weights} --dataset {data} --output {model / 'test.json'}"
+    by_forecast = (
+        f"trajcast forecast --settings {run}/forecast.yaml --model {weights} --start "
+        f"{folder}/reference/nve_5.h5md --output {forecast} --outcome {run / 'outcome.json'}"
+    )
+    by_observe = (
+        f"trajcast observe --settings {run}/observables.yaml --reference-settings "
+        f"{folder}/reference/reference.yaml --md {folder}/reference/nvt.h5md --forecast {forecast} --output {observed}"
+    )
+    card = read_json(model / "model.json", MODEL_KEYS, by_train)
+    outcome = read_json(run / "outcome.json", OUTCOME_KEYS, by_forecast)
+    horizon_fs = outcome["horizon_fs"]
+    own_fs = _number(card["horizon_fs"])
+    if own_fs is not None and abs(own_fs - horizon_fs) > 1e-6:
+        raise UserError(
+            f"{model / 'model.json'}: of a model with a horizon of {own_fs:g} fs, but {run} was rolled out "
+            f"with {horizon_fs:g} fs; make the roll-out again with: {by_forecast}"
+        )
+    summary = read_json(observed / "summary.json", SUMMARY_KEYS, by_observe)
+    check_rows(observed / "summary.json", summary["rows"], ROW_KEYS, by_observe)
+    with Trajectory(existing(forecast, by_forecast)) as trajectory:
+        of_forecast, series = trajectory.provenance, temperature_series(trajectory)
+    training = _mapping(card.get("provenance"))
+    provenance = {
+        "dataset": training.get("dataset"),
+        "training": training,
+        "forecast": of_forecast,
+        "observables": summary.get("provenance"),
+    }
+    trained_here = any((model / made).exists() for made in ("training.yaml", "metrics.csv"))
+    return Run(
+        name=name,
+        horizon_fs=horizon_fs,
+        model_folder=model.name,
+        model=card,
+        metrics=_read_metrics(model / "metrics.csv", by_train) if trained_here else None,
+        test=read_json(model / "test.json", TEST_KEYS, by_evaluate),
+        outcome=outcome,
+        provenance={stage: record for stage, record in provenance.items() if _says_how(record)},
+        temperature=series,
+        summary=summary["rows"],
+        md=_read_results(observed / "md"),
+        forecast=_read_results(observed / "forecast"),
+        md_frames=(summary.get("frames") or {}).get("md", ""),
+        shipped=summary.get("reference"),
+    )
+
+
+def _says_how(record: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a record has what the appendix shows; those of imported, shipped and foreign models may have less."""
+    wanted = (("settings", dict), ("versions", dict), ("machine", dict))
+    return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted)
+
+
+def _number(value: Any) -> float | None:
+    return value if isinstance(value, (int, float)) else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _read_metrics(path: Path, made_by: str) -> dict[str, NDArray[np.float64]]:
+    with open(existing(path, made_by), encoding="utf-8", newline="") as handle:
+        reader = csv.DictReader(handle)
+        missing = [name for name in METRICS_COLUMNS if name not in (reader.fieldnames or [])]
+        if missing:
+            raise UserError(f"{path}: lacks the column(s) {', '.join(missing)}; make it again with: {made_by}")
+        rows = list(reader)
+    try:
+        return {name: np.array([float(row[name] or "nan") for row in rows]) for name in METRICS_COLUMNS}
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path}: not a table of numbers ({error}); make it again with: {made_by}") from None
+
+
+def _read_results(folder: Path) -> dict[str, Result]:
+    results = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            results[path.stem] = load_result(path)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{path}: not an observable's result ({error}); run trajcast observe again") from None
+    return results
+
+
+def temperature_series(trajectory: Trajectory, chunk: int = 250) -> TemperatureSeries:
+    """Kinetic temperature of at most `TEMPERATURE_FRAMES` evenly spaced frames; empty for an empty trajectory."""
+    stride = max(1, -(-len(trajectory) // TEMPERATURE_FRAMES))
+    top = trajectory.topology
+    kelvin = []
+    for start in range(0, len(trajectory), chunk * stride):
+        frames = slice(start, start + chunk * stride, stride)
+        positions = torch.as_tensor(trajectory.positions[frames], dtype=torch.float64)
+        n = len(positions)
+        state = State(
+            positions=positions.reshape(-1, 3),
+            velocities=torch.as_tensor(trajectory.velocities[frames], dtype=torch.float64).reshape(-1, 3),
+            masses=torch.as_tensor(top.masses).repeat(n),
+            numbers=torch.as_tensor(top.numbers).repeat(n),
+            cell=torch.as_tensor(top.cell).repeat(n, 1, 1),
+            periodic=torch.as_tensor(top.periodic).repeat(n, 1),
+            system=torch.arange(n).repeat_interleave(top.n_atoms),
+        )
+        kelvin.append(temperature(state).numpy())
+    return TemperatureSeries(
+        times_ps=trajectory.times[::stride] / PS, kelvin=np.concatenate(kelvin) if kelvin else np.zeros(0)
+    )

@@ -1,0 +1,142 @@
+"""HDF5 files that appear whole or not at all, also when the disk is full."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from trajcast.core.errors import UserError, said
+from trajcast.io.files import no_room, written_aside
+from trajcast.io.path_checks import HDF5
+
+CHUNK_BYTES = 2**20
+HEAD_BYTES = 2**20  # in which attributes are
+HEAP = b"GCOL\x01\x00\x00\x00"
+
+
+# HDF5 checks its own metadata from this version of its format on; datasets have checksums, so that no damaged number
+# is read for a right one. Readers since HDF5 1.10 (2016) know it.
+VERSION = ("v110", "v110")
+
+
+def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
+    """A file opened for reading; UserError where it is missing, or not what it should be."""
+    path = Path(path)
+    if path.is_dir():
+        raise UserError(f"{path}: is a folder; name {what} in it")
+    try:
+        with path.open("rb") as handle:
+            if handle.read(len(HDF5)) != HDF5 and path.stat().st_size:
+                raise UserError(
+                    f"{path}: not {what}: no HDF5 file at all (or one that is damaged); give one that TrajCast wrote"
+                )
+        _check_strings(path)
+        return h5py.File(path, "r")
+    except UserError:
+        raise
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file{remedy}") from None
+    except PermissionError:
+        raise UserError(f"{path}: no right to read it; ask its owner, or copy it") from None
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{path}: not {what} (truncated or damaged?): {said(error)}") from None
+
+
+def _check_strings(path: Path) -> None:
+    """OSError where the heap of an HDF5 file's strings is damaged, which has no checksum.
+
+    The library reads on without end where a length there is wrong. Layout: HDF5 File Format Specification, III.E.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as handle:
+        head = handle.read(HEAD_BYTES)
+    place = head.find(HEAP)
+    while place >= 0:
+        (length,) = struct.unpack_from("<Q", head, place + 8) if len(head) >= place + 16 else (0,)
+        end, item = place + length, place + 16
+        if end > size or length < 16:
+            raise OSError("a heap of strings is longer than the file")
+        while item + 16 <= min(end, len(head)):
+            index, _, _, length = struct.unpack_from("<HHIQ", head, item)
+            if item + length > end:
+                raise OSError("a string is longer than the heap that it is in")
+            if index == 0:  # the rest is free
+                if item + length != end:
+                    raise OSError("the free room of a heap of strings does not end with it")
+                break
+            item += 16 + -(-length // 8) * 8
+        place = head.find(HEAP, place + 16)
+
+
+class Series:
+    """A dataset of an open file, read by slices; UserError that names the file where one cannot be read."""
+
+    def __init__(self, path: Path, dataset: h5py.Dataset):
+        self._path, self._dataset = path, dataset
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._dataset.shape)
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, where: Any) -> Any:
+        try:
+            return self._dataset[where]
+        except OSError as error:
+            raise UserError(
+                f"{self._path}: frames cannot be read (truncated or damaged?): {said(error)}; make or copy it again"
+            ) from None
+
+
+def write_checked(group: h5py.Group, name: str, values: Any) -> h5py.Dataset:
+    """Write an array with checksums, which HDF5 keeps for chunks only."""
+    values = np.asarray(values)
+    if not values.size:
+        return group.create_dataset(name, data=values)
+    rows = max(1, CHUNK_BYTES // max(1, values[:1].nbytes))
+    chunks = (min(len(values), rows), *values.shape[1:])
+    return group.create_dataset(name, data=values, chunks=chunks, fletcher32=True)
+
+
+@contextlib.contextmanager
+def hdf5_written_aside(path: Path | str) -> Iterator[h5py.File]:
+    """Yield a new HDF5 file that becomes `path` on success and goes on any error; OSError when it cannot be written."""
+    with written_aside(path) as aside, _PatientFile(aside, "w+") as raw:
+        try:
+            with h5py.File(raw, "w", libver=VERSION) as file:
+                yield file
+        finally:
+            if raw.failure is not None:
+                raise no_room(raw.failure, path) from None
+
+
+class _PatientFile(io.FileIO):
+    """Keeps the first failure to write and lets HDF5 go on: its library crashes when a write fails."""
+
+    failure: OSError | None = None
+
+    def write(self, data: object) -> int:
+        rest = memoryview(data)  # type: ignore[arg-type]
+        size = rest.nbytes
+        while rest and self.failure is None:
+            try:
+                rest = rest[super().write(rest) :]
+            except OSError as error:
+                self.failure = error
+        return size
+
+    def truncate(self, size: int | None = None) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.failure = self.failure or error
+            return size or 0

@@ -1,0 +1,35 @@
+"""What readers of other programs' files end with: one cell, one interval, unwrapped positions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from trajcast.core.system_spec import Topology
+from trajcast.io.frames import Frames, Reading, agreed_interval, constant_cell
+from trajcast.io.readers.unwrap import unwrap
+
+
+def assembled(
+    path: Path,
+    topology: Topology,
+    *,
+    positions: NDArray,
+    velocities: NDArray,
+    cells: NDArray,
+    interval_fs: float | None,
+    reading: Reading,
+    energies: NDArray | None = None,
+    wrapped: bool = True,
+) -> Frames:
+    """Frames of what a file holds, unwrapped; UserError where the cell changes or the interval is unknown."""
+    constant_cell(path, cells, topology.periodic)
+    return Frames(
+        path=path,
+        topology=topology,
+        interval_fs=agreed_interval(path, interval_fs, reading.interval_fs),
+        positions=unwrap(path, positions, topology.cell, topology.periodic) if wrapped else positions,
+        velocities=velocities,
+        energies=energies,
+    )

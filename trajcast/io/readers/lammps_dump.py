@@ -1,0 +1,193 @@
+"""LAMMPS text dumps (https://docs.lammps.org/dump.html), read by what they say and by nothing else.
+
+ASE's and MDAnalysis' readers guess elements from masses, take boundaries that are not stated for open ones, stop at
+columns of text and drop image flags and masses; so the text is read here, once, for all that it says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from ase.io.formats import open_with_compression
+from numpy.typing import NDArray
+
+from trajcast.core.elements import elements_of_masses
+from trajcast.core.errors import UserError
+from trajcast.core.system_spec import Topology
+from trajcast.core.units import PS
+from trajcast.io.frames import Frames, Reading, even_interval
+from trajcast.io.readers._lammps_snapshots import (
+    IMAGES,
+    PLAIN,
+    SCALED,
+    SCALED_UNWRAPPED,
+    UNWRAPPED,
+    VELOCITIES,
+    Snapshot,
+    snapshots_of,
+)
+from trajcast.io.readers.assembly import assembled
+from trajcast.io.readers.text import check_ended, symbols_to_numbers
+
+TIME_UNITS_FS = {"real": 1.0, "metal": PS}
+
+
+def read(path: Path, reading: Reading) -> Frames:
+    """All frames; UserError where the file leaves open or contradicts what makes a trajectory."""
+    check_ended(path)
+    try:
+        with open_with_compression(str(path), "rt") as handle:
+            snapshots = list(snapshots_of(path, handle, reading.elements))
+    except (EOFError, OSError, UnicodeDecodeError) as error:  # of a compressed file that is cut off, too
+        raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
+    if len(snapshots) < 2:
+        raise UserError(f"{path}: {len(snapshots)} frame(s); pairs need at least 2: give a longer run")
+    units = _units(path, snapshots, reading.lammps_units)
+    periodic = _periodic(path, snapshots, reading.boundary)
+    numbers, masses = _atoms(path, snapshots, reading.elements)
+    cells = np.stack([snapshot.cell for snapshot in snapshots])
+    positions, wrapped = _positions(path, snapshots, periodic)
+    return assembled(
+        path,
+        Topology(numbers=numbers, masses=masses, cell=cells[0] * periodic[:, None], periodic=periodic),
+        positions=positions,
+        velocities=_numbers(path, snapshots, VELOCITIES) / TIME_UNITS_FS[units],
+        cells=cells,
+        interval_fs=_interval(path, snapshots, units),
+        reading=reading,
+        wrapped=wrapped,
+    )
+
+
+def _units(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> str:
+    """The unit style of the run, from the dump or the user; UserError when unknown or contradictory."""
+    stated = {snapshot.units for snapshot in snapshots if snapshot.units is not None}
+    if len(stated) > 1:
+        raise UserError(f"{path}: its frames are in {' and '.join(sorted(stated))} units; give runs one by one")
+    found = next(iter(stated), None)
+    if found is not None and given is not None and found != given:
+        raise UserError(f"--lammps-units {given} contradicts {path}, which is in {found} units; leave it out")
+    units = found or given
+    if units is None:
+        raise UserError(f"{path} does not say its units; give --lammps-units real or metal")
+    if units not in TIME_UNITS_FS:
+        raise UserError(f"{path} is in {units} units; use one of: {', '.join(TIME_UNITS_FS)}")
+    return units
+
+
+def _periodic(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> NDArray[np.bool_]:
+    stated = {snapshot.boundary for snapshot in snapshots}
+    if len(stated) > 1:
+        raise UserError(f"{path}: its frames differ in what BOX BOUNDS says of boundaries; give runs one by one")
+    flags = stated.pop()
+    if flags is None:
+        if given is None:
+            raise UserError(
+                f"{path}: BOX BOUNDS does not say which directions are periodic; give --boundary ppp, or another "
+                "letter for each direction that is not: ppf, fff"
+            )
+        flags = tuple(given)
+    elif given is not None and [f[0] == "p" for f in flags] != [g == "p" for g in given]:
+        raise UserError(f"--boundary {given} contradicts {path}, which says {' '.join(flags)}; leave it out")
+    return np.array([flag.startswith("p") for flag in flags])
+
+
+def _atoms(
+    path: Path, snapshots: Sequence[Snapshot], elements: Sequence[str]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Atomic numbers and masses (u): those of the file; elements from masses only where these leave no doubt."""
+    first = snapshots[0].columns
+    for frame, snapshot in enumerate(snapshots):
+        for name in ("id", "type", "element", "mass"):
+            if name in first and not np.array_equal(first[name], snapshot.columns.get(name, first[name][:0])):
+                raise UserError(
+                    f"{path}: the column {name} of frame {frame} ({len(snapshot.columns['id'])} atoms) differs from "
+                    f"that of frame 0 ({len(first['id'])} atoms); all frames must have the same atoms: cut that frame "
+                    "away, or correct it"
+                )
+    masses = None
+    if "mass" in first:
+        masses = first["mass"]
+    if elements:
+        numbers = _of_types(path, first, elements)
+        if "element" in first and not np.array_equal(numbers, symbols_to_numbers(path, first["element"], "correct it")):
+            raise UserError(f"--elements {','.join(elements)} contradicts the column element of {path}; leave it out")
+    elif "element" in first:
+        numbers = symbols_to_numbers(path, first["element"], "write their symbols with `dump_modify ID element O H`")
+    else:
+        assert masses is not None
+        remedy = "dump `element`, too, with `dump_modify ID element O H`"
+        numbers = elements_of_masses(masses, str(path), remedy)
+    if masses is None:
+        from ase.data import atomic_masses
+
+        masses = atomic_masses[numbers]
+    return numbers.astype(np.int64), masses
+
+
+def _of_types(path: Path, columns: dict[str, NDArray], elements: Sequence[str]) -> NDArray[np.int64]:
+    """Atomic numbers from LAMMPS' types, whose elements are told."""
+    if "type" not in columns:
+        raise UserError(
+            f"{path}: --elements names those of LAMMPS' types, but no column says the type; dump `type`, too"
+        )
+    types = columns["type"].astype(np.int64)
+    if types.min() < 1 or types.max() > len(elements):
+        raise UserError(
+            f"{path}: has types {types.min()} to {types.max()}, --elements {','.join(elements)} names {len(elements)}; "
+            "name the element of each type, in order"
+        )
+    return symbols_to_numbers(path, np.array(elements), "write element symbols after --elements")[types - 1]
+
+
+def _numbers(path: Path, snapshots: Sequence[Snapshot], names: Sequence[str]) -> NDArray[np.float64]:
+    """(frames, atoms, columns) numbers."""
+    if frames := [frame for frame, s in enumerate(snapshots) if not set(names) <= set(s.columns)]:
+        raise UserError(
+            f"{path}: frame {frames[0]} lacks the columns {' '.join(names)} of frame 0; give runs one by one"
+        )
+    return np.stack([np.stack([s.columns[name] for name in names], axis=1) for s in snapshots])
+
+
+def _positions(
+    path: Path, snapshots: Sequence[Snapshot], periodic: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], bool]:
+    """Positions, the least ambiguous that are there, and whether they still are to be unwrapped."""
+    columns = snapshots[0].columns
+    cells, origins = (np.stack([getattr(s, name) for s in snapshots]) for name in ("cell", "origin"))
+    if columns.keys() >= set(UNWRAPPED):
+        return _numbers(path, snapshots, UNWRAPPED), False
+    if columns.keys() >= set(SCALED_UNWRAPPED):
+        scaled = _numbers(path, snapshots, SCALED_UNWRAPPED)
+        return scaled @ cells + origins[:, None], False
+    plain = columns.keys() >= set(PLAIN)
+    positions = _numbers(path, snapshots, PLAIN if plain else SCALED)
+    if not plain:
+        positions = positions @ cells + origins[:, None]
+    if not columns.keys() >= set(IMAGES):
+        return positions, True
+    return positions + (_numbers(path, snapshots, IMAGES) * periodic) @ cells, False
+
+
+def _interval(path: Path, snapshots: Sequence[Snapshot], units: str) -> float | None:
+    """Time between frames, fs, where the dump states it; UserError when its timesteps are unevenly spaced."""
+    timesteps = np.array([snapshot.timestep for snapshot in snapshots])
+    steps = np.diff(timesteps)
+    uneven = np.flatnonzero((steps != steps[0]) | (steps <= 0))
+    if len(uneven):
+        frame = int(uneven[0])
+        if np.all(steps < 0):
+            raise UserError(
+                f"{path}: timesteps decrease ({timesteps[1]} follows {timesteps[0]}); put frames in the order of time"
+            )
+        raise UserError(
+            f"{path}: frames are unevenly spaced ({steps.min()} to {steps.max()} steps; timestep "
+            f"{timesteps[frame + 1]} follows {timesteps[frame]} at frame {frame + 1}); save every n-th step, each "
+            "once: cut out what a restart wrote twice, give joined runs one by one"
+        )
+    times = [snapshot.time for snapshot in snapshots]
+    if None in times:
+        return None
+    return even_interval(path, np.array(times, dtype=np.float64) * TIME_UNITS_FS[units])

@@ -1,0 +1,69 @@
+"""The files of the cooling study and the settings they are made with. Paths start at the working directory."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import fields, replace
+
+from trajcast.config.settings import Forecast, whole_multiple
+from trajcast.config.studies import PS, Cooling, Ramp
+from trajcast.pipeline.plan import Plan, asked_for, in_paths
+
+GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
+
+
+def cooling_study(plan: Plan, system: str) -> Cooling:
+    """The study; UserError where the configuration does not ask for it."""
+    return asked_for(system, "cooling", plan.system(system).studies.cooling)
+
+
+def cooled_horizons(plan: Plan, system: str) -> list[str]:
+    """The horizons (fs) that are cooled, as they stand in paths."""
+    horizons_fs = cooling_study(plan, system).horizons_fs
+    return plan.forecast_horizons(system) if horizons_fs is None else in_paths(horizons_fs)
+
+
+def cooled_md(plan: Plan, system: str) -> list[str]:
+    """The reference MD of every seed."""
+    return [f"results/{system}/cooling/md-s{seed}.h5md" for seed in _seeds(plan, system)]
+
+
+def cooled_roll_outs(plan: Plan, system: str) -> list[str]:
+    """The roll-outs of every horizon and seed."""
+    folders = [f"{plan.main_model_folder(system, horizon)}/cooling" for horizon in cooled_horizons(plan, system)]
+    return [f"{folder}/forecast-s{seed}.h5md" for folder in folders for seed in _seeds(plan, system)]
+
+
+def ramp(plan: Plan, system: str) -> Ramp:
+    """What the reference MD depends on."""
+    study = cooling_study(plan, system)
+    return Ramp(**{field.name: getattr(study, field.name) for field in fields(Ramp)})
+
+
+def start_frame(plan: Plan, system: str, seed: str) -> int:
+    """The frame of the NVT run where MD and roll-outs with this seed start, whichever other seeds there are.
+
+    Multiples of the golden ratio: any few seeds in a row lie far apart.
+    """
+    nvt = plan.system(system).reference.nvt
+    frames = whole_multiple(nvt.duration_ps * PS, nvt.interval_fs, "nvt.duration_ps in fs", "nvt.interval_fs")
+    return int(int(seed) * GOLDEN_RATIO % 1 * frames)
+
+
+def roll_out_settings(plan: Plan, system: str, horizon: str, seed: str) -> Forecast:
+    """The system's roll-out along the ramp, after its equilibration at the reference's temperature."""
+    study, values = cooling_study(plan, system), plan.system(system)
+    return replace(
+        values.forecast,
+        temperature_K=values.reference.temperature_K,
+        final_temperature_K=study.final_temperature_K,
+        duration_ps=study.duration_ps,
+        frame_every=whole_multiple(study.interval_fs, float(horizon), "interval_fs", "the horizon"),
+        supercell=[1, 1, 1],
+        replicas=1,
+        seed=int(seed),
+    )
+
+
+def _seeds(plan: Plan, system: str) -> list[int]:
+    return sorted(cooling_study(plan, system).seeds)

@@ -1,0 +1,187 @@
+"""The price of one job of the workflow, by its rule and wildcards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+
+from trajcast import shipped
+from trajcast.config.checks import check_structure
+from trajcast.config.settings import Forecast, Network
+from trajcast.core.neighbors.find import find_neighbors
+from trajcast.core.units import PS
+from trajcast.pipeline.cooling import cooled_horizons, cooling_study, roll_out_settings
+from trajcast.pipeline.estimate.speeds import Size, frame_seconds, md_seconds, network_seconds
+from trajcast.pipeline.plan import Plan
+from trajcast.reference.protocol import CONSTANT_PRESSURE, EQUILIBRATION
+from trajcast.reference.protocol import plan as reference_run
+from trajcast.reference.structure import structure_of
+from trajcast.training.repeated import STARTS, STEPS
+
+FRAME_BYTES = 24  # of an atom: position and velocity in single precision
+PAIR_BYTES = 48
+WEIGHT_BYTES = 8
+START_S = 3.0  # Python, PyTorch
+OBSERVE_S = 3e-5  # of an atom in a frame: all observables of it, about
+QUICK = ("health", "literature", "report", "pretrained", "paper", "paper_figure", "paper_table")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Price:
+    """What one job takes."""
+
+    cpu_s: float  # on one core, without a GPU
+    gpu_s: float | None = None  # on one GPU; None where it is of no use
+    disk: float = 0.0  # bytes that stay
+
+
+class Prices:
+    """Prices of the jobs that one configuration makes."""
+
+    def __init__(self, plan: Plan):
+        self.plan = plan
+        self.size = cache(self._size)
+
+    def of(self, rule: str, wildcards: Mapping[str, str]) -> Price | None:
+        """The price of a job; None for a rule that has none."""
+        name = "quick" if rule in QUICK or rule.endswith("_settings") else rule
+        function: Callable[..., Price] | None = getattr(self, f"_{name}", None)
+        return None if function is None else function(dict(wildcards))
+
+    def _size(self, system: str, cutoff_A: float | None = None) -> Size:
+        """From the structure that the reference starts with; the cutoff is that of the data sets without another."""
+        reference = self.plan.system(system).reference
+        topology, positions = structure_of(reference)
+        check_structure(self.plan.system(system), topology, f"config.yaml: systems.{system}")
+        cutoff = cutoff_A or float(self.plan.system(system).dataset["cutoff_A"])
+        found = find_neighbors(topology.state(positions, 0 * positions), cutoff)
+        kind = reference.potential or reference.system
+        return Size(kind=kind, atoms=topology.n_atoms, edges=len(found.index))
+
+    def _quick(self, wildcards: dict[str, str]) -> Price:
+        return Price(cpu_s=START_S)
+
+    def _md(self, system: str, duration_ps: float, interval_fs: float) -> Price:
+        reference, size = self.plan.system(system).reference, self.size(system)
+        frames = duration_ps * PS / interval_fs
+        return Price(
+            cpu_s=duration_ps * PS / reference.timestep_fs * md_seconds(size) + frames * frame_seconds(),
+            disk=frames * size.atoms * FRAME_BYTES,
+        )
+
+    def _equilibration(self, wildcards: dict[str, str]) -> Price:
+        reference = self.plan.system(wildcards["system"]).reference
+        parts = [CONSTANT_PRESSURE] if reference.equilibration.npt else []
+        prices = [self._run(wildcards["system"], part) for part in (*parts, EQUILIBRATION)]
+        return Price(cpu_s=sum(price.cpu_s for price in prices), disk=sum(price.disk for price in prices))
+
+    def _nve(self, wildcards: dict[str, str]) -> Price:
+        return self._run(wildcards["system"], "nve")
+
+    def _nvt(self, wildcards: dict[str, str]) -> Price:
+        return self._run(wildcards["system"], "nvt")
+
+    def _nvt_2(self, wildcards: dict[str, str]) -> Price:
+        return self._run(wildcards["system"], "nvt_2")
+
+    def _run(self, system: str, part: str) -> Price:
+        """A run of the reference as it will be recorded."""
+        reference = self.plan.system(system).reference
+        run = reference_run(reference, part)
+        return self._md(system, run.steps * reference.timestep_fs / PS, run.every * reference.timestep_fs)
+
+    def _timestep(self, wildcards: dict[str, str]) -> Price:
+        """With every step of the study: which is the last that conserves energy is not known."""
+        system = self.plan.system(wildcards["system"])
+        assert system.studies.timestep is not None
+        duration_ps, timestep_fs = system.studies.timestep.duration_ps, system.reference.timestep_fs
+        shares = [timestep_fs / tried for tried in system.studies.timestep.timesteps_fs]
+        return self._md(wildcards["system"], duration_ps * sum(shares), timestep_fs)
+
+    def _dataset(self, wildcards: dict[str, str]) -> Price:
+        samples = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"])).samples
+        count = samples.training + samples.validation + samples.test
+        size = self.size(wildcards["system"])
+        return Price(cpu_s=START_S + count * size.atoms * OBSERVE_S, disk=count * size.atoms * PAIR_BYTES)
+
+    def _train(self, wildcards: dict[str, str]) -> Price:
+        """To the last epoch: how early training stops is not known."""
+        training = self.plan.system(wildcards["system"]).training
+        data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
+        samples, seconds = int(wildcards["samples"]), {}
+        for device in ("cpu", "gpu"):
+            size = self.size(wildcards["system"])
+            step = network_seconds(device, "training", size, training)
+            check = network_seconds(device, "rollout", size, training) * 2 * data.samples.validation
+            whole = training.max_epochs * (samples * (1 + data.time_reversed) * step + check)
+            seconds[device] = min(whole, 60 * (training.budget_minutes or math.inf))
+        weights = 2.2e6 * (training.network.channels / 64) ** 2  # about
+        return Price(cpu_s=seconds["cpu"], gpu_s=seconds["gpu"], disk=weights * WEIGHT_BYTES)
+
+    def _evaluate(self, wildcards: dict[str, str]) -> Price:
+        data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
+        return self._steps(wildcards, data.samples.test + STARTS * max(STEPS))
+
+    def _forecast(self, wildcards: dict[str, str]) -> Price:
+        system, run = wildcards["system"], wildcards["run"]
+        horizon = self.plan.run_horizon(system, run)
+        where = {"system": system, "horizon": horizon, "model": self.plan.model(system, run)}
+        return self._roll_out(where, self.plan.system(system).forecast_of(run))
+
+    def _thermostat(self, wildcards: dict[str, str]) -> Price:
+        study = self.plan.system(wildcards["system"]).studies.thermostat
+        assert study is not None
+        return self._steps(wildcards, study.steps + max(1, study.steps // 10))
+
+    def _same_start(self, wildcards: dict[str, str]) -> Price:
+        study = self.plan.system(wildcards["system"]).studies.same_start
+        assert study is not None
+        return self._steps(wildcards, study.duration_fs / float(wildcards["horizon"]))
+
+    def _speed(self, wildcards: dict[str, str]) -> Price:
+        study = self.plan.system(wildcards["system"]).studies.speed
+        assert study is not None
+        copies = math.prod(int(part) for part in wildcards["cell"].split("x"))
+        return self._steps(wildcards, study.steps, copies)
+
+    def _cooling_md(self, wildcards: dict[str, str]) -> Price:
+        study = cooling_study(self.plan, wildcards["system"])
+        return self._md(wildcards["system"], study.duration_ps, study.interval_fs)
+
+    def _cooling_forecast(self, wildcards: dict[str, str]) -> Price:
+        settings = roll_out_settings(self.plan, wildcards["system"], wildcards["horizon"], wildcards["seed"])
+        return self._roll_out(wildcards, settings)
+
+    def _cooling(self, wildcards: dict[str, str]) -> Price:
+        study = cooling_study(self.plan, wildcards["system"])
+        runs = len(study.seeds) * (1 + len(cooled_horizons(self.plan, wildcards["system"])))
+        frames = runs * study.duration_ps * PS / study.interval_fs
+        return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
+
+    def _observe(self, wildcards: dict[str, str]) -> Price:
+        system, run = self.plan.system(wildcards["system"]), wildcards["run"]
+        forecast = system.forecast_of(run)
+        duration_fs = (forecast.duration_ps + system.reference.nvt.duration_ps) * PS
+        frames = duration_fs / (system.horizon_of(run) * forecast.frame_every)
+        return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
+
+    def _roll_out(self, wildcards: dict[str, str], settings: Forecast) -> Price:
+        horizon, copies = float(wildcards["horizon"]), math.prod(settings.supercell) * settings.replicas
+        steps = (settings.duration_ps + settings.equilibration_ps) * PS / horizon
+        kept = settings.duration_ps * PS / horizon / settings.frame_every
+        disk = kept * self.size(wildcards["system"]).atoms * copies * FRAME_BYTES
+        return self._steps(wildcards, steps, copies, disk)
+
+    def _steps(self, wildcards: Mapping[str, str], steps: float, copies: int = 1, disk: float = 0.0) -> Price:
+        """So many passes through the model's network, of so many copies of the system at once."""
+        system, training, cutoff_A = wildcards["system"], self.plan.system(wildcards["system"]).training, None
+        if (model := wildcards.get("model", "").removeprefix("model-")) in shipped.names():
+            found = shipped.record(model)
+            training = replace(training, network=Network(**found["network"]), dtype=found["dtype"], tf32=False)
+            cutoff_A = found["cutoff_A"]
+        size = self.size(system, cutoff_A)
+        larger = Size(kind=size.kind, atoms=copies * size.atoms, edges=copies * size.edges)
+        cpu, gpu = (steps * network_seconds(device, "rollout", larger, training) for device in ("cpu", "gpu"))
+        return Price(cpu_s=START_S + cpu, gpu_s=START_S + gpu, disk=disk)

@@ -1,0 +1,72 @@
+"""The estimated cost of many jobs, summed by system and stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trajcast.pipeline.estimate.prices import Prices
+from trajcast.pipeline.jobs import Job
+from trajcast.pipeline.plan import Plan
+
+STAGES = {
+    "reference MD": ("equilibration", "nve", "nvt", "nvt_2", "health", "literature"),
+    "data sets": ("dataset",),
+    "training": ("train",),
+    "test errors": ("evaluate",),
+    "roll-outs": ("forecast",),
+    "studies": ("timestep", "thermostat", "same_start", "speed", "cooling_md", "cooling_forecast", "cooling"),
+    "observables": ("observe",),
+}
+OTHER = "the rest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """Of some jobs."""
+
+    system: str
+    stage: str
+    jobs: int = 0
+    core_hours: float = 0.0  # without a GPU
+    core_hours_beside_gpu: float = 0.0  # of what runs on CPUs all the same, and one core beside each GPU
+    gpu_hours: float = 0.0
+    disk_GB: float = 0.0
+
+
+def costs(plan: Plan, jobs: Iterable[Job]) -> tuple[list[Cost], list[str]]:
+    """Costs by system and stage, and the rules without a price."""
+    prices, unknown = Prices(plan), []
+    sums: dict[tuple[str, str], Cost] = {}
+    for job in jobs:
+        rule = "forecast" if job.rule.startswith("forecast_") and job.rule.endswith("_replicas") else job.rule
+        price = prices.of(rule, job.wildcards)
+        if price is None:
+            unknown.append(job.rule)
+        key = job.wildcards.get("system", "all"), stage_of(rule)
+        before = sums.get(key, Cost(system=key[0], stage=key[1]))
+        cpu, gpu, disk = (price.cpu_s, price.gpu_s, price.disk) if price else (0.0, None, 0.0)
+        sums[key] = Cost(
+            system=key[0],
+            stage=key[1],
+            jobs=before.jobs + 1,
+            core_hours=before.core_hours + cpu / 3600,
+            core_hours_beside_gpu=before.core_hours_beside_gpu + (cpu if gpu is None else gpu) / 3600,
+            gpu_hours=before.gpu_hours + (gpu or 0.0) / 3600,
+            disk_GB=before.disk_GB + disk / 1e9,
+        )
+    order = [*STAGES, OTHER]
+    rows = sorted(sums.values(), key=lambda cost: (cost.system == "all", cost.system, order.index(cost.stage)))
+    return rows, sorted(set(unknown))
+
+
+def total(rows: Iterable[Cost]) -> Cost:
+    """The sum over all."""
+    rows = list(rows)
+    names = ("jobs", "core_hours", "core_hours_beside_gpu", "gpu_hours", "disk_GB")
+    return Cost(system="total", stage="", **{name: sum(getattr(row, name) for row in rows) for name in names})
+
+
+def stage_of(rule: str) -> str:
+    """The name of a rule's stage in tables."""
+    return next((stage for stage, rules in STAGES.items() if rule in rules), OTHER)

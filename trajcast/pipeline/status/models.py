@@ -1,0 +1,75 @@
+"""How far models and their roll-outs are."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from trajcast.config.settings import Forecast, Training
+from trajcast.config.validation import read_settings
+from trajcast.core.errors import UserError
+from trajcast.pipeline.status.states import Seen, State
+from trajcast.training.schedule import time_left_s
+
+
+@dataclass(frozen=True, kw_only=True)
+class Validation:
+    """The last epoch that was validated."""
+
+    epoch: int
+    displacement_percent: float
+    velocity_percent: float
+    left_s: float  # of training, at most
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollOut:
+    """How far a roll-out is, after its equilibration."""
+
+    ns: float
+    planned_ns: float
+    ending: str = ""  # of a finished one
+
+
+def validation(seen: Seen) -> Validation | None:
+    """The last validation of a training job; None before the first."""
+    folder = Path(seen.job.outputs[0]).parent
+    try:
+        with open(folder / "metrics.csv", encoding="utf-8", newline="") as handle:
+            rows = list(csv.DictReader(handle))
+            since_s = time.time() - (folder / "metrics.csv").stat().st_mtime
+        settings = read_settings(Training, folder / "training.yaml")
+    except (FileNotFoundError, UserError):
+        return None
+    if not rows:
+        return None
+    last = rows[-1]
+    epoch = int(last["epoch"])
+    passed_s = since_s if seen.state is State.RUNNING else 0.0
+    left_s = max(0.0, time_left_s(settings, epoch, float(last["time_s"])) - passed_s)
+    return Validation(
+        epoch=epoch,
+        displacement_percent=float(last["displacement_mae_percent"]),
+        velocity_percent=float(last["velocity_mae_percent"]),
+        left_s=0.0 if seen.state is State.DONE else left_s,
+    )
+
+
+def roll_out(seen: Seen) -> RollOut | None:
+    """How far a roll-out is; None before it begins."""
+    outputs = [Path(output) for output in seen.job.outputs]
+    outcome = next((path for path in outputs if path.name.startswith("outcome")), None)
+    if outcome is None:
+        return None
+    if seen.state is State.DONE:
+        found = json.loads(outcome.read_text(encoding="utf-8"))
+        return RollOut(ns=found["time_ps"] / 1000, planned_ns=found["planned_ps"] / 1000, ending=found["outcome"])
+    if not seen.record.get("total"):
+        return None
+    settings = read_settings(Forecast, outcome.with_name("forecast.yaml"))
+    share = seen.record["done"] / seen.record["total"]
+    ps = max(0.0, share * (settings.duration_ps + settings.equilibration_ps) - settings.equilibration_ps)
+    return RollOut(ns=ps / 1000, planned_ns=settings.duration_ps / 1000)

@@ -1,0 +1,27 @@
+"""Engines of reference MD: one file per engine.
+
+Each file has `simulate(settings, run, start, recorder)`, which records one `Run`, and
+`potential_energies(settings, topology, positions)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from trajcast.config.schema import ConstantPressure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run of reference MD, from a given state."""
+
+    name: str
+    ensemble: Literal["NVE", "NVT (Nosé–Hoover)", "NVT (CSVR)", "NpT (Berendsen)"]
+    steps: int
+    every: int  # steps between recorded frames
+    relaxation_fs: float | None = None  # of the thermostat
+    final_temperature_K: float | None = None  # of a ramp that is linear in steps; constant without it
+    chain_length: int = 3  # of Nosé–Hoover
+    pressure: ConstantPressure | None = None  # NpT only
+    minimise: bool = False  # the energy, before the run

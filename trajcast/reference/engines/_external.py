@@ -1,0 +1,171 @@
+"""Forces of an ASE calculator in LAMMPS, which integrates, through its `fix external`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any
+
+import ase
+import numpy as np
+from ase.calculators.calculator import BaseCalculator
+from numpy.typing import NDArray
+
+from trajcast.core.errors import UserError
+from trajcast.core.system_spec import Topology
+from trajcast.reference.engines._weights import weights_sha256
+
+FIX = "calculator"
+BATCH_ATOMS = 512  # of all structures together: a potential's network takes a few MB for each
+log = logging.getLogger(__name__)
+COMMANDS = f"""\
+# forces of an ASE calculator, with which TrajCast answers this fix
+comm_modify cutoff 2.0
+fix {FIX} all external pf/callback 1 1
+fix_modify {FIX} energy yes virial yes
+"""
+
+
+def styles(topology: Topology) -> str:
+    """LAMMPS commands that come before the box exists; its units are ASE's, but for times."""
+    boundary = "p p p" if topology.periodic.all() else "s s s"
+    return f"units metal\natom_style atomic\natom_modify map yes\nboundary {boundary}\n"
+
+
+def data(topology: Topology, positions: NDArray[np.float64]) -> str:
+    """LAMMPS data file of points with masses, one type for each element and isotope."""
+    kinds, types = np.unique(np.stack([topology.numbers, topology.masses], axis=1), axis=0, return_inverse=True)
+    cell, low = topology.cell, np.zeros(3)
+    if not topology.periodic.any():
+        low, cell = positions.min(0) - 1, np.diag(np.ptp(positions, axis=0) + 2)  # shrunk to the atoms when read
+    sides = zip("xyz", low.tolist(), (low + np.diag(cell)).tolist(), strict=True)
+    header = [f"{topology.n_atoms} atoms\n{len(kinds)} atom types", *(f"{a} {b} {x}lo {x}hi" for x, a, b in sides)]
+    if np.any(cell != np.diag(np.diag(cell))):
+        header.append(f"{float(cell[1, 0])!r} {float(cell[2, 0])!r} {float(cell[2, 1])!r} xy xz yz")
+    masses = [f"{kind} {float(mass)!r}" for kind, mass in enumerate(kinds[:, 1], 1)]
+    rows = zip(types.ravel().tolist(), positions.tolist(), strict=True)
+    atoms = [f"{i} {kind + 1} {x!r} {y!r} {z!r}" for i, (kind, (x, y, z)) in enumerate(rows, 1)]
+    sections = [("Masses", masses), ("Atoms # atomic", atoms)]
+    body = "".join(f"\n{title}\n\n" + "\n".join(lines) + "\n" for title, lines in sections)
+    return "atoms of an ASE calculator\n\n" + "\n".join(header) + "\n" + body
+
+
+class ExternalForces:
+    """What LAMMPS asks at every step. `make` gives a new calculator; with `stress` it must have that, too.
+
+    Python's errors do not pass through LAMMPS: the first one is kept, and raised by `check` once LAMMPS is back.
+    `warnings` has every different warning of the calculator, `weights` the hash of its network's. `batch` gives the
+    energies of many structures, where the calculator's library can.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], BaseCalculator],
+        topology: Topology,
+        stress: bool,
+        batch: Callable[[BaseCalculator, list[ase.Atoms]], list[float]] | None = None,
+    ):
+        self._make, self._stress, self.batch = make, stress, batch
+        self._atoms = ase.Atoms(numbers=topology.numbers, masses=topology.masses, pbc=topology.periodic)
+        self._error: BaseException | None = None
+        self._lammps: Any = None
+        self.warnings: list[str] = []
+        self.weights: str | None = None
+
+    def attach(self, lammps: Any) -> None:
+        """Serve a LAMMPS that has just been set up.
+
+        The calculator is a new one: what it remembers of earlier positions (lists of neighbours, wave functions) must
+        not make a run that goes on after a kill differ from one that never stopped.
+        """
+        self._lammps = lammps
+        with self._listening():
+            self._atoms.calc = self._make()
+        self.weights = weights_sha256(self._atoms.calc)
+        given = self._atoms.calc.implemented_properties
+        for name in ("forces", "stress") if self._stress else ("forces",):
+            if name not in given:
+                raise UserError(
+                    f"the calculator {type(self._atoms.calc).__name__} gives no {name}; choose another"
+                    + (", or leave out equilibration.npt" if name == "stress" else "")
+                )
+        self._energy = "free_energy" if "free_energy" in given else "energy"  # the one that forces derive from
+        lammps.set_fix_external_callback(FIX, self._answer)
+
+    def energies(
+        self, frames: Iterator[NDArray[np.float64]], cell: NDArray[np.float64]
+    ) -> Iterator[NDArray[np.float64]]:
+        """Potential energies (eV) of frames (positions, Å), batch by batch, from `batch` and without LAMMPS."""
+        assert self.batch is not None
+        with self._listening():
+            calculator = self._atoms.calc = self._make()
+        self._atoms.set_cell(cell)
+        while several := list(islice(frames, max(1, BATCH_ATOMS // len(self._atoms)))):
+            structures = [self._atoms.copy() for _ in several]
+            for atoms, positions in zip(structures, several, strict=True):
+                atoms.set_positions(positions)
+            with self._listening():
+                try:
+                    found = self.batch(calculator, structures)
+                except Exception as error:
+                    raise self._stopped(error) from None
+            yield np.array(found)
+
+    def check(self) -> None:
+        """Raise what went wrong in the calculator: UserError with its message."""
+        error, self._error = self._error, None
+        if isinstance(error, Exception):
+            raise self._stopped(error) from None
+        if error is not None:
+            raise error
+
+    def _stopped(self, error: Exception) -> UserError:
+        return UserError(f"the calculator {type(self._atoms.calc).__name__} stopped: {type(error).__name__}: {error}")
+
+    def _answer(
+        self, caller: None, step: int, count: int, ids: NDArray, positions: NDArray[np.float64], forces: NDArray
+    ) -> None:
+        if self._error is None:
+            try:
+                with self._listening():
+                    self._compute(step, ids.ravel() - 1, positions, forces)
+                return
+            except BaseException as error:  # an interrupt from the keyboard, too
+                self._error = error
+        forces[:] = 0
+
+    @contextlib.contextmanager
+    def _listening(self) -> Iterator[None]:
+        """Keep and log what the calculator warns of, once each; not what it tells its developers."""
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            warnings.simplefilter("always", RuntimeWarning)
+            yield
+        for warning in heard:
+            text = " ".join(str(warning.message).split())
+            if text not in self.warnings:
+                self.warnings.append(text)
+                log.warning("%s warns: %s", type(self._atoms.calc).__name__, text)
+
+    def _compute(self, step: int, order: NDArray, positions: NDArray[np.float64], forces: NDArray) -> None:
+        atoms = self._atoms
+        low, high, xy, yz, xz, *_ = self._lammps.extract_box()
+        if atoms.pbc.any():
+            x, y, z = np.subtract(high, low)
+            atoms.set_cell([[x, 0, 0], [xy, y, 0], [xz, yz, z]])
+            positions = positions - np.array(low)
+        by_id = np.empty_like(positions)
+        by_id[order] = positions
+        atoms.set_positions(by_id)
+        computed, energy = atoms.get_forces(), float(atoms.calc.get_property(self._energy, atoms))
+        if not (np.isfinite(computed).all() and np.isfinite(energy)):
+            raise ArithmeticError(f"forces or energy are not finite at step {step}")
+        forces[:] = computed[order]
+        self._lammps.fix_external_set_energy_global(FIX, energy)
+        if self._stress:
+            xx, yy, zz, yz, xz, xy = -atoms.get_stress() * atoms.get_volume()
+            self._lammps.fix_external_set_virial_global(FIX, [xx, yy, zz, xy, xz, yz])

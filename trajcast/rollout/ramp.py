@@ -1,0 +1,25 @@
+"""The temperature that the thermostat holds along a roll-out: constant, or a ramp that is linear in steps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from trajcast.config.settings import Forecast
+from trajcast.rollout.steps import Plan
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+
+def targets(settings: Forecast, plan: Plan, steps: range) -> Float[Tensor, " steps"]:
+    """The thermostat's temperature (K, float64) in each of these steps, counted from 1.
+
+    `temperature_K` to the end of the equilibration; from there the ramp, whose last step has `final_temperature_K`.
+    """
+    first, last = settings.temperature_K, settings.final_temperature_K
+    number = torch.arange(steps.start, steps.stop, dtype=torch.float64)
+    done = (number - plan.equilibration).clamp(min=0) / plan.production
+    return first + done * ((first if last is None else last) - first)

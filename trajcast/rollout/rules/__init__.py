@@ -1,0 +1,1 @@
+"""What acts on the state after each step of the network."""

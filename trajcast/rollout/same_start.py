@@ -1,0 +1,31 @@
+"""The beginning of a trajectory as one of its own, beside which a roll-out from its first state is set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from trajcast.core.errors import UserError
+from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.trajectory import Trajectory, append_frames, write_trajectory_header
+
+
+def write_beginning(trajectory: Trajectory, duration_fs: float, path: Path) -> None:
+    """Write all frames of the first `duration_fs`; time 0 is the first frame. UserError where it is shorter."""
+    times = trajectory.times[()] - trajectory.times[0] if len(trajectory) else np.zeros(0)
+    count = int((times <= duration_fs + 1e-6).sum())
+    if not count or times[-1] < duration_fs - 1e-6:
+        length = times[-1] if count else 0.0
+        raise UserError(f"{trajectory.path}: {length:g} fs long, {duration_fs:g} fs are asked for; lengthen the run")
+    with hdf5_written_aside(path) as file:
+        write_trajectory_header(file, trajectory.topology, trajectory.provenance)
+        append_frames(
+            file,
+            steps=trajectory.steps[:count] - trajectory.steps[0],
+            times=times[:count],
+            positions=trajectory.positions[:count],
+            velocities=trajectory.velocities[:count],
+            cells=np.stack([trajectory.topology.cell] * count),
+            energies={},
+        )
