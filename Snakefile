@@ -35,6 +35,6 @@ rule all:
         expand("results/{system}/report.html", system=plan.systems),
 
 
-for stage in "settings reference dataset train forecast observables studies cooling report paper".split():
+for stage in "settings reference dataset train rollout observables studies cooling report paper".split():
 
     include: f"workflow/rules/{stage}.smk"

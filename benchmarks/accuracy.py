@@ -21,11 +21,10 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.device import use_device
 from trajcast.data.dataset import Dataset, read_dataset
-from trajcast.data.statistics import training_statistics
 from trajcast.figures.style import figure_style
 from trajcast.io.files import write_text
 from trajcast.model.store import load_model
@@ -40,7 +39,6 @@ class Recipe:
     changes: Mapping[str, Any]
     network: Mapping[str, Any] = field(default_factory=dict)
     time_reversed: bool = True
-    cutoff_A: float | None = None  # that of the data set where none is given
 
 
 MUON = {"optimizer": "muon", "learning_rate": 0.02, "cooldown": 0.7, "warmup_updates": 300, "ema_decay": 0.995}
@@ -64,10 +62,10 @@ RECIPES = {
     "layers-4": Recipe(changes=MUON, network={"layers": 4}),
     "layers-5": Recipe(changes=MUON, network={"layers": 5}),
     "layers-6": Recipe(changes=MUON, network={"layers": 6}),
-    "layers-4-cutoff-4": Recipe(changes=MUON, network={"layers": 4}, cutoff_A=4.0),
-    "layers-5-cutoff-4": Recipe(changes=MUON, network={"layers": 5}, cutoff_A=4.0),
-    "layers-6-cutoff-4": Recipe(changes=MUON, network={"layers": 6}, cutoff_A=4.0),
-    "layers-6-cutoff-3.5": Recipe(changes=MUON, network={"layers": 6}, cutoff_A=3.5),
+    "layers-4-cutoff-4": Recipe(changes=MUON, network={"layers": 4, "cutoff_A": 4.0}),
+    "layers-5-cutoff-4": Recipe(changes=MUON, network={"layers": 5, "cutoff_A": 4.0}),
+    "layers-6-cutoff-4": Recipe(changes=MUON, network={"layers": 6, "cutoff_A": 4.0}),
+    "layers-6-cutoff-3.5": Recipe(changes=MUON, network={"layers": 6, "cutoff_A": 3.5}),
 }
 
 
@@ -83,7 +81,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings, dataset = read_settings(Training, arguments.settings), read_dataset(arguments.dataset)
+    settings, dataset = read_settings(TrainingSettings, arguments.settings), read_dataset(arguments.dataset)
     settings = replace(settings, budget_minutes=arguments.minutes, max_epochs=10**6, stop_patience=10**6)
     device = use_device(arguments.device, 1)
     found: dict[str, list[dict[str, Any]]] = {}
@@ -95,13 +93,10 @@ def main() -> None:
             report(found, dataset, arguments.minutes, arguments.output)
 
 
-def trained(settings: Training, dataset: Dataset, recipe: Recipe, folder: Path, device: str) -> dict[str, Any]:
+def trained(settings: TrainingSettings, dataset: Dataset, recipe: Recipe, folder: Path, device: str) -> dict[str, Any]:
     """Test errors, and the rows of metrics.csv."""
     settings = replace(settings, network=replace(settings.network, **recipe.network), **recipe.changes)
     dataset = replace(dataset, time_reversed=recipe.time_reversed)
-    if recipe.cutoff_A is not None:
-        statistics = training_statistics(dataset.split("training"), recipe.cutoff_A)
-        dataset = replace(dataset, cutoff_A=recipe.cutoff_A, statistics=statistics)
     train(settings, dataset, folder, device)
     with (folder / "metrics.csv").open(encoding="utf-8") as file:
         rows = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
@@ -111,7 +106,7 @@ def trained(settings: Training, dataset: Dataset, recipe: Recipe, folder: Path, 
 def report(found: Mapping[str, Sequence[Mapping[str, Any]]], dataset: Dataset, minutes: float, folder: Path) -> None:
     """All that is known so far."""
     lines = [
-        f"{minutes:g} minutes each, {dataset.horizon_fs:g} fs, {dataset.topology.n_atoms} atoms; errors of test pairs, "
+        f"{minutes:g} minutes each, {dataset.horizon_fs:g} fs, {dataset.spec.n_atoms} atoms; errors of test pairs, "
         "± standard deviation of the seeds; of training pairs: those of the last epoch",
         "",
         "| recipe | seeds | MAE of Δr, % | MAE of v′, % | the same of training pairs, % | skipped updates | epochs |",

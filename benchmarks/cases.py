@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from trajcast.core.geometry import replicate
 from trajcast.core.mechanics import thermal_velocities
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 
 TEMPERATURE_K = 300.0
 VIBRATION_A = 0.05  # standard deviation of each coordinate about the ideal structure
@@ -96,25 +96,25 @@ CASES = {
 
 def state(case: Case, sample: int = 0) -> State:
     """The case at 300 K, atoms displaced a little from the ideal structure; each `sample` has its own noise."""
-    topology, ideal = replicate(*_STRUCTURES[case.system](), case.copies)
+    spec, ideal = replicate(*_STRUCTURES[case.system](), case.copies)
     rng = torch.Generator().manual_seed(sample)
     positions = ideal + VIBRATION_A * torch.randn(ideal.shape, generator=rng, dtype=ideal.dtype)
-    still = topology.state(positions.numpy(), np.zeros(positions.shape))
-    return thermal_velocities(still, TEMPERATURE_K, rng)
+    at_rest = spec.state(positions.numpy(), np.zeros(positions.shape))
+    return thermal_velocities(at_rest, TEMPERATURE_K, rng)
 
 
-def _molecule() -> tuple[Topology, torch.Tensor]:
+def _molecule() -> tuple[SystemSpec, torch.Tensor]:
     table = np.array(PARACETAMOL)
-    return _topology(table[:, 0], np.zeros((3, 3)), periodic=False), torch.as_tensor(table[:, 1:])
+    return _spec(table[:, 0], np.zeros((3, 3)), pbc=False), torch.as_tensor(table[:, 1:])
 
 
-def _crystal() -> tuple[Topology, torch.Tensor]:
+def _crystal() -> tuple[SystemSpec, torch.Tensor]:
     a, c = QUARTZ_A, QUARTZ_C
     cell = np.array([[a, 0, 0], [-a / 2, a * np.sqrt(3) / 2, 0], [0, 0, c]])
     silicon = _equivalent(*SILICON)[:3]  # on a twofold axis: the other three are the same
     oxygen = _equivalent(*OXYGEN)
     numbers = np.repeat([14, 8], [len(silicon), len(oxygen)])
-    return _topology(numbers, cell, periodic=True), torch.as_tensor(np.concatenate([silicon, oxygen]) @ cell)
+    return _spec(numbers, cell, pbc=True), torch.as_tensor(np.concatenate([silicon, oxygen]) @ cell)
 
 
 def _equivalent(x: float, y: float, z: float) -> NDArray[np.float64]:
@@ -131,7 +131,7 @@ def _equivalent(x: float, y: float, z: float) -> NDArray[np.float64]:
     )
 
 
-def _liquid() -> tuple[Topology, torch.Tensor]:
+def _liquid() -> tuple[SystemSpec, torch.Tensor]:
     """Molecules on a cubic grid, each turned so that it comes close to none before it."""
     rng = np.random.default_rng(0)
     angle = np.deg2rad(ANGLE_DEG)
@@ -142,7 +142,7 @@ def _liquid() -> tuple[Topology, torch.Tensor]:
         rotations = Rotation.from_quat(rng.normal(size=(TURNS, 4))).as_matrix()
         turned = site + np.einsum("txy,ay->tax", rotations, molecule)
         placed = np.concatenate([placed, turned[_closest(turned, placed).argmax()]])
-    return _topology(np.tile([8, 1, 1], len(sites)), BOX_A * np.eye(3), periodic=True), torch.as_tensor(placed)
+    return _spec(np.tile([8, 1, 1], len(sites)), BOX_A * np.eye(3), pbc=True), torch.as_tensor(placed)
 
 
 def _closest(turned: NDArray[np.float64], placed: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -152,12 +152,12 @@ def _closest(turned: NDArray[np.float64], placed: NDArray[np.float64]) -> NDArra
     return np.linalg.norm(between, axis=-1).min(axis=(1, 2), initial=BOX_A)
 
 
-def _topology(numbers: NDArray, cell: NDArray[np.float64], *, periodic: bool) -> Topology:
-    return Topology(
+def _spec(numbers: NDArray, cell: NDArray[np.float64], *, pbc: bool) -> SystemSpec:
+    return SystemSpec(
         numbers=numbers.astype(np.int64),
         masses=np.array([MASSES[int(z)] for z in numbers]),
         cell=cell,
-        periodic=np.full(3, periodic),
+        pbc=np.full(3, pbc),
     )
 
 

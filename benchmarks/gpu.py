@@ -1,7 +1,7 @@
 """The GPU kit: `python -m benchmarks.gpu --minutes 10 --out DIR --data molecule-7fs.h5`, see docs/gpu.md.
 
 In one go on one device: parity of all backends with e3nn's modules, the speed table, training of the paper's network
-for the time there is, its test errors, and a roll-out. Run again with the same DIR, training goes on.
+for the time there is, its test errors, and a rollout. Run again with the same DIR, training goes on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from benchmarks.cases import CASES
-from benchmarks.gpu_rollout import roll_out_until
+from benchmarks.gpu_rollout import rollout_until
 from benchmarks.gpu_speed import cells, fastest
 from benchmarks.gpu_training import MODEL, train_until, training_settings
 from benchmarks.gpu_worker import perform
@@ -122,10 +122,10 @@ def train_and_use(kit: Kit, dataset: Dataset, case: str, work: Path) -> None:
     model.backend = backends["rollout"]
     kit.save("test", evaluate(model, dataset))
     log.info("test: %s", kit.summary["test"])
-    rolled = roll_out_until(kit.end("rollout"), model, dataset, work)
+    rolled = rollout_until(kit.end("rollout"), model, dataset, work)
     kit.save("rollout", {"backend": backends["rollout"], **rolled})
     for outcome in rolled["replicas"]:
-        log.info("roll-out: %(outcome)s %(reason)s, %(time_ps).4g ps, %(ns_per_day).3g ns/day", outcome)
+        log.info("rollout: %(outcome)s %(reason)s, %(time_ps).4g ps, %(ns_per_day).3g ns/day", outcome)
 
 
 def _available(device: torch.device) -> list[str]:
@@ -147,9 +147,9 @@ def _nearest(dataset: Dataset | None) -> str:
     """The case of the speed table that is most like the data."""
     if dataset is None:
         return "molecule-20"
-    atoms, periodic = dataset.topology.n_atoms, bool(dataset.topology.periodic.any())
-    alike = {"crystal-162": 162, "liquid-192": 192} if periodic else {"molecule-20": 20}
-    if 8 in dataset.topology.numbers and 14 not in dataset.topology.numbers:
+    atoms, pbc = dataset.spec.n_atoms, bool(dataset.spec.pbc.any())
+    alike = {"crystal-162": 162, "liquid-192": 192} if pbc else {"molecule-20": 20}
+    if 8 in dataset.spec.numbers and 14 not in dataset.spec.numbers:
         alike.pop("crystal-162", None)
     return min(alike, key=lambda case: abs(alike[case] - atoms))
 

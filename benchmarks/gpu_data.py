@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from trajcast.config.settings import Dataset, Samples
+from trajcast.config.settings import DatasetSettings, SampleCounts
 from trajcast.core.errors import UserError
 from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
@@ -24,20 +24,20 @@ class Source:
     """What a data set is made of; horizon, cutoff and, for the molecule, numbers of samples are the paper's."""
 
     folder: Path  # of the NVE runs
-    settings: Dataset
+    settings: DatasetSettings
 
 
 SOURCES = {
     "molecule": Source(
         folder=Path("results/molecule/reference"),
-        settings=Dataset(
-            horizon_fs=7.0, cutoff_A=4.0, seed=1, samples=Samples(training=10_000, validation=2_500, test=1_000)
+        settings=DatasetSettings(
+            horizon_fs=7.0, seed=1, samples=SampleCounts(training=10_000, validation=2_500, test=1_000)
         ),
     ),
     "liquid": Source(
         folder=Path("results/liquid/reference"),
-        settings=Dataset(
-            horizon_fs=5.0, cutoff_A=6.0, seed=1, samples=Samples(training=3_600, validation=500, test=700)
+        settings=DatasetSettings(
+            horizon_fs=5.0, seed=1, samples=SampleCounts(training=3_600, validation=500, test=700)
         ),
     ),
 }

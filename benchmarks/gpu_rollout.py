@@ -1,4 +1,4 @@
-"""A roll-out for the time there is, and what is worth knowing about it."""
+"""A rollout for the time there is, and what is worth knowing about it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajcast.config.settings import Forecast, Guard
+from trajcast.config.settings import GuardSettings, RolloutSettings
 from trajcast.core.units import BOLTZMANN, KINETIC, PS
 from trajcast.data.dataset import Dataset
 from trajcast.io.files import numbered
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.network import TrajCast
-from trajcast.rollout.loop import roll_out
+from trajcast.rollout.loop import run_rollout
 
 TEMPERATURE_K = 300.0
 FEW_STEPS, MORE_STEPS = 50, 1000  # of two trials that tell the speed
@@ -31,13 +31,13 @@ WINDOWS = 20  # over which temperatures are averaged
 USED = 0.8  # of the time left, so that the end is in time
 
 
-def roll_out_until(until: float, model: TrajCast, dataset: Dataset, work: Path) -> dict[str, Any]:
+def rollout_until(until: float, model: TrajCast, dataset: Dataset, work: Path) -> dict[str, Any]:
     """Roll replicas out at constant temperature, from the first test structure, to about `until` (`time.monotonic`)."""
     whole_s = until - time.monotonic()
 
     def trial_s(steps: int) -> float:
         begin = time.monotonic()
-        _roll_out(model, dataset, work / "trial.h5md", steps)
+        _rollout(model, dataset, work / "trial.h5md", steps)
         return time.monotonic() - begin
 
     start_s = trial_s(FEW_STEPS)  # start-up, mostly
@@ -46,28 +46,28 @@ def roll_out_until(until: float, model: TrajCast, dataset: Dataset, work: Path) 
         step_s = min(step_s, max(trial_s(MORE_STEPS) - start_s, SHORTEST_S) / MORE_STEPS)
     longest = int(LONGEST_NS * 1000 * PS / dataset.horizon_fs)
     steps = max(FEW_STEPS, min(longest, int(USED * (until - time.monotonic() - start_s) / step_s)))
-    outcomes = _roll_out(model, dataset, work / "rollout.h5md", steps)
+    outcomes = _rollout(model, dataset, work / "rollout.h5md", steps)
     paths = [numbered(work / "rollout.h5md", number) for number in range(1, len(outcomes) + 1)]
     return {"replicas": outcomes, **_temperatures(paths, dataset)}
 
 
-def _roll_out(model: TrajCast, dataset: Dataset, output: Path, steps: int) -> list[dict[str, Any]]:
+def _rollout(model: TrajCast, dataset: Dataset, output: Path, steps: int) -> list[dict[str, Any]]:
     every = max(1, steps // FRAMES)
     production = max(1, round(0.9 * steps / every)) * every
-    settings = Forecast(
+    settings = RolloutSettings(
         duration_ps=production * dataset.horizon_fs / PS,
         equilibration_ps=max(0, steps - production) * dataset.horizon_fs / PS,
         frame_every=every,
         temperature_K=TEMPERATURE_K,
         seed=1,
-        replicas=max(1, ATOMS // dataset.topology.n_atoms),
-        guard=Guard(min_temperature_K=30.0, max_temperature_K=1500.0, min_distance_A=0.5),
+        replicas=max(1, ATOMS // dataset.spec.n_atoms),
+        guard=GuardSettings(min_temperature_K=30.0, max_temperature_K=1500.0, min_distance_A=0.5),
     )
     start = torch.as_tensor(dataset.split("test").positions[0]).double()
     outcome = output.with_suffix(".json")
     weights = torch.cat([x.flatten().cpu() for x in model.state_dict().values()])
     record = {"weights": hashlib.sha256(weights.numpy().tobytes()).hexdigest(), "backend": model.backend}
-    return roll_out(model, settings, dataset.topology, start, output=output, outcome=outcome, record=record)
+    return run_rollout(model, settings, dataset.spec, start, output=output, outcome=outcome, record=record)
 
 
 def _temperatures(paths: Sequence[Path], dataset: Dataset) -> dict[str, Any]:
@@ -91,6 +91,6 @@ def _temperatures(paths: Sequence[Path], dataset: Dataset) -> dict[str, Any]:
 
 
 def _by_element(velocities: NDArray[np.float32], dataset: Dataset) -> dict[str, float]:
-    numbers, masses = dataset.topology.numbers, dataset.topology.masses
+    numbers, masses = dataset.spec.numbers, dataset.spec.masses
     twice_kinetic = KINETIC * masses * (velocities.astype(np.float64) ** 2).sum(-1)
     return {str(z): float(twice_kinetic[:, numbers == z].mean() / (3 * BOLTZMANN)) for z in np.unique(numbers)}

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch.nn.utils import parameters_to_vector
 
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.data.dataset import Dataset
-from trajcast.io.files import written_aside
+from trajcast.io.files import atomic_write
 from trajcast.model.store import load_model
 from trajcast.training.checkpoint import read_checkpoint, write_checkpoint
 from trajcast.training.loop import train
@@ -29,16 +29,16 @@ COOLDOWN = 0.7  # part of the other over which the learning rate falls to zero; 
 log = logging.getLogger(__name__)
 
 
-def training_settings(network: Network, dataset: Dataset) -> Training:
+def training_settings(network: NetworkSettings, dataset: Dataset) -> TrainingSettings:
     """The settings that all instalments share: what learned fastest on an H200, for a run of minutes."""
-    return Training(
+    return TrainingSettings(
         network=replace(network, velocity_baseline=True),
         samples=len(dataset.split("training")),
         seed=1,
         dtype="float32",
         optimizer="muon",
         learning_rate=0.02,
-        batch_size=8 if dataset.topology.periodic.any() else 40,
+        batch_size=8 if dataset.spec.pbc.any() else 40,
         mass_weighted=True,
         warmup_updates=300,
         ema_decay=0.995,
@@ -48,7 +48,13 @@ def training_settings(network: Network, dataset: Dataset) -> Training:
 
 
 def train_until(
-    until: float, settings: Training, dataset: Dataset, folder: Path, work: Path, device: torch.device, backend: str
+    until: float,
+    settings: TrainingSettings,
+    dataset: Dataset,
+    folder: Path,
+    work: Path,
+    device: torch.device,
+    backend: str,
 ) -> dict[str, Any]:
     """Train to about `until` (on `time.monotonic`), going on from what is in `folder`; the record of the model.
 
@@ -90,7 +96,7 @@ def split_checkpoint(checkpoint: Path, folder: Path) -> None:
     for old in _parts(folder):
         old.unlink()
     for number, start in enumerate(range(0, len(data), PART), 1):
-        with written_aside(folder / f"checkpoint-{number}") as aside:
+        with atomic_write(folder / f"checkpoint-{number}") as aside:
             aside.write_bytes(data[start : start + PART])
     log.info("checkpoint: %.1f MB in %d parts", len(data) / 1e6, len(_parts(folder)))
 

@@ -1,8 +1,8 @@
-"""Long roll-outs in a table: how they ended, temperatures, drift, kinetic energies, and the verdict beside MD.
+"""Long rollouts in a table: how they ended, temperatures, drift, kinetic energies, and the verdict beside MD.
 
     python -m benchmarks.long_rollouts results/water/runs/water-5fs results/water-again/runs/water-5fs
 
-Each folder has forecast.h5md, outcome.json and observables/summary.json, as the workflow makes them. Kinetic energies
+Each folder has rollout.h5md, outcome.json and observables/summary.json, as the workflow makes them. Kinetic energies
 are tested against the canonical distribution by physical_validation (`pip install physical-validation`), diffusion
 is corrected for the size of a cubic box (Yeh & Hummer 2004, doi:10.1021/jp0477147) with the viscosity of real water.
 """
@@ -45,13 +45,13 @@ def main() -> None:
 def _column(folder: Path) -> dict[str, str]:
     outcome = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
     summary = json.loads((folder / "observables/summary.json").read_text(encoding="utf-8"))
-    with Trajectory(folder / "forecast.h5md") as trajectory:
+    with Trajectory(folder / "rollout.h5md") as trajectory:
         series, dof = _temperatures(trajectory)
         target = trajectory.provenance["settings"]["temperature_K"]
-        length = float(np.linalg.norm(trajectory.topology.cell[0]))
+        length = float(np.linalg.norm(trajectory.spec.cell[0]))
         stride = max(1, round(APART_FS / trajectory.interval_fs))
     found = {
-        "roll-out": f"{folder.parent.parent.name}/{folder.name}, {outcome['ensemble']}",
+        "rollout": f"{folder.parent.parent.name}/{folder.name}, {outcome['ensemble']}",
         "outcome": f"{outcome['outcome']}, {outcome['time_ps']:g} ps, {outcome['step']} steps",
         "drift of T / K per 100 ps": _trend(series["all atoms"], outcome["time_ps"]),
         "kinetic energy canonical, p": f"{_canonical(series['all atoms'][::stride], dof, target):.2f}",
@@ -59,10 +59,10 @@ def _column(folder: Path) -> dict[str, str]:
     rows = summary["rows"]
     for row in rows:
         found[f"{row['quantity']} {row['unit']}".strip()] = _compared(row)
-        if row["quantity"].startswith("D of") and "MSD" in row["quantity"] and row["forecast"] is not None:
+        if row["quantity"].startswith("D of") and "MSD" in row["quantity"] and row["rollout"] is not None:
             kT = constants.k * target
             shift = 1e9 * ONE_HALF_CUBE * kT / (6 * np.pi * VISCOSITY * length * constants.angstrom)
-            found["the same, corrected for the box"] = f"{row['forecast'] + shift:.2f} ({row['md'] + shift:.2f})"
+            found["the same, corrected for the box"] = f"{row['rollout'] + shift:.2f} ({row['md'] + shift:.2f})"
     for name in ("within_error", "second_within_error"):
         judged = [row[name] for row in rows if row[name] is not None]
         found[name.replace("_", " ")] = f"{sum(judged)} of {len(judged)}"
@@ -70,7 +70,7 @@ def _column(folder: Path) -> dict[str, str]:
 
 
 def _temperatures(trajectory: Trajectory) -> tuple[dict[str, NDArray[np.float64]], float]:
-    found = kinetic_temperatures(trajectory.topology, trajectory.positions[()], trajectory.velocities[()])
+    found = kinetic_temperatures(trajectory.spec, trajectory.positions[()], trajectory.velocities[()])
     return found, float(degrees_of_freedom(trajectory.state(0))[0])
 
 
@@ -105,11 +105,11 @@ def _canonical(series: NDArray[np.float64], dof: float, target: float) -> float:
 def _compared(row: dict[str, Any]) -> str:
     if row["score"] is not None:
         return f"{row['score']:.3f} ({row['ceiling']:.3f})" if row["ceiling"] is not None else f"{row['score']:.3f}"
-    if row["forecast"] is None or row["md"] is None:
+    if row["rollout"] is None or row["md"] is None:
         return "–"
     digits = 2 if row["unit"] in (ENERGY_UNIT, "1e-9 m²/s") else 1
-    error = "" if row["forecast_error"] is None else f" ± {row['forecast_error']:.{digits}f}"
-    return f"{row['forecast']:.{digits}f}{error} ({row['md']:.{digits}f})"
+    error = "" if row["rollout_error"] is None else f" ± {row['rollout_error']:.{digits}f}"
+    return f"{row['rollout']:.{digits}f}{error} ({row['md']:.{digits}f})"
 
 
 if __name__ == "__main__":

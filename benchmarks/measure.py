@@ -54,7 +54,7 @@ class Cell:
     peak_mb: float  # most memory that the steps took: that of the process (on a GPU, of its tensors) less `base_mb`
     base_mb: float  # before there was a structure: Python, libraries and the model
     process_mb: float  # both together
-    ns_per_day: float | None  # simulated in a roll-out
+    ns_per_day: float | None  # simulated in a rollout
     samples_per_s: float | None  # in training
     atom_steps_per_s: float
     torch: str  # version

@@ -1,4 +1,4 @@
-"""The networks that are timed, with random weights that keep their signals and their roll-outs sane."""
+"""The networks that are timed, with random weights that keep their signals and their rollouts sane."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.cases import CASES, TEMPERATURE_K, Case, state
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.core.state import State, join
 from trajcast.core.units import BOLTZMANN, KINETIC
@@ -20,8 +20,8 @@ SWING = 0.5
 """How far atoms go in a step, in units of the horizon times their velocity: bonds hold them back."""
 
 NETWORKS = {
-    "paper": Network(),
-    "small": Network(channels=16, l_max=1, layers=3, radial_mlp=[32, 16], speed_mlp=[32, 16]),
+    "paper": NetworkSettings(),
+    "small": NetworkSettings(channels=16, l_max=1, layers=3, radial_mlp=[32, 16], speed_mlp=[32, 16]),
 }
 
 

@@ -1,4 +1,4 @@
-"""What a step is: one of a roll-out, or one of training, made as the forecaster and the training loop make them."""
+"""What a step is: one of a rollout, or one of training, made as the rollout and the training loop make them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 import torch
 
 from benchmarks.cases import TEMPERATURE_K, Case, state
-from trajcast.config.settings import Forecast, Guard, Training
+from trajcast.config.settings import GuardSettings, RolloutSettings, TrainingSettings
 from trajcast.core.neighbors.find import find_neighbors
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.data.dataset import Pairs
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.rollout.burst import Bursts
 from trajcast.rollout.outcome import first_alarm
-from trajcast.rollout.step import Moment, stepper
+from trajcast.rollout.step import RolloutState, stepper
 from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss
 from trajcast.training.updates import Updates
 
 BATCHES = 4  # in the training set: their numbers of edges differ
 LEARNING_RATE = 1e-4
-GUARD = Guard(min_temperature_K=0.0, max_temperature_K=1e5, min_distance_A=0.1)
+GUARD = GuardSettings(min_temperature_K=0.0, max_temperature_K=1e5, min_distance_A=0.1)
 
 
 class Run(Protocol):
@@ -41,14 +41,14 @@ class Run(Protocol):
 
 
 class RollOut:
-    """A roll-out at constant temperature: network, conservation, thermostat, guard, neighbours."""
+    """A rollout at constant temperature: network, conservation, thermostat, guard, neighbours."""
 
     batch = 1
 
     def __init__(self, model: TrajCast, case: Case):
         self.model, self.start = model, state(case).to(device=model.device)
         self.atoms, self.edges = self.start.n_atoms, len(find_neighbors(self.start, case.cutoff).index)
-        self.settings = Forecast(
+        self.settings = RolloutSettings(
             duration_ps=1.0,
             equilibration_ps=0.0,
             temperature_K=TEMPERATURE_K,
@@ -59,35 +59,35 @@ class RollOut:
         self.rng = torch.Generator().manual_seed(self.settings.seed)
         self.done = 0
         self.bursts: Bursts | None = None
-        self.moment: Moment | None = None
+        self.rollout_state: RolloutState | None = None
 
     def advance(self, steps: int) -> None:
         device = self.start.positions.device
-        if self.bursts is None or self.moment is None:
+        if self.bursts is None or self.rollout_state is None:
             self.bursts = Bursts(stepper(prepared(self.model), self.settings, self.start))
-            self.moment, _ = self.bursts.begin(self.start, torch.tensor([True], device=device))
-        every = self.settings.zero_momenta_every
+            self.rollout_state, _ = self.bursts.begin(self.start, torch.tensor([True], device=device))
+        every = self.settings.remove_com_motion_every
         numbers = range(self.done + 1, self.done + steps + 1)
         noise = torch.randn((steps, 1, *self.bursts.stepper.noise_shape), generator=self.rng, dtype=torch.float64)
         burst = self.bursts.run(
-            self.moment,
+            self.rollout_state,
             noise.to(device),
             torch.full((steps,), TEMPERATURE_K, dtype=torch.float64, device=device),
-            still=[number % every == 0 for number in numbers],
+            remove_com_motion=[number % every == 0 for number in numbers],
             kept=[False] * steps,
         )
-        self.moment, self.done = burst.moment, self.done + steps
+        self.rollout_state, self.done = burst.rollout_state, self.done + steps
         if found := first_alarm(burst.readings, 0, GUARD, torch.ones(steps)):
-            raise RuntimeError(f"the roll-out ended: {found[1].reason}")
+            raise RuntimeError(f"the rollout ended: {found[1].reason}")
 
 
-class Learning:
+class LearningStudy:
     """Updates on a small data set whose neighbours were found ahead."""
 
     def __init__(self, model: TrajCast, case: Case):
         self.model, self.batch, self.samples = model, case.batch, pairs(case, BATCHES * case.batch)
         first = Batches(self.samples, model).batch(np.arange(case.batch))
-        self.atoms, self.edges = self.samples.topology.n_atoms, len(first.neighbors.index) // case.batch
+        self.atoms, self.edges = self.samples.spec.n_atoms, len(first.neighbors.index) // case.batch
         self.loss = Loss(
             displacement_weight=0.5,
             velocity_weight=0.5,
@@ -100,7 +100,7 @@ class Learning:
 
     def advance(self, steps: int) -> None:
         if self.updates is None:
-            settings = Training(samples=len(self.samples), seed=1, batch_size=self.batch)
+            settings = TrainingSettings(samples=len(self.samples), seed=1, batch_size=self.batch)
             self.updates = Updates(self.model, self.samples, self.loss, settings)
         for chosen in itertools.islice(self.chosen, steps):
             self.updates.take(chosen, LEARNING_RATE)
@@ -114,7 +114,7 @@ def pairs(case: Case, count: int) -> Pairs:
     samples = [state(case, k) for k in range(count)]
     velocities = np.stack([sample.velocities.numpy() for sample in samples]).astype(np.float32)
     return Pairs(
-        topology=topology_of(samples[0]),
+        spec=spec_of(samples[0]),
         positions=np.stack([sample.positions.numpy() for sample in samples]).astype(np.float32),
         velocities=velocities,
         displacements=np.float32(case.horizon_fs) * velocities,
@@ -124,4 +124,4 @@ def pairs(case: Case, count: int) -> Pairs:
     )
 
 
-MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": RollOut, "train": Learning}
+MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": RollOut, "train": LearningStudy}

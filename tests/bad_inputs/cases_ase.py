@@ -90,19 +90,19 @@ def bounding(images: Images, axes: list[int]) -> Images:
 
 @right(KIND, "slab with a bounding box per frame along z")
 def _(w: World) -> list[str]:
-    w.truth = run(periodic=(True, True, False))
+    w.truth = run(pbc=(True, True, False))
     return given(w, bounding(w.truth.images(), [2]))
 
 
 @right(KIND, "molecule with a bounding box per frame")
 def _(w: World) -> list[str]:
-    w.truth = run(periodic=(False, False, False))
+    w.truth = run(pbc=(False, False, False))
     return given(w, bounding(w.truth.images(), [0, 1, 2]), accept=["momentum"])
 
 
 @right(KIND, "wire")
 def _(w: World) -> list[str]:
-    w.truth = run(periodic=(False, False, True))
+    w.truth = run(pbc=(False, False, True))
     return given(w, w.truth.images())
 
 
@@ -453,11 +453,6 @@ def _(w: World) -> list[str]:
         image.positions /= 10
         image.set_cell(image.cell / 10)
     return given(w, images)
-
-
-@refused(KIND, "a cutoff below every distance", "0 neighbours within cutoff_A 1", "at least 1 is needed")
-def _(w: World) -> list[str]:
-    return given(w, run().images(), cutoff_A=1.0)
 
 
 @refused(KIND, "positions four times too close", "of the sum of their covalent radii", "positions in nm")

@@ -176,7 +176,7 @@ liquid("a system that is none", "reference: {system: liqid}", "'liqid' is not kn
 liquid("an engine that is none", "reference: {engine: gromacs}", "'gromacs' is not known; choose one of")
 liquid("a potential that is none", "reference: {potential: mace-mp-9}", "mace-mp-9")
 liquid("an optimizer that is none", "training: {optimizer: sgd}", "'sgd' is not known; choose one of")
-liquid("a thermostat that is none", "forecast: {thermostat: berendsen}", "'berendsen' is not known; choose one of")
+liquid("a thermostat that is none", "rollout: {thermostat: berendsen}", "'berendsen' is not known; choose one of")
 overlay("a system called paper", "systems: {paper: null}\n", "no system can be called paper")
 overlay("a system with a blank in its name", 'systems: {"my water": null}\n', "my water")
 overlay("a system without its sections", "systems: {mine: {}}\n", "systems.mine.reference: missing; add it")
@@ -190,7 +190,7 @@ liquid("a horizon in the data set", "dataset: {horizon_fs: 5.0}", "does not belo
 liquid("an interval below the time step", "reference: {nve: {interval_fs: 0.3}}", "is not a multiple of")
 liquid(
     "own steps without a second step",
-    "training: {own_steps: 0.5, stream: null}, dataset: {steps: 1}",
+    "training: {multistep_fraction: 0.5, stream: null}, dataset: {steps: 1}",
     "set dataset.steps to 2",
 )
 liquid("TF32 in double precision", "training: {tf32: true, dtype: float64}", "set dtype to float32")
@@ -210,10 +210,10 @@ liquid(
     "runs: {x: {model: water-5fs, horizon_fs: 7.0}}",
     "is not that of water-5fs, 5",
 )
-liquid("a ramp for a roll-out that is judged", "forecast: {final_temperature_K: 200.0}", "does not belong here")
+liquid("a ramp for a rollout that is judged", "rollout: {final_temperature_K: 200.0}", "does not belong here")
 liquid(
     "a study without a thermostat",
-    "forecast: {thermostat: null}, studies: {thermostat: {tau_horizons: [10.0], seeds: [1], steps: 10}}",
+    "rollout: {thermostat: null}, studies: {thermostat: {tau_horizons: [10.0], seeds: [1], steps: 10}}",
     "needs a thermostat",
 )
 
@@ -234,6 +234,5 @@ settings("no samples for the test", {"samples": {"training": 3, "validation": 1}
 settings("no pairs", {"samples": {"training": 0, "validation": 1, "test": 1}}, "samples.training: 0 is wrong")
 settings("a horizon below the interval", {"horizon_fs": 0.5}, "0.5 is not a multiple of the frame interval")
 settings("a horizon longer than the run", {"horizon_fs": 400.0}, "lower horizon_fs, or give longer trajectories")
-settings("a cutoff of zero", {"cutoff_A": 0.0}, "cutoff_A: 0.0 is wrong")
-settings("a cutoff in pm", {"cutoff_A": 500.0}, "cutoff_A: 500.0 is wrong", "less than or equal to 30")
+settings("a key of 0.1.0", {"cutoff_A": 5.0}, "cutoff_A: is called training.network.cutoff_A now", "config upgrade")
 settings("three steps", {"steps": 3}, "steps: 3 is wrong")

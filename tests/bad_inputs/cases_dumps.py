@@ -69,25 +69,25 @@ def _(w: World) -> list[str]:
 
 @right(KIND, "slab: shrink-wrapped bounds of z follow the atoms (p p s)")
 def _(w: World) -> list[str]:
-    w.truth = run(periodic=(True, True, False))
+    w.truth = run(pbc=(True, True, False))
     return plain(w, dump(w.truth, boundary="pp pp ss"))
 
 
 @right(KIND, "slab with scaled coordinates of a box that changes")
 def _(w: World) -> list[str]:
-    w.truth = run(periodic=(True, True, False))
+    w.truth = run(pbc=(True, True, False))
     return plain(w, dump(w.truth, "id element xs ys zs vx vy vz", boundary="pp pp mm"))
 
 
 @right(KIND, "wire (f p f)")
 def _(w: World) -> list[str]:
-    w.truth = run(periodic=(False, True, False))
+    w.truth = run(pbc=(False, True, False))
     return plain(w, dump(w.truth, boundary="ff pp ff"))
 
 
 @right(KIND, "cluster in a shrink-wrapped box (s s s)")
 def _(w: World) -> list[str]:
-    w.truth = run(periodic=(False, False, False))
+    w.truth = run(pbc=(False, False, False))
     return plain(w, dump(w.truth, boundary="ss ss ss"), accept=["momentum"])  # its sites turn it
 
 
@@ -439,7 +439,7 @@ def _(w: World) -> list[str]:
     return plain(w, dump(w.truth))
 
 
-@refused(KIND, "positions and velocities in pm", "neighbours within cutoff_A 4", "at least 1 is needed")
+@refused(KIND, "positions and velocities in pm", "elements are at", "are time and velocities in the units")
 def _(w: World) -> list[str]:
     w.truth = replace(run(), cell=BOX * 100, start=run().start * 100, amplitude=run().amplitude * 100)
     return plain(w, dump(w.truth))

@@ -50,9 +50,9 @@ def reference(
 
     def check() -> None:
         with Trajectory(w.path("out/starts.h5")) as starts:
-            assert (starts.topology.numbers == 18).all()
-            np.testing.assert_allclose(starts.topology.masses, 39.948)
-            np.testing.assert_allclose(np.diag(starts.topology.cell), 3 * SIDE)
+            assert (starts.spec.numbers == 18).all()
+            np.testing.assert_allclose(starts.spec.masses, 39.948)
+            np.testing.assert_allclose(np.diag(starts.spec.cell), 3 * SIDE)
 
     w.check = check
     path = w.yaml("reference.yaml", settings)

@@ -1,4 +1,4 @@
-"""Models, the states that roll-outs start from, and what is written where."""
+"""Models, the states that rollouts start from, and what is written where."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from world import Run, World, run, write_h5md
 from trajcast import shipped
 from trajcast.io.files import file_hash
 
-MODEL, START, PATH = "model", "start of a roll-out", "path"
-FORECAST: dict[str, Any] = {
+MODEL, START, PATH = "model", "start of a rollout", "path"
+ROLLOUT: dict[str, Any] = {
     "duration_ps": 0.05,
     "equilibration_ps": 0.0,
     "temperature_K": 300.0,
@@ -115,11 +115,11 @@ def _(w: World) -> list[str]:
     return command
 
 
-def forecast(
-    w: World, start: Path, *options: str, output: str = "forecast.h5md", outcome: str = "outcome.json", **settings
+def rollout(
+    w: World, start: Path, *options: str, output: str = "rollout.h5md", outcome: str = "outcome.json", **settings
 ):
-    path = w.yaml("forecast.yaml", FORECAST | settings)
-    command = ["forecast", "--settings", str(path), "--model", "water-5fs", "--start", str(start)]
+    path = w.yaml("rollout.yaml", ROLLOUT | settings)
+    command = ["rollout", "--settings", str(path), "--model", "water-5fs", "--start", str(start)]
     return [*command, "--output", output, "--outcome", outcome, *options]
 
 
@@ -129,12 +129,12 @@ def liquid() -> Run:
 
 @right(START, "a frame of a run")
 def _(w: World) -> list[str]:
-    return forecast(w, write_h5md(w.path("run.h5md"), liquid()), "--frame", "7")
+    return rollout(w, write_h5md(w.path("run.h5md"), liquid()), "--frame", "7")
 
 
 @right(START, "a run of one frame")
 def _(w: World) -> list[str]:
-    return forecast(w, write_h5md(w.path("run.h5md"), liquid(), frames=1))
+    return rollout(w, write_h5md(w.path("run.h5md"), liquid(), frames=1))
 
 
 def start(what: str, *parts: str, options: tuple[str, ...] = (), **settings: Any):
@@ -144,7 +144,7 @@ def start(what: str, *parts: str, options: tuple[str, ...] = (), **settings: Any
             path = write_h5md(w.path("run.h5md"), own())
             with h5py.File(path, "r+") as file:
                 change(file)
-            return forecast(w, path, *options, **settings)
+            return rollout(w, path, *options, **settings)
 
     return make
 
@@ -168,7 +168,7 @@ start("one atom", "have no degree of freedom", "give at least two")(
 )
 start("a cell in nm", "Å³ for each atom")(put("box/edges/value", slice(None), np.eye(3)))
 start("copies of a direction that is not periodic", "direction 3 is not periodic; put 1 there", supercell=[1, 1, 2])(
-    own=lambda: replace(liquid(), periodic=np.array([True, True, False]))
+    own=lambda: replace(liquid(), pbc=np.array([True, True, False]))
 )
 start("a duration that is no number of steps", "is not a multiple of", duration_ps=0.0512)()
 start("a thermostat that is none", "'csvrr' is not known; choose one of", thermostat="csvrr")()
@@ -182,20 +182,20 @@ start(
 
 @refused(START, "a file that is not there", "none.h5md: no such file")
 def _(w: World) -> list[str]:
-    return forecast(w, w.path("none.h5md"))
+    return rollout(w, w.path("none.h5md"))
 
 
 @refused(START, "a data set in its place", "not an H5MD trajectory")
 def _(w: World) -> list[str]:
     with h5py.File(w.path("dataset.h5"), "w") as file:
         file.attrs["format"] = "TrajCast data set 1"
-    return forecast(w, w.path("dataset.h5"))
+    return rollout(w, w.path("dataset.h5"))
 
 
 @refused(START, "heavy water for a model of light water", "was trained with H of 1.008 u, atom 1 has 2.014 u")
 def _(w: World) -> list[str]:
     own = liquid()
-    return forecast(
+    return rollout(
         w, write_h5md(w.path("run.h5md"), replace(own, masses=np.where(own.numbers == 1, 2.014, own.masses)))
     )
 
@@ -228,32 +228,32 @@ def written(what: str, *parts: str):
     return make
 
 
-written("a roll-out onto its start", "run.h5md is to be written, but is read as well", "choose another name")(
-    lambda w, path: forecast(w, path, output=str(path))
+written("a rollout onto its start", "run.h5md is to be written, but is read as well", "choose another name")(
+    lambda w, path: rollout(w, path, output=str(path))
 )
-written("a roll-out onto its start by another name", "is to be written, but is read as well")(
-    lambda w, path: forecast(w, path, output=str(w.path(".") / "run.h5md"))
+written("a rollout onto its start by another name", "is to be written, but is read as well")(
+    lambda w, path: rollout(w, path, output=str(w.path(".") / "run.h5md"))
 )
-written("a roll-out onto a link to its start", "is to be written, but is read as well")(
-    lambda w, path: (w.path("link.h5md").symlink_to(path), forecast(w, path, output="link.h5md"))[1]
+written("a rollout onto a link to its start", "is to be written, but is read as well")(
+    lambda w, path: (w.path("link.h5md").symlink_to(path), rollout(w, path, output="link.h5md"))[1]
 )
-written("the outcome onto the settings", "forecast.yaml is to be written, but is read as well")(
-    lambda w, path: forecast(w, path, outcome="forecast.yaml")
+written("the outcome onto the settings", "rollout.yaml is to be written, but is read as well")(
+    lambda w, path: rollout(w, path, outcome="rollout.yaml")
 )
-written("a roll-out onto notes", "is there already, and is not a .h5md file", "choose another name")(
-    lambda w, path: forecast(w, path, output=str(w.text("notes.h5md", "do not lose\n")))
+written("a rollout onto notes", "is there already, and is not a .h5md file", "choose another name")(
+    lambda w, path: rollout(w, path, output=str(w.text("notes.h5md", "do not lose\n")))
 )
 written("an outcome onto notes", "is there already, and is not a .json file")(
-    lambda w, path: forecast(w, path, outcome=str(w.text("notes.json", "do not lose\n")))
+    lambda w, path: rollout(w, path, outcome=str(w.text("notes.json", "do not lose\n")))
 )
 written("two outputs in one file", "is named for two outputs")(
-    lambda w, path: forecast(w, path, output="both", outcome="both")
+    lambda w, path: rollout(w, path, output="both", outcome="both")
 )
 written("a training onto the model that it goes on from", "model.safetensors is to be written, but is read as well")(
     lambda w, path: train_on_itself(w)
 )
 written("a replica onto the start", "run-2.h5md is to be written, but is read as well")(
-    lambda w, path: forecast(w, path.rename(w.path("run-2.h5md")), output="run.h5md", replicas=2)
+    lambda w, path: rollout(w, path.rename(w.path("run-2.h5md")), output="run.h5md", replicas=2)
 )
 written("a data set onto one of its runs", "is to be written, but is read as well")(
     lambda w, path: [*w.dataset(path)[:-1], str(path)]
@@ -261,12 +261,12 @@ written("a data set onto one of its runs", "is to be written, but is read as wel
 written("a data set onto its settings", "dataset.yaml is to be written, but is read as well")(
     lambda w, path: [*w.dataset(path)[:-1], str(w.path("dataset.yaml"))]
 )
-written("an output that is a folder", "is a folder; name a file in it")(lambda w, path: forecast(w, path, output="."))
+written("an output that is a folder", "is a folder; name a file in it")(lambda w, path: rollout(w, path, output="."))
 written("an output below a file", "run.h5md is a file, no folder", "choose another place")(
-    lambda w, path: forecast(w, path, output="run.h5md/forecast.h5md")
+    lambda w, path: rollout(w, path, output="run.h5md/rollout.h5md")
 )
 written("an output with a line break in its name", "has a line break or another control character", "rename it")(
-    lambda w, path: forecast(w, path, output="fore\ncast.h5md")
+    lambda w, path: rollout(w, path, output="fore\ncast.h5md")
 )
 written("errors into a folder", "--json .: is a folder; name a file in it")(
     lambda w, path: evaluate(w, frames(), "--json", ".")
@@ -274,23 +274,23 @@ written("errors into a folder", "--json .: is a folder; name a file in it")(
 written("a folder of results that is a file", "is a file; name a folder")(
     lambda w, path: ["reference", "--settings", str(w.yaml("a.yaml", {})), "--output", str(path)]
 )
-written("a file name that is too long", "File name too long")(lambda w, path: forecast(w, path, output="x" * 300))
+written("a file name that is too long", "File name too long")(lambda w, path: rollout(w, path, output="x" * 300))
 written("settings that are a folder", "is a folder; name a YAML file")(
-    lambda w, path: ["forecast", "--settings", ".", *forecast(w, path)[3:]]
+    lambda w, path: ["rollout", "--settings", ".", *rollout(w, path)[3:]]
 )
 written("settings that are not there", "none.yaml: no such file")(
-    lambda w, path: ["forecast", "--settings", "none.yaml", *forecast(w, path)[3:]]
+    lambda w, path: ["rollout", "--settings", "none.yaml", *rollout(w, path)[3:]]
 )
 written("a device that is not there", "--device cuda:9: not usable here", "use cpu, or auto")(
-    lambda w, path: forecast(w, path, "--device", "cuda:9")
+    lambda w, path: rollout(w, path, "--device", "cuda:9")
 )
 written("a device of other machines", "--device mps: not usable here", "use cpu, or auto")(
-    lambda w, path: forecast(w, path, "--device", "mps")
+    lambda w, path: rollout(w, path, "--device", "mps")
 )
 written("a device that is none", "--device gpu", "use cpu, or auto")(
-    lambda w, path: forecast(w, path, "--device", "gpu")
+    lambda w, path: rollout(w, path, "--device", "gpu")
 )
-written("no threads", "--threads 0: must be at least 1")(lambda w, path: forecast(w, path, "--threads", "0"))
+written("no threads", "--threads 0: must be at least 1")(lambda w, path: rollout(w, path, "--threads", "0"))
 written("a backend that is none", "'cude' is not known; choose one of")(
-    lambda w, path: forecast(w, path, "--backend", "cude")
+    lambda w, path: rollout(w, path, "--backend", "cude")
 )

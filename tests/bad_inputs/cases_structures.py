@@ -41,10 +41,10 @@ def reference(w: World, path: Any, expected: ase.Atoms | None = None, **changes:
     def check() -> None:
         assert expected is not None
         with Trajectory(w.path("out/starts.h5")) as starts:
-            found = starts.topology
+            found = starts.spec
             np.testing.assert_array_equal(found.numbers, expected.numbers)
             np.testing.assert_allclose(found.masses, expected.get_masses(), rtol=1e-6)
-            np.testing.assert_array_equal(found.periodic, expected.pbc)
+            np.testing.assert_array_equal(found.pbc, expected.pbc)
             np.testing.assert_allclose(
                 abs(np.linalg.det(found.cell)), abs(expected.cell.volume * expected.pbc.all()), rtol=1e-4
             )

@@ -38,7 +38,7 @@ def dump(
     for frame in range(frames):
         time = frame * interval_fs
         unwrapped, velocities = own.positions(time), own.velocities(time) * velocity_unit
-        turns = np.floor(unwrapped @ inverse) * own.periodic
+        turns = np.floor(unwrapped @ inverse) * own.pbc
         x = unwrapped - turns @ own.cell
         low = np.array(origin)
         if times:
@@ -67,7 +67,7 @@ def box_lines(
 ) -> tuple[list[str], NDArray[np.float64], NDArray[np.float64]]:
     """The box as LAMMPS writes it: shrunk to the atoms along axes that are not periodic."""
     cell, low = own.cell.copy(), origin.copy()
-    for axis in np.flatnonzero(~own.periodic):
+    for axis in np.flatnonzero(~own.pbc):
         low[axis] = origin[axis] + x[:, axis].min() - 1e-6
         cell[axis, axis] = np.ptp(x[:, axis]) + 2e-6
     xy, xz, yz = cell[1, 0], cell[2, 0], cell[2, 1]

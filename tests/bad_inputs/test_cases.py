@@ -72,10 +72,10 @@ def assert_true(world: World) -> None:
     truth = world.truth or run()
     data = read_dataset(world.path("out/dataset.h5"))
     pairs, span = data.split("training"), data.horizon_fs
-    np.testing.assert_array_equal(pairs.topology.numbers, truth.numbers)
-    np.testing.assert_allclose(pairs.topology.masses, truth.masses, rtol=1e-3)
-    np.testing.assert_array_equal(pairs.topology.periodic, truth.periodic)
-    np.testing.assert_allclose(pairs.topology.cell, truth.cell * truth.periodic[:, None], atol=2e-5)
+    np.testing.assert_array_equal(pairs.spec.numbers, truth.numbers)
+    np.testing.assert_allclose(pairs.spec.masses, truth.masses, rtol=1e-3)
+    np.testing.assert_array_equal(pairs.spec.pbc, truth.pbc)
+    np.testing.assert_allclose(pairs.spec.cell, truth.cell * truth.pbc[:, None], atol=2e-5)
     for i, frame in enumerate(pairs.frames.tolist()):
         time = frame * world.interval_fs
         moved = truth.positions(time + span) - truth.positions(time)

@@ -14,7 +14,7 @@ import ase.io
 import numpy as np
 import pytest
 from cases_configuration import SHIPPED
-from cases_models import forecast
+from cases_models import rollout
 from cases_pairs import evaluate, frames
 from cases_structures import copper, reference
 from dumps import dump, write
@@ -126,7 +126,7 @@ def pairs_file(w: World) -> tuple[Path, list[str]]:
 
 def start_file(w: World) -> tuple[Path, list[str]]:
     path = write_h5md(w.path("run.h5md"), run())
-    return path, forecast(w, path)
+    return path, rollout(w, path)
 
 
 def settings_file(w: World) -> tuple[Path, list[str]]:
@@ -203,7 +203,7 @@ def test_damaged_files(
             assert "flipped" in what or (what == "its second half twice" and kind is start_file), (
                 f"{what} was taken for good"
             )
-        for name in ("out", "forecast.h5md", "outcome.json"):
+        for name in ("out", "rollout.h5md", "outcome.json"):
             made = tmp_path / name
             shutil.rmtree(made) if made.is_dir() else made.unlink(missing_ok=True)
     path.write_bytes(data)

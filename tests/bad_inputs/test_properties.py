@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from world import BOX, TILTED, World, run
 
 from trajcast.config.files import Layers, parse_yaml, yaml_text
-from trajcast.config.settings import Dataset
+from trajcast.config.settings import DatasetSettings
 from trajcast.config.validation import section_json, validate
 from trajcast.data.pairs import pairs_at
 from trajcast.data.sources import Frames, Reading, read_frames
@@ -62,7 +62,6 @@ def test_layers_replace_what_they_name_and_nothing_else(layers: list[dict[str, A
 settings_of_data = st.fixed_dictionaries(
     {
         "horizon_fs": st.floats(1e-3, 1e3),
-        "cutoff_A": st.floats(0.1, 20.0),
         "samples": st.fixed_dictionaries(dict.fromkeys(("training", "validation", "test"), st.integers(1, 10**6))),
         "seed": st.integers(1, 2**31 - 1),
     },
@@ -72,10 +71,10 @@ settings_of_data = st.fixed_dictionaries(
 
 @given(settings_of_data)
 def test_settings_survive_their_file(values: dict[str, Any]) -> None:
-    section = validate(Dataset, values, "first")
+    section = validate(DatasetSettings, values, "first")
     out = io.StringIO()
     YAML(typ="safe", pure=True).dump(asdict(section), out)
-    again = validate(Dataset, parse_yaml(out.getvalue(), "text"), "second")
+    again = validate(DatasetSettings, parse_yaml(out.getvalue(), "text"), "second")
     assert again == section
     assert section_json(again) == section_json(section)
 

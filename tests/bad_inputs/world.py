@@ -15,7 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import BOLTZMANN, KINETIC
 from trajcast.io.recorder import Recorder
 
@@ -23,7 +23,7 @@ BOX = np.diag([7.8, 7.8, 5.2])
 TILTED = np.array([[7.8, 0.0, 0.0], [2.6, 7.8, 0.0], [-1.3, 1.3, 5.2]])
 FRAMES, KELVIN = 40, 300.0
 MASS = {1: 1.008, 8: 15.999}
-SETTINGS = {"horizon_fs": 2.0, "cutoff_A": 4.0, "samples": {"training": 30, "validation": 10, "test": 10}, "seed": 1}
+SETTINGS = {"horizon_fs": 2.0, "samples": {"training": 30, "validation": 10, "test": 10}, "seed": 1}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Run:
     amplitude: NDArray[np.float64]
     omega: NDArray[np.float64]
     phase: NDArray[np.float64]
-    periodic: NDArray[np.bool_] = field(default_factory=lambda: np.ones(3, bool))
+    pbc: NDArray[np.bool_] = field(default_factory=lambda: np.ones(3, bool))
 
     def positions(self, time_fs: float) -> NDArray[np.float64]:
         return self.start + self._still(self.amplitude * np.sin(self.omega * time_fs + self.phase))
@@ -52,15 +52,15 @@ class Run:
         return values - self.masses @ values / self.masses.sum()
 
     @property
-    def topology(self) -> Topology:
-        cell = self.cell * self.periodic[:, None]
-        return Topology(numbers=self.numbers, masses=self.masses, cell=cell, periodic=self.periodic)
+    def spec(self) -> SystemSpec:
+        cell = self.cell * self.pbc[:, None]
+        return SystemSpec(numbers=self.numbers, masses=self.masses, cell=cell, pbc=self.pbc)
 
     def images(self, frames: int = FRAMES, interval_fs: float = 1.0, wrapped: bool = True) -> list[ase.Atoms]:
         """The frames as ASE has them."""
         images = []
         for frame in range(frames):
-            atoms = ase.Atoms(self.numbers, self.positions(frame * interval_fs), cell=self.cell, pbc=self.periodic)
+            atoms = ase.Atoms(self.numbers, self.positions(frame * interval_fs), cell=self.cell, pbc=self.pbc)
             atoms.set_masses(self.masses)
             atoms.set_velocities(self.velocities(frame * interval_fs) / ase.units.fs)
             if wrapped:
@@ -73,7 +73,7 @@ def run(
     seed: int = 0,
     cell: NDArray[np.float64] = BOX,
     mass: dict[int, float] = MASS,
-    periodic: tuple[bool, bool, bool] = (True, True, True),
+    pbc: tuple[bool, bool, bool] = (True, True, True),
 ) -> Run:
     """One run; atoms lie on faces of the cell, which they cross. Wrong masses leave the motion as it is."""
     rng = np.random.default_rng([seed, 7])
@@ -89,12 +89,12 @@ def run(
         amplitude=np.sqrt(2 * BOLTZMANN * KELVIN / (KINETIC * own))[:, None] / omega,
         omega=omega,
         phase=rng.uniform(0, 2 * np.pi, omega.shape),
-        periodic=np.array(periodic),
+        pbc=np.array(pbc),
     )
 
 
 def write_h5md(path: Path, own: Run, frames: int = FRAMES, interval_fs: float = 1.0, start_fs: float = 0.0) -> Path:
-    recorder = Recorder(path, own.topology, identity={"path": str(path)}, provenance={})
+    recorder = Recorder(path, own.spec, identity={"path": str(path)}, provenance={})
     for frame in range(frames):
         time = start_fs + frame * interval_fs
         recorder.add(frame, time, own.positions(time), own.velocities(time))
@@ -125,7 +125,7 @@ class World:
         own, path = truth or run(seed), self.folder / f"good-{seed}.h5md"
         if not path.exists():
             same = run(seed, own.cell)
-            write_h5md(path, replace(same, numbers=own.numbers, masses=own.masses, periodic=own.periodic))
+            write_h5md(path, replace(same, numbers=own.numbers, masses=own.masses, pbc=own.pbc))
         return path
 
     def path(self, name: str) -> Path:

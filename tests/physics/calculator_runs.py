@@ -11,11 +11,11 @@ import tiny_reference
 import torch
 from ase.build import bulk
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.validation import validate
 from trajcast.core.mechanics import thermal_velocities
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.reference import potentials
@@ -28,7 +28,7 @@ from trajcast.reference.systems import structure_file
 
 def reference(
     structure: Path, timestep_fs: float = 1.0, changes: dict[str, Any] | None = None, **parameters: Any
-) -> Reference:
+) -> ReferenceSettings:
     """Settings of a system from a structure file; `changes` of the section, `parameters` of the system."""
     return tiny_reference.settings(
         system="structure_file",
@@ -39,27 +39,27 @@ def reference(
     ).model_copy(update={"parameters": {"structure_file": str(structure), **parameters}})
 
 
-def begin(settings: Reference, temperature_K: float = 300.0) -> tuple[Topology, State]:
+def begin(settings: ReferenceSettings, temperature_K: float = 300.0) -> tuple[SystemSpec, State]:
     parameters = validate(structure_file.Parameters, settings.parameters, "reference.parameters")
-    topology, positions = structure_file.structure(parameters, 1)
-    at_rest = topology.state(positions, 0 * positions)
-    return topology, thermal_velocities(at_rest, temperature_K, torch.Generator().manual_seed(1))
+    spec, positions = structure_file.structure(parameters, 1)
+    at_rest = spec.state(positions, 0 * positions)
+    return spec, thermal_velocities(at_rest, temperature_K, torch.Generator().manual_seed(1))
 
 
-def record(path: Path, settings: Reference, run: Run) -> Trajectory:
-    topology, start = begin(settings)
-    recorder = Recorder(path, topology, identity={}, provenance={}, energies=("potential", "total"))
+def record(path: Path, settings: ReferenceSettings, run: Run) -> Trajectory:
+    spec, start = begin(settings)
+    recorder = Recorder(path, spec, identity={}, provenance={}, energies=("potential", "total"))
     simulate(settings, run, start, recorder)
     return Trajectory(path)
 
 
-def evaluated(settings: Reference, folder: Path) -> tuple[float, np.ndarray, np.ndarray]:
+def evaluated(settings: ReferenceSettings, folder: Path) -> tuple[float, np.ndarray, np.ndarray]:
     """Energy (eV), forces (eV/Å) and pressure tensor (bar: xx, yy, zz, yz, xz, xy) as LAMMPS has them."""
-    topology, start = begin(settings)
-    potential = potential_of(settings, topology, stress=bool(topology.periodic.all()))
+    spec, start = begin(settings)
+    potential = potential_of(settings, spec, stress=bool(spec.pbc.all()))
     with Instance(None, potential.styles, potential.external) as instance:
         data = folder / "atoms.data"
-        data.write_text(potential.data(topology, start.positions.numpy()), encoding="utf-8")
+        data.write_text(potential.data(spec, start.positions.numpy()), encoding="utf-8")
         columns = "thermo_style custom step pe pxx pyy pzz pxy pxz pyz\n"
         instance.read_data(data, potential.interactions + columns)
         instance.commands("run 0")
@@ -67,10 +67,10 @@ def evaluated(settings: Reference, folder: Path) -> tuple[float, np.ndarray, np.
         return instance.thermo("pe"), instance.gather("f", 1).copy(), np.array(pressure)
 
 
-def direct(settings: Reference) -> ase.Atoms:
+def direct(settings: ReferenceSettings) -> ase.Atoms:
     """The same atoms with a calculator of their own."""
-    topology, start = begin(settings)
-    atoms = ase.Atoms(topology.numbers, start.positions.numpy(), cell=topology.cell, pbc=topology.periodic)
+    spec, start = begin(settings)
+    atoms = ase.Atoms(spec.numbers, start.positions.numpy(), cell=spec.cell, pbc=spec.pbc)
     atoms.calc = potentials.calculator(str(settings.potential), "cpu")
     return atoms
 

@@ -52,6 +52,6 @@ def command(name: str, folder: Path, **files: Any) -> list[str]:
     return [name, *(part for key, path in paths.items() for part in (f"--{key}", str(folder / path)))]
 
 
-def observe(folder: Path, forecast: str, **changed: str) -> int:
-    """`trajcast observe` of a forecast; `changed` names other files than those of `prepare`, or a second MD run."""
-    return main(command("observe", folder, **{"forecast": forecast, "output": "out"} | changed))
+def observe(folder: Path, rollout: str, **changed: str) -> int:
+    """`trajcast observe` of a rollout; `changed` names other files than those of `prepare`, or a second MD run."""
+    return main(command("observe", folder, **{"rollout": rollout, "output": "out"} | changed))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.data.dataset import Dataset, Pairs, Statistics, read_dataset, write_dataset
 
 HORIZON_FS, FREQUENCY = 2.0, 0.25  # fs, rad/fs
@@ -17,11 +17,11 @@ MASSES = np.array([15.999, 1.008])
 def small_dataset(path: Path, samples: int = 24, seed: int = 0, horizon_fs: float = HORIZON_FS) -> Dataset:
     """Write and read back: O–H oscillators with frequency ω; relative motion turns by ω Δt in phase space."""
     rng = np.random.default_rng(seed)
-    topology = Topology(
+    spec = SystemSpec(
         numbers=np.tile([8, 1], DIATOMICS),
         masses=np.tile(MASSES, DIATOMICS),
         cell=np.eye(3) * LENGTH,
-        periodic=np.ones(3, bool),
+        pbc=np.ones(3, bool),
         molecules=np.repeat(np.arange(DIATOMICS), 2),
     )
     splits = {}
@@ -49,7 +49,7 @@ def small_dataset(path: Path, samples: int = 24, seed: int = 0, horizon_fs: floa
         }
         flat = {k: v.reshape(count, -1, 3).astype(np.float32) for k, v in arrays.items()}
         frames = np.arange(count)
-        splits[split] = Pairs(topology=topology, frames=frames, sources=np.zeros(count, int), **flat)
+        splits[split] = Pairs(spec=spec, frames=frames, sources=np.zeros(count, int), **flat)
     training = splits["training"]
 
     def rms(x: np.ndarray) -> float:
@@ -57,13 +57,11 @@ def small_dataset(path: Path, samples: int = 24, seed: int = 0, horizon_fs: floa
 
     dataset = Dataset(
         horizon_fs=horizon_fs,
-        cutoff_A=3.0,
-        topology=topology,
+        spec=spec,
         statistics=Statistics(
             displacement_rms=rms(training.displacements),
             velocity_rms=rms(training.new_velocities),
-            average_neighbors=1.0,
-            speed_rms={z: rms(training.velocities[:, topology.numbers == z]) * np.sqrt(3) for z in (1, 8)},
+            speed_rms={z: rms(training.velocities[:, spec.numbers == z]) * np.sqrt(3) for z in (1, 8)},
         ),
         splits=splits,
         provenance={"made": "in closed form"},

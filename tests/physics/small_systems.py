@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.mechanics import set_angular_momentum, set_momentum
 from trajcast.core.state import State, single_system
 from trajcast.model.network import Scales, TrajCast
 
 NOTHING = ((0.0, 0.0), (0.0, 0.0))  # outputs of a model that is its baseline alone
-SMALL = Network(channels=4, l_max=2, layers=2, radial_mlp=[8, 6], speed_mlp=[8, 6])
+SMALL = NetworkSettings(channels=4, l_max=2, layers=2, radial_mlp=[8, 6], speed_mlp=[8, 6])
 SCALES = Scales(
     horizon_fs=2.0,
     cutoff=3.0,
@@ -23,7 +23,7 @@ SCALES = Scales(
 )
 
 
-def network(settings: Network = SMALL, seed: int = 1, **scales: object) -> TrajCast:
+def network(settings: NetworkSettings = SMALL, seed: int = 1, **scales: object) -> TrajCast:
     """A network with random weights, float64; messages made large enough that neighbours matter."""
     known = {name: getattr(SCALES, name) for name in Scales.__dataclass_fields__}
     model = TrajCast(settings, Scales(**{**known, **scales}), torch.Generator().manual_seed(seed))
@@ -47,7 +47,7 @@ def random_state(seed: int, *, atoms: int = 12, length: float | None = 6.0, mome
         masses=torch.where(oxygen, 15.999, 1.008).double(),
         numbers=torch.where(oxygen, 8, 1),
         cell=torch.eye(3, dtype=torch.float64) * (length or 0.0),
-        periodic=torch.full((3,), length is not None),
+        pbc=torch.full((3,), length is not None),
     )
     return set_angular_momentum(set_momentum(state, momentum))
 

@@ -6,8 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Equilibration, NveRuns, NvtRun, Observables, Reference
-from trajcast.core.system_spec import Topology
+from trajcast.config.schema import (
+    EquilibrationSettings,
+    NveSettings,
+    NvtSettings,
+    ObservableSettings,
+    ReferenceSettings,
+)
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.recorder import Recorder
 from trajcast.observables import Context
 from trajcast.observables.result import Curve, Result, Scalar
@@ -15,19 +21,19 @@ from trajcast.observables.result import Curve, Result, Scalar
 MASSES = {1: 1.008, 6: 12.011, 8: 15.999}
 
 
-def topology(numbers: list[int], cell: NDArray | float | None) -> Topology:
+def spec(numbers: list[int], cell: NDArray | float | None) -> SystemSpec:
     """Atoms in a box (cell rows or the edge of a cube, Å) that is periodic in all directions, or in vacuum (None)."""
     matrix = np.eye(3) * (0.0 if cell is None else cell) if np.ndim(cell) == 0 else np.array(cell, dtype=float)
-    return Topology(
+    return SystemSpec(
         numbers=np.array(numbers),
         masses=np.array([MASSES[z] for z in numbers]),
         cell=matrix,
-        periodic=np.array([cell is not None] * 3),
+        pbc=np.array([cell is not None] * 3),
     )
 
 
 def write(
-    path: Path, top: Topology, positions: NDArray, velocities: NDArray | None, spacing_fs: float, **provenance: Any
+    path: Path, top: SystemSpec, positions: NDArray, velocities: NDArray | None, spacing_fs: float, **provenance: Any
 ) -> Path:
     """Write frames `spacing_fs` apart to an H5MD file; without velocities all are zero."""
     recorder = Recorder(path, top, identity={}, provenance=provenance)
@@ -41,17 +47,17 @@ def write(
 def context(parameters: dict[str, Any] | None = None, **settings: Any) -> Context:
     """Settings of the observables, with blocks for short trajectories, and a reference of small liquid water."""
     return Context(
-        settings=Observables(**{"msd_fit_from_ps": 1.0, "msd_fit_to_ps": 10.0, "blocks": 4} | settings),
-        reference=Reference(
+        settings=ObservableSettings(**{"msd_fit_from_ps": 1.0, "msd_fit_to_ps": 10.0, "blocks": 4} | settings),
+        reference=ReferenceSettings(
             system="liquid",
             engine="lammps",
             parameters=parameters or {},
             temperature_K=300.0,
             timestep_fs=0.5,
             seed=1,
-            equilibration=Equilibration(duration_ps=1.0, damping_fs=100.0),
-            nve=NveRuns(runs=5, duration_ps=1.0, interval_fs=1.0, start_window_K=20.0, start_spacing_ps=0.1),
-            nvt=NvtRun(duration_ps=1.0, interval_fs=1.0, tau_fs=50.0),
+            equilibration=EquilibrationSettings(duration_ps=1.0, damping_fs=100.0),
+            nve=NveSettings(runs=5, duration_ps=1.0, interval_fs=1.0, start_window_K=20.0, start_spacing_ps=0.1),
+            nvt=NvtSettings(duration_ps=1.0, interval_fs=1.0, tau_fs=50.0),
         ),
     )
 

@@ -13,10 +13,10 @@ from safetensors.torch import load_file
 from small_dataset import small_dataset
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.core.neighbors.neighbor_list import Neighbors
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.model.network import TrajCast
 from trajcast.training import batches as batches_module
@@ -26,8 +26,8 @@ from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
 from trajcast.training.weights import Weights
 
-NETWORK = Network(channels=4, l_max=1, layers=2, radial_mlp=[8, 4], speed_mlp=[8, 4])
-SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=5, max_epochs=2, ema_decay=0.9)
+NETWORK = NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=2, radial_mlp=[8, 4], speed_mlp=[8, 4])
+SETTINGS = TrainingSettings(network=NETWORK, samples=24, seed=3, batch_size=5, max_epochs=2, ema_decay=0.9)
 CHOSEN = np.array([2, 3, 17])
 
 
@@ -51,7 +51,7 @@ def edges(neighbors: Neighbors) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("cell", "periodic"),
+    ("cell", "pbc"),
     [
         (np.diag([5.0, 6.0, 7.0]), (True, True, True)),
         (np.array([[5.0, 0, 0], [2.0, 5.5, 0], [-1.5, 1.0, 6.0]]), (True, True, True)),
@@ -63,23 +63,23 @@ def edges(neighbors: Neighbors) -> np.ndarray:
 )
 @pytest.mark.parametrize("cutoff", [2.0, 6.5])
 def test_kept_neighbors_are_those_found_anew(
-    tmp_path: Path, cell: np.ndarray, periodic: tuple[bool, bool, bool], cutoff: float
+    tmp_path: Path, cell: np.ndarray, pbc: tuple[bool, bool, bool], cutoff: float
 ) -> None:
     """Atoms far outside the cell, cutoffs below and above its size, samples with different numbers of neighbours."""
     dataset = small_dataset(tmp_path / "d.h5")
     rng = np.random.default_rng(1)
-    topology = Topology(
+    spec = SystemSpec(
         numbers=np.array([8, 1, 1, 8, 1, 1]),
         masses=np.array([16.0, 1, 1, 16, 1, 1]),
         cell=cell,
-        periodic=np.array(periodic),
+        pbc=np.array(pbc),
     )
     shape = (24, 6, 3)
-    places = rng.uniform(0, 6, shape) + np.round(rng.normal(0, 40, shape)) @ (cell * np.array(periodic)[:, None])
+    places = rng.uniform(0, 6, shape) + np.round(rng.normal(0, 40, shape)) @ (cell * np.array(pbc)[:, None])
     arrays = {name: rng.normal(0, 1, shape).astype(np.float32) for name in ("velocities", "displacements")}
     numbers = {"frames": np.arange(24), "sources": np.zeros(24, int)}
     pairs = Pairs(
-        topology=topology,
+        spec=spec,
         positions=places.astype(np.float32),
         new_velocities=arrays["velocities"],
         **arrays,
@@ -96,8 +96,10 @@ def test_kept_neighbors_are_those_found_anew(
     assert torch.equal(batch.state.velocities, state.velocities)
     padded = prepared.padded(torch.as_tensor(CHOSEN))
     np.testing.assert_allclose(edges(padded.neighbors), edges(anew), atol=1e-9)
-    room = padded.neighbors.vectors[int(anew.first[-1]) :]
-    assert torch.equal(torch.linalg.vector_norm(room, dim=1), torch.full((len(room),), cutoff, dtype=torch.float64))
+    edge_capacity = padded.neighbors.vectors[int(anew.first[-1]) :]
+    assert torch.equal(
+        torch.linalg.vector_norm(edge_capacity, dim=1), torch.full((len(edge_capacity),), cutoff, dtype=torch.float64)
+    )
     assert padded.neighbors.index.min() >= 0
     assert padded.neighbors.index.max() < state.n_atoms
     other = prepared.padded(torch.tensor([0, 1, 4]))
@@ -110,7 +112,7 @@ def test_padded_batches_give_the_same_weights(tmp_path: Path, backend: str | Non
     dataset = small_dataset(tmp_path / "d.h5")
     loss, trained = loss_of(dataset, SETTINGS), []
     for padded in (False, True):
-        model = model_of(dataset, dataset.cutoff_A)
+        model = model_of(dataset, NETWORK.cutoff_A)
         model.backend = backend
         prepared, weights = Batches(dataset.split("training"), model), Weights(model, SETTINGS)
         for start in range(0, 24, 3):
@@ -149,9 +151,9 @@ def test_a_padded_update_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.M
     dataset = small_dataset(tmp_path / "d.h5")
     pairs = dataset.split("training")
     if isolated:
-        nowhere = replace(pairs.topology, cell=np.zeros((3, 3)), periodic=np.zeros(3, bool))
-        pairs = replace(pairs, topology=nowhere)
-    model = model_of(dataset, dataset.cutoff_A)
+        nowhere = replace(pairs.spec, cell=np.zeros((3, 3)), pbc=np.zeros(3, bool))
+        pairs = replace(pairs, spec=nowhere)
+    model = model_of(dataset, NETWORK.cutoff_A)
     model.backend = "dense"
     prepared, weights, chosen = Batches(pairs, model), Weights(model, SETTINGS), torch.as_tensor(CHOSEN)
     for waits in (contextlib.nullcontext(), Waits()):  # the first time constants are made
@@ -174,7 +176,7 @@ def test_a_step_is_that_of_separate_weights(tmp_path: Path) -> None:
     """One vector and one average do what torch's Adam and AveragedModel do with every weight by itself."""
     dataset = small_dataset(tmp_path / "d.h5")
     loss = loss_of(dataset, SETTINGS)
-    one, other = model_of(dataset, dataset.cutoff_A), model_of(dataset, dataset.cutoff_A)
+    one, other = model_of(dataset, NETWORK.cutoff_A), model_of(dataset, NETWORK.cutoff_A)
     weights = Weights(one, replace(SETTINGS, optimizer="adam"))
     prepared = Batches(dataset.split("training"), one)
     optimizer = torch.optim.Adam(other.parameters(), lr=0.01, amsgrad=True, fused=True)

@@ -15,25 +15,25 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from trajcast.config.settings import Forecast, Guard
+from trajcast.config.settings import GuardSettings, RolloutSettings
 from trajcast.core.mechanics import thermal_velocities
 from trajcast.core.neighbors.cell_list import device_search
 from trajcast.core.neighbors.search import FixedSearch
 from trajcast.core.state import State, join
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.io.files import numbered
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.rollout.burst import Burst, Bursts
-from trajcast.rollout.loop import roll_out
+from trajcast.rollout.loop import run_rollout
 from trajcast.rollout.replicas import Replica, common_restart, replica_generator
 from trajcast.rollout.step import Stepper, stepper
 from trajcast.rollout.writer import Writer
 
-GUARD = Guard(min_temperature_K=1.0, max_temperature_K=1e9, min_distance_A=0.0)
-SETTINGS = Forecast(duration_ps=0.06, equilibration_ps=0.01, temperature_K=300.0, seed=1, guard=GUARD)
+GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=1e9, min_distance_A=0.0)
+SETTINGS = RolloutSettings(duration_ps=0.06, equilibration_ps=0.01, temperature_K=300.0, seed=1, guard=GUARD)
 
 
 def start(*seeds: int, length: float | None = 6.0) -> State:
@@ -42,52 +42,67 @@ def start(*seeds: int, length: float | None = 6.0) -> State:
     return join([thermal_velocities(one, 300.0, torch.Generator().manual_seed(seed)) for seed in seeds])
 
 
-def on_device(step: Stepper, state: State, **sizes: int) -> Stepper:
+def on_device(step: Stepper, state: State, **capacity: int) -> Stepper:
     """The stepper with the search that other devices than the CPU use."""
     search = device_search(state, step.model.scales.cutoff)
-    return replace(step, search=FixedSearch(replace(search, **sizes)))
+    return replace(step, search=FixedSearch(replace(search, **capacity)))
 
 
 def burst(step: Stepper, state: State, count: int, noise_seed: int = 1) -> tuple[Burst, Bursts]:
     """Some steps, all frames kept; angular momentum zeroed in every third."""
     bursts = Bursts(step)
-    moment, _ = step.begin(state, torch.ones(state.n_systems, dtype=torch.bool))
+    rollout_state, _ = step.begin(state, torch.ones(state.n_systems, dtype=torch.bool))
     rng = torch.Generator().manual_seed(noise_seed)
     normals = torch.randn(count, state.n_systems, *step.noise_shape, generator=rng, dtype=torch.float64)
-    still = [step.fixed.turning and n % 3 == 2 for n in range(count)]
+    remove_com_motion = [step.constants.conserve_angular_momentum and n % 3 == 2 for n in range(count)]
     targets_K = torch.full((count,), 300.0, dtype=torch.float64)
-    return bursts.run(moment, normals, targets_K, still=still, kept=[True] * count), bursts
+    return bursts.run(
+        rollout_state, normals, targets_K, remove_com_motion=remove_com_motion, kept=[True] * count
+    ), bursts
 
 
 @pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
 def test_the_search_of_devices_gives_the_same_steps(length: float | None) -> None:
-    """Over a roll-out in which atoms go through the walls of their cell."""
+    """Over a rollout in which atoms go through the walls of their cell."""
     state = start(1, 2, length=length)
     model = network(outputs=((0.01, 0.0005), (0.01, 0.0005)), baseline=((2.0, 1.0), (2.0, 1.0)))
     step = stepper(model, SETTINGS, state)
     host, _ = burst(step, state, 40)
-    device, _ = burst(on_device(step, state, slots=80, room=24), state, 40)
+    device, _ = burst(on_device(step, state, max_neighbors=80, bin_capacity=24), state, 40)
     assert host.readings.finite.all()
     if length:
-        assert ((host.moment.state.positions / length).floor() != (state.positions / length).floor()).sum() >= 5
-    torch.testing.assert_close(device.moment.state.positions, host.moment.state.positions, rtol=0, atol=1e-9)
-    torch.testing.assert_close(device.moment.state.velocities, host.moment.state.velocities, rtol=0, atol=1e-10)
+        assert ((host.rollout_state.state.positions / length).floor() != (state.positions / length).floor()).sum() >= 5
+    torch.testing.assert_close(
+        device.rollout_state.state.positions, host.rollout_state.state.positions, rtol=0, atol=1e-9
+    )
+    torch.testing.assert_close(
+        device.rollout_state.state.velocities, host.rollout_state.state.velocities, rtol=0, atol=1e-10
+    )
     torch.testing.assert_close(device.readings.closest, host.readings.closest, rtol=0, atol=1e-9)
 
 
-@pytest.mark.parametrize("sizes", [{"slots": 3, "room": 20}, {"slots": 60, "room": 1}, {"slots": 1, "room": 1}])
-def test_a_burst_with_too_little_room_is_repeated_with_more(sizes: dict[str, int]) -> None:
+@pytest.mark.parametrize(
+    "capacity",
+    [
+        {"max_neighbors": 3, "bin_capacity": 20},
+        {"max_neighbors": 60, "bin_capacity": 1},
+        {"max_neighbors": 1, "bin_capacity": 1},
+    ],
+)
+def test_a_burst_with_too_little_room_is_repeated_with_more(capacity: dict[str, int]) -> None:
     """Same noise, same result, and the search stays large enough for what comes next."""
     state = start(1, 2)
     step = stepper(network(), SETTINGS, state)
-    enough, unchanged = burst(on_device(step, state, slots=60, room=20), state, 8)
-    found, grown = burst(on_device(step, state, **sizes), state, 8)
-    assert unchanged.stepper.search.sizes == (60, 20)
-    assert all(new >= old for new, old in zip(grown.stepper.search.sizes, sizes.values(), strict=True))
-    assert grown.stepper.search.sizes != tuple(sizes.values())
+    enough, unchanged = burst(on_device(step, state, max_neighbors=60, bin_capacity=20), state, 8)
+    found, with_capacity = burst(on_device(step, state, **capacity), state, 8)
+    assert unchanged.stepper.search.capacity == (60, 20)
+    assert all(new >= old for new, old in zip(with_capacity.stepper.search.capacity, capacity.values(), strict=True))
+    assert with_capacity.stepper.search.capacity != tuple(capacity.values())
     for name in ("positions", "velocities"):
         torch.testing.assert_close(getattr(found, name), getattr(enough, name), rtol=0, atol=1e-6)
-    torch.testing.assert_close(found.moment.state.positions, enough.moment.state.positions, rtol=0, atol=1e-10)
+    torch.testing.assert_close(
+        found.rollout_state.state.positions, enough.rollout_state.state.positions, rtol=0, atol=1e-10
+    )
 
 
 class NoHost(TorchDispatchMode):
@@ -103,7 +118,7 @@ def without_values(x: Any) -> Any:
     """The same with all tensors on the device `meta`, which knows shapes but no values."""
     if isinstance(x, Tensor):
         return x.to("meta")
-    if is_dataclass(x) and not isinstance(x, Forecast):
+    if is_dataclass(x) and not isinstance(x, RolloutSettings):
         return replace(x, **{f.name: without_values(getattr(x, f.name)) for f in fields(x)})  # type: ignore[type-var]
     return x
 
@@ -115,39 +130,41 @@ def test_a_step_waits_for_no_value_and_takes_none_from_the_host(length: float | 
     model, state = prepared(network()), start(1, 2, length=length)
     model.backend = "dense"
     step = on_device(stepper(model, replace(SETTINGS, thermostat=thermostat), state), state)
-    moment, _ = step.begin(state, torch.tensor([True, True]))
+    rollout_state, _ = step.begin(state, torch.tensor([True, True]))
     normal = torch.zeros(2, *step.noise_shape, dtype=torch.float64)
     target_K = torch.tensor(300.0, dtype=torch.float64)
-    expected, _ = step(moment, normal, target_K, still=True)
+    expected, _ = step(rollout_state, normal, target_K, remove_com_motion=True)
     model.to("meta")
-    step, moment, normal, target_K = (without_values(x) for x in (step, moment, normal, target_K))
-    step(moment, normal, target_K, still=True)  # constants that are kept from now on
+    step, rollout_state, normal, target_K = (without_values(x) for x in (step, rollout_state, normal, target_K))
+    step(rollout_state, normal, target_K, remove_com_motion=True)  # constants that are kept from now on
     with NoHost():
-        after, _ = step(moment, normal, target_K, still=True)
+        after, _ = step(rollout_state, normal, target_K, remove_com_motion=True)
         with pytest.raises(RuntimeError):
-            after.going.any().item()
+            after.active.any().item()
     with pytest.raises(AssertionError, match="on the host"), NoHost():
         _ = after.state.positions * torch.ones(3)
     for name in ("positions", "velocities"):
         assert getattr(after.state, name).shape == getattr(expected.state, name).shape
-    assert after.neighbors.vectors.shape == moment.neighbors.vectors.shape
+    assert after.neighbors.vectors.shape == rollout_state.neighbors.vectors.shape
 
 
 @pytest.mark.parametrize("search", ["host", "device"])
 def test_a_stopped_system_stands_still_and_the_others_do_not_notice(search: str) -> None:
     """Not a number of a system that explodes gets into its neighbours in the batch."""
     state = start(1, 2, 3)
-    wild = state.system == 1
+    wild = state.system_idx == 1
     broken = replace(state, velocities=torch.where(wild[:, None], 1e200 * state.velocities, state.velocities))
     results = []
     for one in (state, broken):
         step = stepper(network(), SETTINGS, one)
-        results.append(burst(on_device(step, one, slots=60, room=20) if search == "device" else step, one, 6)[0])
+        results.append(
+            burst(on_device(step, one, max_neighbors=60, bin_capacity=20) if search == "device" else step, one, 6)[0]
+        )
     well, ill = results
-    assert well.moment.going.tolist() == [True, True, True]
-    assert ill.moment.going.tolist() == [True, False, True]
+    assert well.rollout_state.active.tolist() == [True, True, True]
+    assert ill.rollout_state.active.tolist() == [True, False, True]
     for name in ("positions", "velocities"):
-        a, b = getattr(well.moment.state, name), getattr(ill.moment.state, name)
+        a, b = getattr(well.rollout_state.state, name), getattr(ill.rollout_state.state, name)
         assert torch.equal(a[~wild], b[~wild])
         assert torch.equal(b[wild], getattr(broken, name)[wild])
 
@@ -159,17 +176,17 @@ def test_atoms_out_of_reach_of_each_other_go_on() -> None:
     step = stepper(network(), SETTINGS, state)
     for one in (step, on_device(step, state)):
         done, _ = burst(one, state, 3)
-        assert done.moment.going.all()
+        assert done.rollout_state.active.all()
         assert (done.readings.closest == step.model.scales.cutoff).all()
 
 
-def run(model: TrajCast, settings: Forecast, folder: Path) -> list[dict[str, Any]]:
+def run(model: TrajCast, settings: RolloutSettings, folder: Path) -> list[dict[str, Any]]:
     folder.mkdir()
     first = random_state(1)
-    results = roll_out(
+    results = run_rollout(
         model,
         settings,
-        topology_of(first),
+        spec_of(first),
         first.positions,
         output=folder / "f.h5md",
         outcome=folder / "o.json",
@@ -198,7 +215,7 @@ def heating() -> TrajCast:
     ids=["hot", "overlap"],
 )
 def test_an_alarm_in_a_burst_is_that_of_stepping_one_by_one(
-    tmp_path: Path, model: TrajCast, guard: Guard, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, model: TrajCast, guard: GuardSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = replace(SETTINGS, guard=guard, thermostat=None, replicas=4, seed=3)
     monkeypatch.setattr("trajcast.rollout.burst.BURST_S", 1e9)
@@ -234,7 +251,7 @@ def test_each_replica_has_its_own_noise_whichever_run_beside_it(tmp_path: Path) 
 
 def test_noise_does_not_depend_on_how_much_is_drawn_at_a_time(tmp_path: Path) -> None:
     def replica(number: int) -> Replica:
-        recorder = Recorder(tmp_path / "f", topology_of(random_state(1)), identity={}, provenance={})
+        recorder = Recorder(tmp_path / "f", spec_of(random_state(1)), identity={}, provenance={})
         return Replica(recorder, tmp_path / "o", replica_generator(5, number))
 
     whole, parts = replica(1).noise(10, (2, 17)), replica(1)
@@ -247,8 +264,8 @@ def test_noise_does_not_depend_on_how_much_is_drawn_at_a_time(tmp_path: Path) ->
 
 
 def recorders(folder: Path) -> list[Recorder]:
-    topology = topology_of(random_state(1, atoms=3))
-    return [Recorder(folder / f"{k}.h5md", topology, identity={"replica": k}, provenance={}) for k in (1, 2)]
+    spec = spec_of(random_state(1, atoms=3))
+    return [Recorder(folder / f"{k}.h5md", spec, identity={"replica": k}, provenance={}) for k in (1, 2)]
 
 
 def test_a_replica_that_is_a_commit_ahead_goes_back_to_the_others(tmp_path: Path) -> None:

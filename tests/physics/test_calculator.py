@@ -16,10 +16,10 @@ from ase.units import fs as ASE_FS
 from calculator_runs import begin, record, reference
 from scipy import constants
 
-from trajcast.config.schema import ConstantPressure, Reference
+from trajcast.config.schema import ConstantPressureSettings, ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import angular_momentum, degrees_of_freedom
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.recorder import Recorder
 from trajcast.reference.engines import Run, lammps
 from trajcast.reference.engines._lammps import Instance
@@ -30,13 +30,15 @@ from trajcast.reference.systems import structure_file
 BAR = 1e-5 * constants.e / constants.angstrom**3  # one eV/Å³
 
 
-def with_calculator(path: Path, calculator: str = "emt", timestep_fs: float = 4.0, **parameters: Any) -> Reference:
+def with_calculator(
+    path: Path, calculator: str = "emt", timestep_fs: float = 4.0, **parameters: Any
+) -> ReferenceSettings:
     return reference(path, timestep_fs, calculator=calculator, **parameters)
 
 
-def energy(settings: Reference) -> float:
-    topology, start = begin(settings)
-    return float(potential_energies(settings, topology, start.positions.numpy()[None])[0])
+def energy(settings: ReferenceSettings) -> float:
+    spec, start = begin(settings)
+    return float(potential_energies(settings, spec, start.positions.numpy()[None])[0])
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +54,12 @@ def shaken(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_forces_energy_and_pressure_are_the_calculators(shaken: Path):
     settings = with_calculator(shaken)
-    topology, start = begin(settings)
-    assert np.abs(topology.cell[np.tril_indices(3, -1)]).min() > 1  # skewed in all three directions
-    potential = potential_of(settings, topology, stress=True)
+    spec, start = begin(settings)
+    assert np.abs(spec.cell[np.tril_indices(3, -1)]).min() > 1  # skewed in all three directions
+    potential = potential_of(settings, spec, stress=True)
     with Instance(None, potential.styles, potential.external) as instance:
         data = shaken.with_suffix(".data")
-        data.write_text(potential.data(topology, start.positions.numpy()), encoding="utf-8")
+        data.write_text(potential.data(spec, start.positions.numpy()), encoding="utf-8")
         instance.read_data(data, potential.interactions + "thermo_style custom step pe pxx pyy pzz pxy pxz pyz\n")
         instance.commands("run 0")
         forces = instance.gather("f", 1)
@@ -65,7 +67,7 @@ def test_forces_energy_and_pressure_are_the_calculators(shaken: Path):
         pressure = [instance.thermo(f"p{k}") for k in ("xx", "yy", "zz", "yz", "xz", "xy")]
     atoms = ase.io.read(shaken)
     atoms.calc = EMT()
-    turn = np.linalg.solve(atoms.cell.array, topology.cell)
+    turn = np.linalg.solve(atoms.cell.array, spec.cell)
     np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-12)
     assert energy == pytest.approx(atoms.get_potential_energy(), rel=1e-12)
     np.testing.assert_allclose(forces, atoms.get_forces() @ turn, atol=1e-9)
@@ -79,19 +81,17 @@ def test_forces_energy_and_pressure_are_the_calculators(shaken: Path):
 def test_virial_is_the_slope_of_the_energy_with_the_volume(shaken: Path):
     """P = −dE/dV, from energies of cells that are a little larger and smaller."""
     settings = with_calculator(shaken)
-    topology, start = begin(settings)
+    spec, start = begin(settings)
     energies, strain = [], 1e-4
     for factor in (1 - strain, 1 + strain):
-        cell = Topology(
-            numbers=topology.numbers, masses=topology.masses, cell=topology.cell * factor, periodic=topology.periodic
-        )
+        cell = SystemSpec(numbers=spec.numbers, masses=spec.masses, cell=spec.cell * factor, pbc=spec.pbc)
         energies.append(potential_energies(settings, cell, start.positions.numpy()[None] * factor)[0])
-    volume = abs(np.linalg.det(topology.cell))
+    volume = abs(np.linalg.det(spec.cell))
     slope = -(energies[1] - energies[0]) / (6 * strain * volume)
-    potential = potential_of(settings, topology, stress=True)
+    potential = potential_of(settings, spec, stress=True)
     with Instance(None, potential.styles, potential.external) as instance:
         data = shaken.with_suffix(".data")
-        data.write_text(potential.data(topology, start.positions.numpy()), encoding="utf-8")
+        data.write_text(potential.data(spec, start.positions.numpy()), encoding="utf-8")
         instance.read_data(data, potential.interactions)
         instance.commands("run 0")
         pressure = instance.thermo("press") / BAR
@@ -101,9 +101,9 @@ def test_virial_is_the_slope_of_the_energy_with_the_volume(shaken: Path):
 def test_trajectory_is_that_of_ases_own_integrator(shaken: Path, tmp_path: Path):
     settings = with_calculator(shaken)
     run = Run(name="alloy", ensemble="NVE", steps=100, every=10)
-    topology, start = begin(settings)
-    atoms = ase.Atoms(topology.numbers, start.positions.numpy(), cell=topology.cell, pbc=True, calculator=EMT())
-    atoms.set_masses(topology.masses)
+    spec, start = begin(settings)
+    atoms = ase.Atoms(spec.numbers, start.positions.numpy(), cell=spec.cell, pbc=True, calculator=EMT())
+    atoms.set_masses(spec.masses)
     atoms.set_velocities(start.velocities.numpy() / ASE_FS)
     VelocityVerlet(atoms, 4.0 * ASE_FS).run(100)
     with record(tmp_path / "alloy.h5md", settings, run) as trajectory:
@@ -113,7 +113,7 @@ def test_trajectory_is_that_of_ases_own_integrator(shaken: Path, tmp_path: Path)
         total = trajectory.energy("total")
         assert total is not None
         assert np.ptp(total) < 0.01 * np.ptp(trajectory.energy("potential"))
-        again = potential_energies(settings, trajectory.topology, trajectory.positions)
+        again = potential_energies(settings, trajectory.spec, trajectory.positions)
         np.testing.assert_allclose(again, trajectory.energy("potential"), atol=1e-4)
 
 
@@ -124,15 +124,17 @@ def test_isolated_cluster_keeps_its_angular_momentum(tmp_path: Path):
     run = Run(name="ethane", ensemble="NVE", steps=200, every=20)
     settings = with_calculator(path, timestep_fs=0.5)
     with record(tmp_path / "ethane.h5md", settings, run) as trajectory:
-        assert not trajectory.topology.periodic.any()
+        assert not trajectory.spec.pbc.any()
         last = trajectory.state(-1)
         assert int(degrees_of_freedom(last)[0]) == 18
-        turning = last.positions.norm(dim=1).sum() * (last.masses[:, None] * last.velocities).abs().max()
-        assert angular_momentum(last).abs().max() < 1e-5 * turning
+        conserve_angular_momentum = (
+            last.positions.norm(dim=1).sum() * (last.masses[:, None] * last.velocities).abs().max()
+        )
+        assert angular_momentum(last).abs().max() < 1e-5 * conserve_angular_momentum
         total, potential = trajectory.energy("total"), trajectory.energy("potential")
         assert total is not None
         assert np.ptp(total) < 0.05 * np.ptp(potential)
-        np.testing.assert_allclose(potential_energies(settings, trajectory.topology, trajectory.positions), potential)
+        np.testing.assert_allclose(potential_energies(settings, trajectory.spec, trajectory.positions), potential)
 
 
 def test_left_handed_and_primitive_cells_keep_their_neighbours(tmp_path: Path):
@@ -145,10 +147,10 @@ def test_left_handed_and_primitive_cells_keep_their_neighbours(tmp_path: Path):
     parameters = structure_file.Parameters(
         structure_file=str(tmp_path / "left.extxyz"), calculator="emt", supercell=[1, 1, 2]
     )
-    topology, positions = structure_file.structure(parameters, 1)
-    assert np.diag(topology.cell).min() > 0
-    np.testing.assert_array_equal(topology.cell, np.tril(topology.cell))
-    turned = ase.Atoms(topology.numbers, positions, cell=topology.cell, pbc=True)
+    spec, positions = structure_file.structure(parameters, 1)
+    assert np.diag(spec.cell).min() > 0
+    np.testing.assert_array_equal(spec.cell, np.tril(spec.cell))
+    turned = ase.Atoms(spec.numbers, positions, cell=spec.cell, pbc=True)
     atoms = atoms.repeat((1, 1, 2))
     np.testing.assert_allclose(turned.get_all_distances(mic=True), atoms.get_all_distances(mic=True), atol=1e-9)
     handed = [np.linalg.det(a.get_distances(0, [1, 2, 5], mic=True, vector=True)) for a in (turned, atoms)]
@@ -198,11 +200,11 @@ def test_an_interrupt_inside_the_calculator_is_one(shaken: Path, tmp_path: Path,
 
 def test_a_calculator_without_stress_is_refused_at_constant_pressure(shaken: Path, monkeypatch):
     settings = with_calculator(shaken)
-    topology, start = begin(settings)
+    spec, start = begin(settings)
     monkeypatch.setattr(EMT, "implemented_properties", ["energy", "forces"])
-    potential = potential_of(settings, topology, stress=True)
+    potential = potential_of(settings, spec, stress=True)
     data = shaken.with_suffix(".data")
-    data.write_text(potential.data(topology, start.positions.numpy()), encoding="utf-8")
+    data.write_text(potential.data(spec, start.positions.numpy()), encoding="utf-8")
     with (
         Instance(None, potential.styles, potential.external) as instance,
         pytest.raises(UserError, match=r"calculator EMT gives no stress; .* leave out equilibration.npt"),
@@ -282,7 +284,7 @@ def test_constant_pressure_finds_the_calculators_lattice(tmp_path: Path):
     """From a cell 4 % too small to that of EMT copper, a = 3.59 Å and a little thermal expansion."""
     path = tmp_path / "copper.extxyz"
     ase.io.write(path, bulk("Cu", "fcc", a=3.46, cubic=True).repeat(2))
-    pressure = ConstantPressure(duration_ps=1.6, pressure_bar=0.0, damping_fs=100.0, bulk_modulus_GPa=130.0)
+    pressure = ConstantPressureSettings(duration_ps=1.6, pressure_bar=0.0, damping_fs=100.0, bulk_modulus_GPa=130.0)
     run = Run(name="npt", ensemble="NpT (Berendsen)", steps=400, every=5, relaxation_fs=100.0, pressure=pressure)
     with record(tmp_path / "npt.h5md", with_calculator(path), run) as trajectory:
         lengths = np.diagonal(trajectory.cells[len(trajectory) // 2 :], axis1=1, axis2=2)

@@ -13,14 +13,14 @@ import pytest
 import tiny_reference
 import torch
 from numpy.typing import NDArray
-from synthetic import context, topology, write
+from synthetic import context, spec, write
 
-from trajcast.config.schema import Reference
-from trajcast.config.studies import Cooling, Ramp
+from trajcast.config.schema import ReferenceSettings
+from trajcast.config.studies import CoolingStudy, RampSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import angular_momentum, momentum, thermal_velocities
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.figures.cooling.comparison import compare, read_methods
 from trajcast.figures.cooling.figure import draw
 from trajcast.figures.cooling.windows import measure_windows
@@ -38,7 +38,7 @@ GAS = "units metal\natom_style atomic\npair_style zero 5.0\nread_data {data}\npa
 DATA = "gas\n\n{n} atoms\n1 atom types\n{box}\nMasses\n\n1 15.999\n\nAtoms # atomic\n\n{rows}"
 
 
-def gas(folder: Path) -> Reference:
+def gas(folder: Path) -> ReferenceSettings:
     """A reference of free atoms as LAMMPS input, and `start.h5md` with two frames of them at 300 K."""
     rng = np.random.default_rng(1)
     positions = rng.uniform(0, EDGE_A, size=(ATOMS, 3))
@@ -46,7 +46,7 @@ def gas(folder: Path) -> Reference:
     box = "".join(f"0 {EDGE_A} {axis}lo {axis}hi\n" for axis in "xyz")
     (folder / "gas.data").write_text(DATA.format(n=ATOMS, box=box, rows=rows), encoding="utf-8")
     (folder / "gas.in").write_text(GAS.format(data=folder / "gas.data"), encoding="utf-8")
-    top = topology([8] * ATOMS, EDGE_A)
+    top = spec([8] * ATOMS, EDGE_A)
     at_rest = top.state(positions, 0 * positions)
     frames = [thermal_velocities(at_rest, 300.0, torch.Generator().manual_seed(s)).velocities.numpy() for s in (1, 2)]
     write(folder / "start.h5md", top, np.stack([positions] * 2), np.stack(frames), 1.0)
@@ -62,7 +62,7 @@ def frames(path: Path) -> tuple[NDArray, ...]:
 
 def test_lammps_follows_the_ramp(tmp_path: Path) -> None:
     """Free atoms: the mean of the canonical distribution at the moving target, through many short runs of LAMMPS."""
-    ramp = Ramp(final_temperature_K=150.0, duration_ps=10.0, interval_fs=10.0)
+    ramp = RampSettings(final_temperature_K=150.0, duration_ps=10.0, interval_fs=10.0)
     cool(gas(tmp_path), ramp, tmp_path / "start.h5md", 1, 3, tmp_path / "md.h5md")
     with Trajectory(tmp_path / "md.h5md") as trajectory:
         assert len(trajectory) == 1000
@@ -83,7 +83,7 @@ def test_a_ramp_to_the_same_temperature_is_the_run_without(tmp_path: Path) -> No
     for name, last_K in (("plain", None), ("level", 300.0), ("cooled", 100.0)):
         run = Run(name=name, ensemble="NVT (CSVR)", steps=400, every=10, relaxation_fs=20.0, final_temperature_K=last_K)
         with Trajectory(tmp_path / "start.h5md") as start:
-            state, top = start.state(0), start.topology
+            state, top = start.state(0), start.spec
         recorder = Recorder(tmp_path / f"{name}.h5md", top, identity={}, provenance={}, energies=("potential", "total"))
         simulate(reference, run, state, recorder)
         made.append(frames(tmp_path / f"{name}.h5md"))
@@ -94,7 +94,7 @@ def test_a_ramp_to_the_same_temperature_is_the_run_without(tmp_path: Path) -> No
 
 def test_an_interrupted_ramp_goes_on_to_the_same_frames(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reference = gas(tmp_path)
-    ramp = Ramp(final_temperature_K=150.0, duration_ps=1.0, interval_fs=10.0)
+    ramp = RampSettings(final_temperature_K=150.0, duration_ps=1.0, interval_fs=10.0)
     monkeypatch.setattr(lammps, "SEGMENT_FRAMES", 20)
     start = tmp_path / "start.h5md"
     cool(reference, ramp, start, 0, 3, tmp_path / "whole.h5md")
@@ -120,7 +120,7 @@ def test_an_interrupted_ramp_goes_on_to_the_same_frames(tmp_path: Path, monkeypa
         cool(reference, ramp, start, 2, 3, tmp_path / "other.h5md")
 
 
-STUDY = Cooling(final_temperature_K=200.0, duration_ps=20.0, interval_fs=50.0, windows=2, seeds=[1, 2])
+STUDY = CoolingStudy(final_temperature_K=200.0, duration_ps=20.0, interval_fs=50.0, windows=2, seeds=[1, 2])
 SETTINGS = {"msd_fit_from_ps": 0.5, "msd_fit_to_ps": 2.0, "structure_interval_fs": 500.0, "rdf_bins": 20}
 D_OF_WINDOW = (0.9, 0.1)  # Å²/ps
 KELVIN_OF_WINDOW = (275.0, 225.0)
@@ -128,7 +128,7 @@ KELVIN_OF_WINDOW = (275.0, 225.0)
 
 def walk(path: Path, seed: int, *, frames: int = 401, outcome: dict[str, Any] | None = None) -> Path:
     """Free walkers whose D and temperature fall by steps at half of the ramp, at random in a periodic box."""
-    rng, top = np.random.default_rng(seed), topology([8] * 120, 12.0)
+    rng, top = np.random.default_rng(seed), spec([8] * 120, 12.0)
     D = np.where(np.arange(1, frames) <= 200, *D_OF_WINDOW)
     steps = rng.normal(size=(frames - 1, 120, 3)) * np.sqrt(2 * D * 0.05)[:, None, None]
     start = rng.uniform(0, 12.0, size=(1, 120, 3))
@@ -137,7 +137,7 @@ def walk(path: Path, seed: int, *, frames: int = 401, outcome: dict[str, Any] | 
     return write(path, top, positions, np.array(velocities), 50.0, **({"outcome": outcome} if outcome else {}))
 
 
-def _thermal(top: Topology, kelvin: float, seed: int) -> NDArray:
+def _thermal(top: SystemSpec, kelvin: float, seed: int) -> NDArray:
     state = top.state(np.zeros((top.n_atoms, 3)), np.zeros((top.n_atoms, 3)))
     return thermal_velocities(state, kelvin, torch.Generator().manual_seed(seed)).velocities.numpy()
 
@@ -173,36 +173,36 @@ def outcome(reason: str = "") -> dict[str, Any]:
     return {"horizon_fs": 5.0, "planned_ps": 20.0} | ended
 
 
-def test_a_roll_out_that_ends_early_counts_as_far_as_it_came(tmp_path: Path) -> None:
+def test_a_rollout_that_ends_early_counts_as_far_as_it_came(tmp_path: Path) -> None:
     md = [walk(tmp_path / f"md-{seed}.h5md", seed) for seed in (1, 2)]
-    forecasts = [
+    rollouts = [
         walk(tmp_path / "f-1.h5md", 3, outcome=outcome()),
         walk(tmp_path / "f-2.h5md", 4, frames=211, outcome=outcome("temperature 900 K exceeds 800 K")),
         walk(tmp_path / "f-3.h5md", 5, frames=1, outcome=outcome("at once")),
     ]
-    compare(md, forecasts, STUDY, context(**SETTINGS), tmp_path / "out")
-    reference, forecast = read_methods(tmp_path / "out/windows.json")
+    compare(md, rollouts, STUDY, context(**SETTINGS), tmp_path / "out")
+    reference, rollout = read_methods(tmp_path / "out/windows.json")
     assert reference.horizon_fs is None
-    assert (forecast.horizon_fs, forecast.runs, [w.runs for w in forecast.windows]) == (5.0, 3, [2, 1])
-    last = forecast.windows[1].scalar("D of O (MSD")
+    assert (rollout.horizon_fs, rollout.runs, [w.runs for w in rollout.windows]) == (5.0, 3, [2, 1])
+    last = rollout.windows[1].scalar("D of O (MSD")
     assert last is not None
     assert last.value is not None
     assert last.error is None  # one run has no spread
     drawing = draw(tmp_path / "out/windows.json")
     notes = "\n".join(drawing.notes)
     assert "too hot at 10.5 of 20 ps: temperature 900 K exceeds 800 K" in notes
-    assert "forecast, Δt = 5 fs: 1 of 3 runs from 250 to 200 K" in notes
+    assert "rollout, Δt = 5 fs: 1 of 3 runs from 250 to 200 K" in notes
     scores = [row for row in drawing.rows if row[0] == "RDF score"]
-    assert [row[1] for row in scores] == ["reference MD"] * 2 + ["forecast, Δt = 5 fs"] * 2
+    assert [row[1] for row in scores] == ["reference MD"] * 2 + ["rollout, Δt = 5 fs"] * 2
     assert all(isinstance(row[4], float) and 0.8 < row[4] < 1 for row in scores)
 
 
 def test_without_any_window_there_is_still_a_figure_that_says_so(tmp_path: Path) -> None:
     md = [walk(tmp_path / f"md-{seed}.h5md", seed) for seed in (1, 2)]
-    forecasts = [walk(tmp_path / f"f-{k}.h5md", k, frames=3, outcome=outcome("broken")) for k in (1, 2)]
-    compare(md, forecasts, STUDY, context(**SETTINGS), tmp_path / "out")
+    rollouts = [walk(tmp_path / f"f-{k}.h5md", k, frames=3, outcome=outcome("broken")) for k in (1, 2)]
+    compare(md, rollouts, STUDY, context(**SETTINGS), tmp_path / "out")
     notes = draw(tmp_path / "out/windows.json").notes
-    assert "forecast, Δt = 5 fs: 0 of 2 runs from 300 to 250 K." in notes
+    assert "rollout, Δt = 5 fs: 0 of 2 runs from 300 to 250 K." in notes
     with open(tmp_path / "out/windows.csv", encoding="utf-8", newline="") as handle:
         empty = [row for row in csv.DictReader(handle) if row["runs"] == "0"]
     assert [row["note"] for row in empty] == ["no run came to the end of this window"] * 2
@@ -212,8 +212,8 @@ def test_without_any_window_there_is_still_a_figure_that_says_so(tmp_path: Path)
 def test_scores_of_windows_that_begin_alike_are_their_own(tmp_path: Path) -> None:
     """A window's MD is the one in its place, not the first of the same temperature."""
     md = [walk(tmp_path / f"md-{seed}.h5md", seed) for seed in (1, 2)]
-    forecasts = [walk(tmp_path / f"f-{k}.h5md", k + 2, outcome=outcome()) for k in (1, 2)]
-    compare(md, forecasts, STUDY, context(**SETTINGS), tmp_path / "out")
+    rollouts = [walk(tmp_path / f"f-{k}.h5md", k + 2, outcome=outcome()) for k in (1, 2)]
+    compare(md, rollouts, STUDY, context(**SETTINGS), tmp_path / "out")
     path = tmp_path / "out/windows.json"
     scored = [[row[4] for row in draw(path).rows if row[0] == "RDF score"]]
     values = json.loads(path.read_text(encoding="utf-8"))
@@ -229,13 +229,13 @@ def test_scores_of_windows_that_begin_alike_are_their_own(tmp_path: Path) -> Non
 def test_a_molecule_is_cooled_without_turning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The start of an isolated system has neither momentum nor angular momentum, whatever its frame has."""
     rng = np.random.default_rng(2)
-    top = dataclasses.replace(topology([8] * 5, 0.0), cell=np.zeros((3, 3)), periodic=np.zeros(3, dtype=bool))
+    top = dataclasses.replace(spec([8] * 5, 0.0), cell=np.zeros((3, 3)), pbc=np.zeros(3, dtype=bool))
     write(tmp_path / "start.h5md", top, rng.normal(size=(1, 5, 3)), rng.normal(scale=0.01, size=(1, 5, 3)), 1.0)
     seen: list[State] = []
     monkeypatch.setattr("trajcast.reference.ramp.record", lambda _, __, ___, state, *rest: seen.append(state))
     cool(
         tiny_reference.settings(),
-        Ramp(final_temperature_K=150.0, duration_ps=1.0, interval_fs=10.0),
+        RampSettings(final_temperature_K=150.0, duration_ps=1.0, interval_fs=10.0),
         tmp_path / "start.h5md",
         0,
         1,
@@ -246,7 +246,7 @@ def test_a_molecule_is_cooled_without_turning(tmp_path: Path, monkeypatch: pytes
     assert angular_momentum(state).abs().max() < 1e-12
 
 
-def test_md_in_place_of_a_roll_out_is_refused(tmp_path: Path) -> None:
+def test_md_in_place_of_a_rollout_is_refused(tmp_path: Path) -> None:
     path = walk(tmp_path / "md.h5md", 1, frames=3)
-    with pytest.raises(UserError, match="not a roll-out; give those made by trajcast forecast"):
+    with pytest.raises(UserError, match="not a rollout; give those made by trajcast rollout"):
         compare([path], [path], STUDY, context(**SETTINGS), tmp_path / "out")

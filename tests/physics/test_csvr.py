@@ -23,7 +23,7 @@ from trajcast.core.mechanics import (
 )
 from trajcast.core.plugins import named_module
 from trajcast.core.state import State, join, system_sum
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.core.units import BOLTZMANN, KINETIC
 from trajcast.rollout.rules import thermostats
 from trajcast.rollout.rules.thermostats import csvr, csvr_elements
@@ -117,8 +117,8 @@ def element_energies(state: State) -> np.ndarray:
 def test_by_elements_each_has_its_own_canonical_temperature() -> None:
     """O and H start far apart; each relaxes to 300 K with its own width, and the momentum stays zero."""
     cell = random_state(11)
-    topology, positions = replicate(topology_of(cell), cell.positions, (2, 2, 4))
-    state = topology.state(positions.numpy(), np.zeros(positions.shape))
+    spec, positions = replicate(spec_of(cell), cell.positions, (2, 2, 4))
+    state = spec.state(positions.numpy(), np.zeros(positions.shape))
     state = thermal_velocities(state, T, torch.Generator().manual_seed(11))
     oxygen = state.numbers == 8
     state = set_momentum(replace(state, velocities=torch.where(oxygen[:, None], 0.3, 2.0) * state.velocities))

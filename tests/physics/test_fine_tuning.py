@@ -9,7 +9,7 @@ import pytest
 import torch
 from small_dataset import small_dataset
 
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.core.errors import UserError
 from trajcast.data.dataset import Dataset
 from trajcast.model.store import load_model, read_record
@@ -17,8 +17,10 @@ from trajcast.training.evaluation import evaluate
 from trajcast.training.initialization import initial_model
 from trajcast.training.loop import train
 
-NETWORK = Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4], velocity_baseline=True)
-SETTINGS = Training(
+NETWORK = NetworkSettings(
+    cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4], velocity_baseline=True
+)
+SETTINGS = TrainingSettings(
     network=NETWORK, samples=48, seed=3, batch_size=2, max_epochs=20, dtype="float32", learning_rate=0.02, cooldown=0.5
 )
 
@@ -31,7 +33,7 @@ def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model" / "model.safetensors"
 
 
-def from_model(path: Path, **changes: object) -> Training:
+def from_model(path: Path, **changes: object) -> TrainingSettings:
     return replace(SETTINGS, initial=str(path), **changes)
 
 
@@ -78,25 +80,23 @@ def test_another_model_to_begin_with_is_another_training(earlier: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("changes", "cutoff_A", "message"),
+    ("changes", "message"),
     [
-        ({"network": replace(NETWORK, channels=8)}, 3.0, r"its network has channels 4, not 8: write that in"),
-        ({}, 4.0, r"sees neighbours within 3 Å: set dataset.cutoff_A, now 4, to that"),
-        ({"initial": "no-such-model"}, 3.0, r"'no-such-model' is no shipped model .* and no file"),
-        ({"initial": "none/model.safetensors"}, 3.0, r"none/model.json: no such file"),
+        ({"network": replace(NETWORK, channels=8)}, r"its network has channels 4, not 8: write that in"),
+        ({"network": replace(NETWORK, cutoff_A=4.0)}, r"its network has cutoff_A 3.0, not 4.0: write that in"),
+        ({"initial": "no-such-model"}, r"'no-such-model' is no shipped model .* and no file"),
+        ({"initial": "none/model.safetensors"}, r"none/model.json: no such file"),
     ],
     ids=["network", "cutoff", "name", "file"],
 )
-def test_what_does_not_fit_is_refused(
-    earlier: Path, tmp_path: Path, changes: dict[str, object], cutoff_A: float, message: str
-) -> None:
-    dataset = replace(small_dataset(tmp_path / "d.h5"), cutoff_A=cutoff_A)
+def test_what_does_not_fit_is_refused(earlier: Path, tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    dataset = small_dataset(tmp_path / "d.h5")
     with pytest.raises(UserError, match=message):
         train(replace(from_model(earlier, samples=4), **changes), dataset, tmp_path / "model")
 
 
 def test_an_element_that_it_does_not_know_is_refused(earlier: Path, tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    topology = replace(dataset.topology, numbers=dataset.topology.numbers + 1)
+    spec = replace(dataset.spec, numbers=dataset.spec.numbers + 1)
     with pytest.raises(UserError, match="the model knows H, O, not He, F"):
-        initial_model(from_model(earlier), replace(dataset, topology=topology))
+        initial_model(from_model(earlier), replace(dataset, spec=spec))

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajcast.config.schema import Reference
-from trajcast.config.settings import Dataset, Samples
+from trajcast.config.schema import ReferenceSettings
+from trajcast.config.settings import DatasetSettings, SampleCounts
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.data.dataset import read_dataset
@@ -39,22 +39,22 @@ SHORT = {
 
 
 def test_the_molecules_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    reference = validate(Reference, SHORT, "test")
+    reference = validate(ReferenceSettings, SHORT, "test")
     for part in (EQUILIBRATION, *(f"nve_{run}" for run in range(1, 6))):
         perform(reference, part, tmp_path / "runs")
-    settings = Dataset(horizon_fs=7.0, cutoff_A=4.0, seed=1, samples=Samples(training=300, validation=60, test=50))
+    settings = DatasetSettings(horizon_fs=7.0, seed=1, samples=SampleCounts(training=300, validation=60, test=50))
     monkeypatch.setitem(gpu_data.SOURCES, "molecule", gpu_data.Source(folder=tmp_path / "runs", settings=settings))
     gpu_data.make("molecule", tmp_path / "data.h5")
     dataset = read_dataset(tmp_path / "data.h5")
     assert [len(dataset.split(name)) for name in ("training", "validation", "test")] == [300, 60, 50]
-    assert sorted(dataset.topology.numbers.tolist()) == [1] * 9 + [6] * 8 + [7] + [8] * 2
+    assert sorted(dataset.spec.numbers.tolist()) == [1] * 9 + [6] * 8 + [7] + [8] * 2
     pairs = dataset.split("test")
     with Trajectory(tmp_path / "runs" / "nve_5.h5md") as trajectory:
         for sample, frame in enumerate(pairs.frames[:10]):  # two frames of 3.5 fs are one horizon
             moved = trajectory.positions[frame + 2] - trajectory.positions[frame]
             np.testing.assert_allclose(pairs.displacements[sample], moved, atol=1e-6)
             np.testing.assert_array_equal(pairs.new_velocities[sample], trajectory.velocities[frame + 2])
-    center = np.einsum("a,sax->sx", dataset.topology.masses, pairs.displacements) / dataset.topology.masses.sum()
+    center = np.einsum("a,sax->sx", dataset.spec.masses, pairs.displacements) / dataset.spec.masses.sum()
     assert np.abs(center).max() < 1e-6  # Å, of single precision: the centre of mass rests
 
 

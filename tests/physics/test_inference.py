@@ -1,4 +1,4 @@
-"""The network made ready for roll-outs predicts what the trained one predicts."""
+"""The network made ready for rollouts predicts what the trained one predicts."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import pytest
 import torch
 from small_systems import network, random_state
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.model.inference import TOLERANCE, Places, Splines, prepared
 from trajcast.model.interaction import Interaction
 from trajcast.model.splines import SHORTEST
 
 NETWORKS = {
-    "l up to 2": Network(channels=4, l_max=2, layers=2, radial_mlp=[8, 6], speed_mlp=[8, 6]),
-    "deep MLP": Network(channels=16, l_max=1, layers=3, radial_mlp=[32, 32, 32], speed_mlp=[16]),
+    "l up to 2": NetworkSettings(channels=4, l_max=2, layers=2, radial_mlp=[8, 6], speed_mlp=[8, 6]),
+    "deep MLP": NetworkSettings(channels=16, l_max=1, layers=3, radial_mlp=[32, 32, 32], speed_mlp=[16]),
 }
 
 
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("settings", NETWORKS.values(), ids=NETWORKS.keys())
 @pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
-def test_predictions_are_those_of_the_network(settings: Network, dtype: torch.dtype, length: float | None) -> None:
+def test_predictions_are_those_of_the_network(
+    settings: NetworkSettings, dtype: torch.dtype, length: float | None
+) -> None:
     model = network(settings).to(dtype)
     state = random_state(3, length=length)
     neighbors = find_neighbors(state, model.scales.cutoff)

@@ -12,12 +12,12 @@ import tiny_reference
 import torch
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.core.geometry import replicate
 from trajcast.core.mechanics import thermal_velocities
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import KCAL_PER_MOL
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
@@ -71,9 +71,9 @@ ARGON = "units metal\natom_style atomic\nread_data skewed.data\npair_style lj/cu
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """27 waters, cut by the faces of a box that does not begin at the origin; four skewed argon atoms."""
-    topology, positions = liquid.structure(PARAMETERS, 1)
+    spec, positions = liquid.structure(PARAMETERS, 1)
     shifted = (positions + 1.0) % BOX_A
-    text = liquid.lammps_data(PARAMETERS, topology, shifted - 3.0)
+    text = liquid.lammps_data(PARAMETERS, spec, shifted - 3.0)
     for axis in "xyz":
         assert f"\n0 {BOX_A} {axis}lo" in text
         text = text.replace(f"\n0 {BOX_A} {axis}lo", f"\n-3 {BOX_A - 3} {axis}lo")
@@ -86,12 +86,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def reference(**parameters: Any) -> Reference:
+def reference(**parameters: Any) -> ReferenceSettings:
     values = {"input_file": "water.in", "elements": ["O", "H"]} | parameters
     return tiny_reference.settings(system="lammps_input").model_copy(update={"parameters": values})
 
 
-def structure(settings: Reference) -> tuple[Topology, NDArray]:
+def structure(settings: ReferenceSettings) -> tuple[SystemSpec, NDArray]:
     parameters = validate(lammps_input.Parameters, settings.parameters, "reference.parameters")
     return lammps_input.structure(parameters, 1)
 
@@ -105,37 +105,37 @@ def by_lammps(commands: str) -> float:
     return energy * (KCAL_PER_MOL if units == "real" else 1.0)
 
 
-def of_liquid(topology: Topology, positions: NDArray) -> float:
+def of_liquid(spec: SystemSpec, positions: NDArray) -> float:
     """The same energy from the file that the system liquid writes for these molecules."""
-    Path("other.data").write_text(liquid.lammps_data(PARAMETERS, topology, positions) + COEFFICIENTS, encoding="utf-8")
+    Path("other.data").write_text(liquid.lammps_data(PARAMETERS, spec, positions) + COEFFICIENTS, encoding="utf-8")
     return by_lammps(WATER.replace("water.data", "other.data"))
 
 
 def test_structure_is_the_data_files_with_whole_molecules(folder: Path):
-    topology, positions = structure(reference())
-    assert topology.numbers.tolist() == [8, 1, 1] * 27
-    np.testing.assert_allclose(topology.masses[:3], [15.9994, 1.008, 1.008])
-    np.testing.assert_allclose(topology.cell, BOX_A * np.eye(3))
-    assert topology.molecules is not None
-    assert topology.molecules.tolist() == [m for m in range(27) for _ in range(3)]
+    spec, positions = structure(reference())
+    assert spec.numbers.tolist() == [8, 1, 1] * 27
+    np.testing.assert_allclose(spec.masses[:3], [15.9994, 1.008, 1.008])
+    np.testing.assert_allclose(spec.cell, BOX_A * np.eye(3))
+    assert spec.molecules is not None
+    assert spec.molecules.tolist() == [m for m in range(27) for _ in range(3)]
     water = positions.reshape(27, 3, 3)
     np.testing.assert_allclose(np.linalg.norm(water[:, 1:] - water[:, :1], axis=2), 1.012, rtol=1e-6)
 
 
 def test_energy_is_that_of_the_users_own_run(folder: Path):
     settings = reference()
-    topology, positions = structure(settings)
+    spec, positions = structure(settings)
     theirs = by_lammps(WATER)
     assert abs(theirs) > 0.5
-    found = potential_energies(settings, topology, np.stack([positions, positions + np.array([100.0, -3.3, 0.7])]))
+    found = potential_energies(settings, spec, np.stack([positions, positions + np.array([100.0, -3.3, 0.7])]))
     np.testing.assert_allclose(found, theirs, rtol=1e-9)
 
 
 def test_energy_in_another_cell(folder: Path):
     """As after a run at constant pressure."""
     settings = reference()
-    topology, positions = structure(settings)
-    wider = replace(topology, cell=1.05 * topology.cell)
+    spec, positions = structure(settings)
+    wider = replace(spec, cell=1.05 * spec.cell)
     spread = (positions.reshape(27, 3, 3) + 0.05 * positions.reshape(27, 3, 3)[:, :1]).reshape(-1, 3)
     found = potential_energies(settings, wider, spread[None])[0]
     assert found == pytest.approx(of_liquid(wider, spread), rel=1e-9)
@@ -145,8 +145,8 @@ def test_energy_in_another_cell(folder: Path):
 def test_supercell_has_every_copys_bonds(folder: Path):
     """Every atom of every copy is moved on its own, so that bonds between wrong copies would be seen."""
     settings = reference()
-    topology, positions = structure(settings)
-    bigger, copied = replicate(topology, torch.as_tensor(positions), [2, 1, 3])
+    spec, positions = structure(settings)
+    bigger, copied = replicate(spec, torch.as_tensor(positions), [2, 1, 3])
     moved = copied.numpy() + np.random.default_rng(1).normal(scale=0.05, size=copied.shape)
     found = potential_energies(settings, bigger, moved[None])[0]
     assert found == pytest.approx(of_liquid(bigger, moved), rel=1e-9)
@@ -154,23 +154,23 @@ def test_supercell_has_every_copys_bonds(folder: Path):
 
 def test_skewed_cell_with_image_flags_and_unsorted_atoms(folder: Path):
     settings = reference(input_file="skewed.in", elements=["Ar"])
-    topology, positions = structure(settings)
-    np.testing.assert_allclose(topology.cell, [[6, 0, 0], [1.5, 6.5, 0], [-1, 2, 7]])
+    spec, positions = structure(settings)
+    np.testing.assert_allclose(spec.cell, [[6, 0, 0], [1.5, 6.5, 0], [-1, 2, 7]])
     np.testing.assert_allclose(positions[1], np.array([1.5, -1.5, 3.9]) - [1, -2, 0.5] + [6, 0, 0] - [-1, 2, 7])
-    assert topology.molecules is None
-    found = potential_energies(settings, topology, positions[None])[0]
+    assert spec.molecules is None
+    found = potential_energies(settings, spec, positions[None])[0]
     assert found == pytest.approx(by_lammps(ARGON), rel=1e-9)
-    bigger, copied = replicate(topology, torch.as_tensor(positions), [1, 2, 2])
+    bigger, copied = replicate(spec, torch.as_tensor(positions), [1, 2, 2])
     assert potential_energies(settings, bigger, copied.numpy()[None])[0] == pytest.approx(4 * found, rel=1e-9)
 
 
 def test_molecule_in_vacuum(folder: Path):
     text = "".join(f"boundary s s s\n{line}" if line.startswith("atom") else line for line in WATER.splitlines(True))
     Path("water.in").write_text(text, encoding="utf-8")
-    topology, positions = structure(reference())
-    assert not topology.periodic.any()
-    assert not topology.cell.any()
-    found = potential_energies(reference(), topology, np.stack([positions, positions + 40.0]))
+    spec, positions = structure(reference())
+    assert not spec.pbc.any()
+    assert not spec.cell.any()
+    found = potential_energies(reference(), spec, np.stack([positions, positions + 40.0]))
     np.testing.assert_allclose(found, by_lammps(text), rtol=1e-9)
 
 
@@ -187,22 +187,22 @@ def test_included_files_and_coefficients_after_the_atoms(folder: Path):
     split = "include styles.in\nread_data water.data\ninclude coeffs.in\n"
     Path("water.in").write_text(split, encoding="utf-8")
     settings = reference()
-    topology, positions = structure(settings)
-    assert potential_energies(settings, topology, positions[None])[0] == pytest.approx(by_lammps(split), rel=1e-9)
+    spec, positions = structure(settings)
+    assert potential_energies(settings, spec, positions[None])[0] == pytest.approx(by_lammps(split), rel=1e-9)
     assert input_files(settings) == ["water.in", "styles.in", "water.data", "coeffs.in"]
 
 
 def test_segments_keep_coefficients_of_the_data_file(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """Every segment begins with a restart: the same trajectory in one and in five."""
     settings = reference()
-    topology, positions = structure(settings)
-    start = thermal_velocities(topology.state(positions, 0 * positions), 300.0, torch.Generator().manual_seed(1))
+    spec, positions = structure(settings)
+    start = thermal_velocities(spec.state(positions, 0 * positions), 300.0, torch.Generator().manual_seed(1))
     run = Run(name="run", ensemble="NVE", steps=100, every=1)
     found = []
     for frames in (100, 20):
         monkeypatch.setattr(lammps, "SEGMENT_FRAMES", frames)
         path = Path(f"{frames}.h5md")
-        simulate(settings, run, start, Recorder(path, topology, identity={}, provenance={}, energies=("total",)))
+        simulate(settings, run, start, Recorder(path, spec, identity={}, provenance={}, energies=("total",)))
         with Trajectory(path) as trajectory:
             total = trajectory.energy("total")
             assert total is not None
@@ -282,9 +282,9 @@ def test_atoms_that_are_not_points_are_refused(folder: Path):
 
 def test_heavy_hydrogen_is_hydrogen(folder: Path):
     changed("2 1.008", "2 3.024", "water.data")
-    topology, _ = structure(reference())
-    assert topology.numbers.tolist() == [8, 1, 1] * 27
-    assert topology.masses[1] == 3.024
+    spec, _ = structure(reference())
+    assert spec.numbers.tolist() == [8, 1, 1] * 27
+    assert spec.masses[1] == 3.024
 
 
 def test_atom_ids_with_gaps_are_refused(folder: Path):
@@ -294,8 +294,8 @@ def test_atom_ids_with_gaps_are_refused(folder: Path):
 
 
 def test_atoms_in_another_order_are_refused(folder: Path):
-    topology, positions = structure(reference())
-    mixed = replace(topology, numbers=topology.numbers[::-1])
+    spec, positions = structure(reference())
+    mixed = replace(spec, numbers=spec.numbers[::-1])
     with pytest.raises(UserError, match=r"81 atoms are not those of water\.in in order"):
         potential_energies(reference(), mixed, positions[None])
 
@@ -316,8 +316,8 @@ def test_a_bonded_network_is_not_repeated(folder: Path):
         encoding="utf-8",
     )
     settings = reference(input_file="chain.in", elements=["C"])
-    topology, positions = structure(settings)
-    assert potential_energies(settings, topology, positions[None])[0] == pytest.approx(4 * 0.1**2)
-    bigger, copied = replicate(topology, torch.as_tensor(positions), [2, 1, 1])
+    spec, positions = structure(settings)
+    assert potential_energies(settings, spec, positions[None])[0] == pytest.approx(4 * 0.1**2)
+    bigger, copied = replicate(spec, torch.as_tensor(positions), [2, 1, 1])
     with pytest.raises(UserError, match="bonds run through the whole cell"):
         potential_energies(settings, bigger, copied.numpy()[None])

@@ -31,22 +31,22 @@ def generator(seed=1):
     return torch.Generator().manual_seed(seed)
 
 
-def system(positions, masses, periodic=False, seed=1):
+def system(positions, masses, pbc=False, seed=1):
     velocities = 0.01 * torch.randn(positions.shape, generator=generator(seed + 1000), dtype=positions.dtype)
     return single_system(
         positions=positions,
         velocities=velocities,
         masses=torch.tensor(masses, dtype=positions.dtype),
         numbers=torch.tensor([round(m / 2) if m > 2 else 1 for m in masses]),
-        cell=torch.eye(3, dtype=positions.dtype) * (9.0 if periodic else 0.0),
-        periodic=torch.full((3,), periodic),
+        cell=torch.eye(3, dtype=positions.dtype) * (9.0 if pbc else 0.0),
+        pbc=torch.full((3,), pbc),
     )
 
 
-def cluster(atoms=20, periodic=False, seed=1):
+def cluster(atoms=20, pbc=False, seed=1):
     """Atoms at random, half of them 16 times as heavy as the others."""
     positions = 3 * torch.randn(atoms, 3, generator=generator(seed), dtype=torch.float64)
-    return system(positions, [16.0, 1.0] * (atoms // 2), periodic, seed)
+    return system(positions, [16.0, 1.0] * (atoms // 2), pbc, seed)
 
 
 def rotation(seed=1):
@@ -69,9 +69,9 @@ def test_two_bodies_by_hand():
     torch.testing.assert_close(kinetic_energy(state), torch.tensor([expected], dtype=torch.float64))
 
 
-@pytest.mark.parametrize("periodic", [True, False])
-def test_momentum_is_set_by_one_common_velocity(periodic):
-    state, target = cluster(periodic=periodic), torch.tensor([[0.3, -0.2, 0.1]], dtype=torch.float64)
+@pytest.mark.parametrize("pbc", [True, False])
+def test_momentum_is_set_by_one_common_velocity(pbc):
+    state, target = cluster(pbc=pbc), torch.tensor([[0.3, -0.2, 0.1]], dtype=torch.float64)
     moved = set_momentum(state, target)
     torch.testing.assert_close(momentum(moved), target)
     change = moved.velocities - state.velocities
@@ -104,7 +104,7 @@ def test_zeroing_never_adds_kinetic_energy():
 
 
 def test_angular_momentum_of_a_periodic_system_is_left_alone():
-    state = cluster(periodic=True)
+    state = cluster(pbc=True)
     assert torch.equal(set_angular_momentum(state).velocities, state.velocities)
 
 
@@ -116,7 +116,7 @@ def test_a_linear_molecule_keeps_finite_velocities():
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 @pytest.mark.parametrize(
-    ("positions", "masses", "periodic", "expected"),
+    ("positions", "masses", "pbc", "expected"),
     [
         (WATER, WATER_MASSES, True, 6),
         (WATER, WATER_MASSES, False, 3),
@@ -125,14 +125,14 @@ def test_a_linear_molecule_keeps_finite_velocities():
         (CARBON_DIOXIDE[:2], CARBON_DIOXIDE_MASSES[:2], False, 1),
     ],
 )
-def test_degrees_of_freedom_whatever_the_orientation(positions, masses, periodic, expected, dtype):
+def test_degrees_of_freedom_whatever_the_orientation(positions, masses, pbc, expected, dtype):
     for seed in range(20):
-        state = system((positions @ rotation(seed).T + 20.0).to(dtype), masses, periodic)
+        state = system((positions @ rotation(seed).T + 20.0).to(dtype), masses, pbc)
         assert degrees_of_freedom(state).item() == expected
 
 
 def test_one_periodic_direction_is_enough_to_stop_turning():
-    state = replace(cluster(), periodic=torch.tensor([[False, False, True]]))
+    state = replace(cluster(), pbc=torch.tensor([[False, False, True]]))
     assert degrees_of_freedom(state).item() == 57
 
 
@@ -152,7 +152,7 @@ def test_everything_turns_with_the_system(improper):
 
 def test_systems_of_a_batch_do_not_feel_each_other():
     states = [
-        cluster(periodic=True),
+        cluster(pbc=True),
         cluster(seed=2),
         system(CARBON_DIOXIDE, CARBON_DIOXIDE_MASSES),
         system(WATER, WATER_MASSES, True),
@@ -170,11 +170,11 @@ def thermal_copies(state, copies, temperature_K=300.0):
     return thermal_velocities(join([state] * copies), temperature_K, generator(7))
 
 
-@pytest.mark.parametrize("periodic", [True, False])
-def test_thermal_velocities_have_no_net_motion(periodic):
-    states = thermal_copies(cluster(periodic=periodic), 10)
+@pytest.mark.parametrize("pbc", [True, False])
+def test_thermal_velocities_have_no_net_motion(pbc):
+    states = thermal_copies(cluster(pbc=pbc), 10)
     torch.testing.assert_close(momentum(states), torch.zeros(10, 3, dtype=torch.float64), rtol=0, atol=1e-13)
-    if not periodic:
+    if not pbc:
         zero = torch.zeros(10, 3, dtype=torch.float64)
         torch.testing.assert_close(angular_momentum(states), zero, rtol=0, atol=1e-12)
 
@@ -182,11 +182,11 @@ def test_thermal_velocities_have_no_net_motion(periodic):
 @pytest.mark.parametrize(
     ("state", "dof"),
     [
-        (cluster(periodic=True), 57),
+        (cluster(pbc=True), 57),
         (cluster(), 54),
         (system(WATER, WATER_MASSES), 3),
         (system(CARBON_DIOXIDE, CARBON_DIOXIDE_MASSES), 4),
-        (system(WATER, WATER_MASSES, periodic=True), 6),
+        (system(WATER, WATER_MASSES, pbc=True), 6),
     ],
 )
 def test_kinetic_energy_is_canonical(state, dof):
@@ -197,9 +197,9 @@ def test_kinetic_energy_is_canonical(state, dof):
     assert stats.kstest(values, stats.chi2(dof).cdf).pvalue > 0.01
 
 
-@pytest.mark.parametrize("periodic", [True, False])
-def test_temperature_has_its_mean_and_width(periodic):
-    state, copies = cluster(periodic=periodic), 4000
+@pytest.mark.parametrize("pbc", [True, False])
+def test_temperature_has_its_mean_and_width(pbc):
+    state, copies = cluster(pbc=pbc), 4000
     values = temperature(thermal_copies(state, copies)).numpy()
     width = 300 * np.sqrt(2 / degrees_of_freedom(state).item())
     assert values.mean() == pytest.approx(300, abs=4 * width / np.sqrt(copies))
@@ -208,7 +208,7 @@ def test_temperature_has_its_mean_and_width(periodic):
 
 def test_light_and_heavy_atoms_are_equally_hot():
     """Each velocity component of a periodic system is Gaussian of variance (k T / m)(1 − m / M)."""
-    state, copies = cluster(periodic=True), 2000
+    state, copies = cluster(pbc=True), 2000
     velocities = thermal_copies(state, copies).velocities.reshape(copies, -1, 3).numpy()
     total = state.masses.sum().item()
     for mass in (16.0, 1.0):

@@ -35,17 +35,17 @@ def atoms_in(name: str, atoms: int = 40, seed: int = 1) -> State:
     """Atoms at random in a cell of `CELLS` and outside it, whole cells away along periodic directions."""
     rng = torch.Generator().manual_seed(seed)
     rows, flags = CELLS[name]
-    cell, periodic = torch.tensor(rows, dtype=torch.float64), torch.tensor(flags)
-    box = torch.where(periodic[:, None], cell, 6.0 * torch.eye(3, dtype=torch.float64))
+    cell, pbc = torch.tensor(rows, dtype=torch.float64), torch.tensor(flags)
+    box = torch.where(pbc[:, None], cell, 6.0 * torch.eye(3, dtype=torch.float64))
     positions = torch.rand(atoms, 3, generator=rng, dtype=torch.float64) @ box
-    away = torch.randint(-3, 4, (atoms, 3), generator=rng) * periodic
+    away = torch.randint(-3, 4, (atoms, 3), generator=rng) * pbc
     return single_system(
         positions=positions + away.double() @ cell,
         velocities=normal(atoms, rng),
         masses=torch.ones(atoms, dtype=torch.float64),
         numbers=torch.ones(atoms, dtype=torch.long),
         cell=cell,
-        periodic=periodic,
+        pbc=pbc,
     )
 
 
@@ -71,42 +71,42 @@ def test_systems_of_a_batch_see_only_themselves() -> None:
     state = join([atoms_in(name, atoms=10 + 3 * k, seed=k) for k, name in enumerate(CELLS)])
     found = device_search(state, CUTOFF)(state.positions).neighbors
     assert_same(found, _with_vesin(state, CUTOFF))
-    assert torch.equal(state.system[found.index], state.system[found.atoms])
+    assert torch.equal(state.system_idx[found.index], state.system_idx[found.atoms])
 
 
 def test_atoms_move_through_walls_and_bins() -> None:
     """One search serves all states of its systems; growth keeps up with what they need."""
     state = atoms_in("triclinic", atoms=60)
-    search, rng, grown = device_search(state, CUTOFF), torch.Generator().manual_seed(3), 0
+    search, rng, with_capacity = device_search(state, CUTOFF), torch.Generator().manual_seed(3), 0
     for _ in range(20):
         state = replace(state, positions=state.positions + 1.5 * normal(60, rng))
         found = search(state.positions)
-        if missing(search, found.needed):
-            search, grown = search.grown(found.needed.tolist()), grown + 1
+        if missing(search, found.required_capacity):
+            search, with_capacity = search.with_capacity(found.required_capacity.tolist()), with_capacity + 1
             found = search(state.positions)
-            assert not missing(search, found.needed)
+            assert not missing(search, found.required_capacity)
         assert_same(found.neighbors, _with_vesin(state, CUTOFF))
-    assert grown
+    assert with_capacity
 
 
-def missing(search: DeviceSearch, needed: torch.Tensor) -> bool:
-    return bool((needed > torch.tensor([search.slots, search.room])).any())
+def missing(search: DeviceSearch, required_capacity: torch.Tensor) -> bool:
+    return bool((required_capacity > torch.tensor([search.max_neighbors, search.bin_capacity])).any())
 
 
-@pytest.mark.parametrize("short", ["slots", "room"])
+@pytest.mark.parametrize("short", ["max_neighbors", "bin_capacity"])
 def test_what_does_not_fit_is_noticed_and_its_size_told(short: str) -> None:
     state = atoms_in("many bins", atoms=300)
     enough = device_search(state, CUTOFF)
-    assert not missing(enough, enough(state.positions).needed)
+    assert not missing(enough, enough(state.positions).required_capacity)
     tight = replace(enough, **{short: getattr(enough, short) - 1})
-    needed = tight(state.positions).needed
-    assert missing(tight, needed)
-    assert needed[["slots", "room"].index(short)] == getattr(enough, short)
+    required_capacity = tight(state.positions).required_capacity
+    assert missing(tight, required_capacity)
+    assert required_capacity[["max_neighbors", "bin_capacity"].index(short)] == getattr(enough, short)
 
 
 def test_shapes_and_room_that_is_not_used() -> None:
     state = atoms_in("cube of two bins", atoms=20)
-    search = replace(device_search(state, CUTOFF), slots=50)
+    search = replace(device_search(state, CUTOFF), max_neighbors=50)
     found = search(state.positions)
     neighbors = found.neighbors
     assert torch.equal(neighbors.first, 50 * torch.arange(21))
@@ -121,11 +121,11 @@ def test_chunks_do_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> Non
     state = atoms_in("triclinic")
     search = device_search(state, CUTOFF)
     whole = search(state.positions)
-    monkeypatch.setattr(cell_list, "CANDIDATES", 3 * search.room * search.around_GI.shape[1])
+    monkeypatch.setattr(cell_list, "CANDIDATES", 3 * search.bin_capacity * search.around_GI.shape[1])
     parts = search(state.positions)
     assert torch.equal(whole.neighbors.index, parts.neighbors.index)
     assert torch.equal(whole.neighbors.vectors, parts.neighbors.vectors)
-    assert torch.equal(whole.needed, parts.needed)
+    assert torch.equal(whole.required_capacity, parts.required_capacity)
 
 
 def test_vectors_are_exact_whatever_the_dtype_and_the_distance_from_the_cell() -> None:

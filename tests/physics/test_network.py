@@ -9,14 +9,14 @@ import pytest
 import torch
 from small_systems import NOTHING, SCALES, SMALL, network, normal, random_state, rotation
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.errors import UserError
 from trajcast.core.geometry import replicate
 from trajcast.core.mechanics import angular_momentum, momentum
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.core.state import State, join
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.model.network import Prediction, TrajCast
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
@@ -34,7 +34,7 @@ def model() -> TrajCast:
 
 
 def test_paper_settings_give_the_papers_number_of_weights() -> None:
-    count = sum(p.numel() for p in network(Network()).parameters())
+    count = sum(p.numel() for p in network(NetworkSettings()).parameters())
     assert 2.2e6 <= count <= 2.3e6
 
 
@@ -100,8 +100,8 @@ def test_batch_equals_one_by_one(model: TrajCast) -> None:
 
 def test_supercell_equals_cell(model: TrajCast) -> None:
     state = random_state(10)
-    topology, positions = replicate(topology_of(state), state.positions, (2, 1, 3))
-    bigger = topology.state(positions.numpy(), state.velocities.repeat(6, 1).numpy())
+    spec, positions = replicate(spec_of(state), state.positions, (2, 1, 3))
+    bigger = spec.state(positions.numpy(), state.velocities.repeat(6, 1).numpy())
     here, there = predict(model, state), predict(model, bigger)
     torch.testing.assert_close(there.displacement, here.displacement.repeat(6, 1), **EXACT)
     torch.testing.assert_close(there.velocity, here.velocity.repeat(6, 1), **EXACT)
@@ -144,7 +144,7 @@ def test_atoms_beyond_the_cutoff_do_not_matter_and_approach_smoothly() -> None:
         state = replace(pair, positions=positions)
         neighbors = find_neighbors(state, model.scales.cutoff)
         with torch.no_grad():
-            return model._network(state.velocities, model.fixed(state), neighbors)[0]
+            return model._network(state.velocities, model.constants(state), neighbors)[0]
 
     far, near = velocity_of_first(3.5), velocity_of_first(2.0)
     assert (far - near).abs().max() > 1e-3

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.stats import vonmises
-from synthetic import context, curve, scalar, topology, write
+from synthetic import context, curve, scalar, spec, write
 
 from trajcast.core.errors import UserError
 from trajcast.core.units import BOLTZMANN
@@ -32,7 +32,7 @@ def chain(angles):
 
 
 def measured(folder, angles, cell=None, provenance=NVT, **settings):
-    path = write(folder / "a.h5md", topology([6] * 5, cell), chain(angles), None, 10.0, **provenance)
+    path = write(folder / "a.h5md", spec([6] * 5, cell), chain(angles), None, 10.0, **provenance)
     values = {"dihedrals": DIHEDRALS, "dihedral_bins": BINS} | settings
     with Trajectory(path) as trajectory:
         return free_energy.measure(select(trajectory), context(**values))
@@ -59,7 +59,7 @@ def test_angles_have_the_sign_of_iupac_also_across_a_box(tmp_path, cell):
     frames = chain(wanted)
     if cell:
         frames[:, 3] += [cell, -2 * cell, 0.0]  # the same atom in another image
-    path = write(tmp_path / "a.h5md", topology([6] * 5, cell), frames, None, 1.0)
+    path = write(tmp_path / "a.h5md", spec([6] * 5, cell), frames, None, 1.0)
     with Trajectory(path) as trajectory:
         found = free_energy.dihedral_angles(select(trajectory), list(DIHEDRALS.values()))
     assert np.abs((found - wanted + 180) % 360 - 180).max() < 1e-3

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from synthetic import context, curve, ornstein_uhlenbeck, scalar, topology, write
+from synthetic import context, curve, ornstein_uhlenbeck, scalar, spec, write
 
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import msd
@@ -18,7 +18,7 @@ def measure(path, **settings):
 
 def write_positions(path, positions, spacing_fs, numbers=None):
     numbers = numbers or [8] * positions.shape[1]
-    return write(path, topology(numbers, 8.0), positions, None, spacing_fs)
+    return write(path, spec(numbers, 8.0), positions, None, spacing_fs)
 
 
 def random_walk(seed, frames, atoms, spacing_fs, diffusion):
@@ -134,7 +134,7 @@ def test_blocks_as_long_as_the_fit_range_give_an_error(tmp_path, frames):
 def test_nothing_is_made_of_what_does_not_diffuse(tmp_path, cell):
     """No fit range, or no periodic direction: neither a curve nor a number that a page could show."""
     positions = random_walk(9, 300, 4, 50.0, 2e-4)
-    path = write(tmp_path / "a.h5md", topology([8] * 4, cell), positions, None, 50.0)
+    path = write(tmp_path / "a.h5md", spec([8] * 4, cell), positions, None, 50.0)
     without = {} if cell is None else {"msd_fit_from_ps": None, "msd_fit_to_ps": None}
     result = measure(path, **without)
     assert (result.curves, result.scalars) == ([], [])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy.stats import chi2
-from synthetic import context, curve, topology, write
+from synthetic import context, curve, spec, write
 
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import rdf
@@ -32,7 +32,7 @@ def test_ideal_gas_is_one_in_every_bin(tmp_path, cell):
     n_o, n_h, frames, bins = 30, 20, 400, 40
     inside = rng.random((frames, n_o + n_h, 3)) @ cell
     unwrapped = inside + rng.integers(-3, 4, size=inside.shape) @ cell
-    path = write(tmp_path / "gas.h5md", topology([8] * n_o + [1] * n_h, cell), unwrapped, None, 50.0)
+    path = write(tmp_path / "gas.h5md", spec([8] * n_o + [1] * n_h, cell), unwrapped, None, 50.0)
     result = measure(path, rdf_bins=bins)
     pairs = {"O–O": n_o * (n_o - 1) / 2, "O–H": n_o * n_h, "H–H": n_h * (n_h - 1) / 2}
     assert [c.name for c in result.curves] == list(pairs)
@@ -50,7 +50,7 @@ def test_ideal_gas_is_one_in_every_bin(tmp_path, cell):
 def test_block_error_of_the_ideal_gas_is_that_of_poisson_counts(tmp_path):
     rng = np.random.default_rng(2)
     n, frames, bins, box, blocks = 40, 600, 40, 9.0, 6
-    path = write(tmp_path / "gas.h5md", topology([8] * n, box), rng.random((frames, n, 3)) * box, None, 50.0)
+    path = write(tmp_path / "gas.h5md", spec([8] * n, box), rng.random((frames, n, 3)) * box, None, 50.0)
     found = curve(measure(path, rdf_bins=bins, blocks=blocks), "O–O")
     shells = 4 / 3 * np.pi * np.diff(np.linspace(0, box / 2, bins + 1) ** 3)
     expected = frames * n * (n - 1) / 2 * shells / box**3
@@ -65,7 +65,7 @@ def test_simple_cubic_lattice_has_its_shells(tmp_path, turn):
     a, cells = 2.5, 4
     sites = np.stack(np.meshgrid(*[np.arange(cells)] * 3), axis=-1).reshape(-1, 3) * a
     cell = np.eye(3) * a * cells @ turn
-    path = write(tmp_path / "sc.h5md", topology([8] * len(sites), cell), [sites @ turn] * 4, None, 50.0)
+    path = write(tmp_path / "sc.h5md", spec([8] * len(sites), cell), [sites @ turn] * 4, None, 50.0)
     result = measure(path, rdf_bins=151)
     found = curve(result, "O–O")
     r, g = np.array(found.x), np.array(found.y)
@@ -87,7 +87,7 @@ def test_bonded_pairs_are_counted(tmp_path):
     along = rng.normal(size=(frames, n, 3))
     hydrogen = oxygen + bond * along / np.linalg.norm(along, axis=2, keepdims=True)
     both = np.concatenate([oxygen, hydrogen], axis=1)
-    path = write(tmp_path / "oh.h5md", topology([8] * n + [1] * n, box), both, None, 50.0)
+    path = write(tmp_path / "oh.h5md", spec([8] * n + [1] * n, box), both, None, 50.0)
     found = curve(measure(path), "O–H")
     r, g = np.array(found.x), np.array(found.y)
     assert abs(r[g.argmax()] - bond) < box / 2 / 150
@@ -97,14 +97,12 @@ def test_bonded_pairs_are_counted(tmp_path):
 
 
 def test_vacuum_has_none(tmp_path):
-    path = write(
-        tmp_path / "vacuum.h5md", topology([8, 1], None), np.random.default_rng(5).random((9, 2, 3)), None, 50.0
-    )
+    path = write(tmp_path / "vacuum.h5md", spec([8, 1], None), np.random.default_rng(5).random((9, 2, 3)), None, 50.0)
     result = measure(path)
     assert result.curves == []
     assert "periodic" in result.note
 
 
 def test_frames_are_thinned_to_the_interval(tmp_path):
-    path = write(tmp_path / "gas.h5md", topology([8, 8], 5.0), np.random.default_rng(6).random((41, 2, 3)), None, 30.0)
+    path = write(tmp_path / "gas.h5md", spec([8, 8], 5.0), np.random.default_rng(6).random((41, 2, 3)), None, 30.0)
     assert "21 frames, 60 fs apart" in measure(path, structure_interval_fs=50.0).caption

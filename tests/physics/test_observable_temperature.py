@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.stats import chi2, kstest
-from synthetic import context, scalar, topology, write
+from synthetic import context, scalar, spec, write
 
 from trajcast.core.mechanics import degrees_of_freedom, thermal_velocities
 from trajcast.core.state import join
@@ -26,7 +26,7 @@ def thermal_trajectory(path, numbers, cell, positions, frames, **provenance):
     """Independent frames; the molecule is also turned and stretched a little from frame to frame."""
     rng = np.random.default_rng(2)
     generator = torch.Generator().manual_seed(3)
-    top = topology(numbers, cell)
+    top = spec(numbers, cell)
     all_positions = positions * rng.uniform(0.9, 1.1, size=(frames, 1, 1))
     batch = thermal_velocities(join([top.state(p, 0 * p) for p in all_positions]), TARGET, generator)
     velocities = batch.velocities.numpy().reshape(frames, -1, 3)
@@ -62,7 +62,7 @@ def test_every_element_and_the_total_follow_theory(tmp_path, numbers, cell, posi
 
 @pytest.mark.parametrize(("numbers", "cell", "positions"), SYSTEMS.values(), ids=SYSTEMS)
 def test_degrees_of_freedom_of_atoms_add_up(numbers, cell, positions):
-    state = topology(numbers, cell).state(positions, 0 * positions)
+    state = spec(numbers, cell).state(positions, 0 * positions)
     of_atoms = temperature.atom_degrees_of_freedom(state)
     assert of_atoms.sum() == pytest.approx(float(degrees_of_freedom(state)[0]))
     if cell is not None:
@@ -75,7 +75,7 @@ def test_unequal_temperatures_of_elements_show(tmp_path):
     path = thermal_trajectory(tmp_path / "a.h5md", numbers, cell, positions, 2000)
     with Trajectory(path) as trajectory:
         cold_hydrogen = trajectory.velocities[()] * np.where(np.array(numbers) == 1, 0.5, 1.0)[:, None]
-        write(tmp_path / "b.h5md", trajectory.topology, trajectory.positions[()], cold_hydrogen, 10.0)
+        write(tmp_path / "b.h5md", trajectory.spec, trajectory.positions[()], cold_hydrogen, 10.0)
     with Trajectory(tmp_path / "b.h5md") as trajectory:
         result = temperature.measure(select(trajectory), context())
     found = scalar(result, "T of H")

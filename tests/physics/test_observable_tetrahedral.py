@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from synthetic import context, scalar, topology, write
+from synthetic import context, scalar, spec, write
 
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.result import Result
@@ -25,7 +25,7 @@ def supercell(basis: NDArray, edge: float, copies: int) -> tuple[NDArray, float]
 
 
 def measured(path: Path, positions: NDArray, cell: NDArray | float | None, numbers: list[int]) -> Result:
-    write(path, topology(numbers, cell), positions, None, 50.0)
+    write(path, spec(numbers, cell), positions, None, 50.0)
     with Trajectory(path) as trajectory:
         return measure(select(trajectory), context(blocks=4))
 
@@ -52,7 +52,7 @@ def test_lattices(basis: NDArray, order: float, tmp_path: Path) -> None:
     turn *= np.linalg.det(turn)
     images = rng.integers(-3, 4, size=positions.shape) @ cell
     frames = np.array([positions, positions + np.array([0.7, -0.2, 0.4]), positions + images]) @ turn
-    write(tmp_path / "a.h5md", topology([8] * len(positions), cell @ turn), frames, None, 50.0)
+    write(tmp_path / "a.h5md", spec([8] * len(positions), cell @ turn), frames, None, 50.0)
     with Trajectory(tmp_path / "a.h5md") as trajectory:
         values = tetrahedral_order(select(trajectory))
     np.testing.assert_allclose(values, order, atol=2e-5)  # single precision

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from synthetic import context, curve, ornstein_uhlenbeck, topology, write
+from synthetic import context, curve, ornstein_uhlenbeck, spec, write
 
 from trajcast.core.units import PER_CM
 from trajcast.io.trajectory import Trajectory
@@ -15,7 +15,7 @@ RESOLUTION = 1 / (4000 * PER_CM)  # cm⁻¹; window and padding of 2 ps each
 
 def write_velocities(path, velocities, spacing_fs, numbers=None):
     numbers = numbers or [8] * velocities.shape[1]
-    return write(path, topology(numbers, 20.0), np.zeros_like(velocities), velocities, spacing_fs)
+    return write(path, spec(numbers, 20.0), np.zeros_like(velocities), velocities, spacing_fs)
 
 
 def oscillators(seed, wavenumber, frames, atoms, spacing_fs):

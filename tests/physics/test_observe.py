@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 from observed_water import PROVENANCE, SETTINGS, WATER, observe, prepare, water
-from synthetic import context, topology, write
+from synthetic import context, spec, write
 
 from trajcast.core.errors import UserError
 from trajcast.io.trajectory import Trajectory
@@ -62,7 +62,7 @@ def test_every_observable_takes_a_molecule_in_vacuum(tmp_path, name):
     rng = np.random.default_rng(1)
     path = write(
         tmp_path / "a.h5md",
-        topology([8, 8, 1, 1], None),
+        spec([8, 8, 1, 1], None),
         rng.normal(size=(1, 4, 3)) + 0.1 * rng.normal(size=(200, 4, 3)),
         0.01 * rng.normal(size=(200, 4, 3)),
         5.0,
@@ -82,11 +82,11 @@ def test_unmeasurable_energies_are_left_out_with_a_reason(tmp_path):
     with Trajectory(path) as trajectory:
         positions = trajectory.positions[()]
         positions[1, 0] = np.nan
-        broken = write(tmp_path / "b.h5md", trajectory.topology, positions, None, 10.0)
+        broken = write(tmp_path / "b.h5md", trajectory.spec, positions, None, 10.0)
     with Trajectory(broken) as trajectory, pytest.raises(UserError, match="Non-numeric atom coords"):
         observables()["energy"].measure(select(trajectory), context(WATER, **SETTINGS))  # in MD it is an error
     with Trajectory(broken) as trajectory:
-        trajectory.provenance["stage"] = "forecast"
+        trajectory.provenance["stage"] = "rollout"
         result = observables()["energy"].measure(select(trajectory), context(WATER, **SETTINGS))
     assert result.curves == []
     assert result.note.startswith("not measured")
@@ -106,39 +106,39 @@ def test_md_against_itself_is_perfect(files):
     for row in rows.values():
         assert row["within_error"] is True
         assert row["score"] in (None, pytest.approx(1))
-        assert row["md"] == row["forecast"]
+        assert row["md"] == row["rollout"]
     for name in observables():
-        for kind in ("md", "forecast"):
+        for kind in ("md", "rollout"):
             assert load_result(files / f"out/{kind}/{name}.json").observable == name
             assert (files / f"out/{kind}/{name}.csv").is_file()
 
 
 @pytest.mark.parametrize("frames", [0, 1, 3])
-def test_a_forecast_that_ended_early_is_no_error(files, frames):
-    water(files / "forecast.h5md", frames)
-    assert observe(files, "forecast.h5md") == 0
+def test_a_rollout_that_ended_early_is_no_error(files, frames):
+    water(files / "rollout.h5md", frames)
+    assert observe(files, "rollout.h5md") == 0
     rows = json.loads((files / "out/summary.json").read_text())["rows"]
     for row in rows:
         assert (row["md"] is not None) or (row["ceiling"] is not None)
-        assert row["note"] or row["forecast"] is not None or row["score"] is not None
+        assert row["note"] or row["rollout"] is not None or row["score"] is not None
     assert [row["score"] for row in rows if row["quantity"] == "VDOS of O"] == [None]
 
 
-def test_the_md_is_read_at_the_spacing_of_the_forecast(files):
+def test_the_md_is_read_at_the_spacing_of_the_rollout(files):
     with Trajectory(files / "md.h5md") as md:
-        write(files / "forecast.h5md", md.topology, md.positions[::3], md.velocities[::3], 15.0, **PROVENANCE)
-    assert observe(files, "forecast.h5md") == 0
-    of_md, of_forecast = (load_result(files / f"out/{kind}/vdos.json") for kind in ("md", "forecast"))
-    assert of_md == of_forecast
+        write(files / "rollout.h5md", md.spec, md.positions[::3], md.velocities[::3], 15.0, **PROVENANCE)
+    assert observe(files, "rollout.h5md") == 0
+    of_md, of_rollout = (load_result(files / f"out/{kind}/vdos.json") for kind in ("md", "rollout"))
+    assert of_md == of_rollout
     assert of_md.marks["Nyquist"] == pytest.approx(1 / (30e-15 * 2.99792458e10))
 
 
 def test_wrong_input_is_named(files, capsys):
     with Trajectory(files / "md.h5md") as md:
-        write(files / "odd.h5md", md.topology, md.positions[:20], md.velocities[:20], 7.0)
+        write(files / "odd.h5md", md.spec, md.positions[:20], md.velocities[:20], 7.0)
     assert observe(files, "odd.h5md") == 2
     assert "7 fs is not a multiple of the saved interval 5 fs" in capsys.readouterr().err
-    write(files / "carbon.h5md", topology([6, 6], 7.0), np.zeros((2, 2, 3)), None, 5.0)
+    write(files / "carbon.h5md", spec([6, 6], 7.0), np.zeros((2, 2, 3)), None, 5.0)
     assert observe(files, "carbon.h5md") == 2
     assert "different elements" in capsys.readouterr().err
     assert observe(files, "md.h5md", md="carbon.h5md") == 2
@@ -154,7 +154,7 @@ def test_energies_are_those_of_the_reference_potential_per_atom(tmp_path):
 
     with Trajectory(water(tmp_path / "a.h5md", 40)) as trajectory:
         result = observables()["energy"].measure(select(trajectory), context(WATER, **SETTINGS))
-        energies = potential_energies(context(WATER).reference, trajectory.topology, trajectory.positions[::2])
+        energies = potential_energies(context(WATER).reference, trajectory.spec, trajectory.positions[::2])
     mean, width = result.scalars
     assert mean.value == pytest.approx(1000 * energies.mean() / 24, rel=1e-9)
     assert width.value == pytest.approx(1000 * energies.std(ddof=1) / 24, rel=1e-9)

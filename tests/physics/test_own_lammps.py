@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from trajcast.config.configuration import Config, read_config
-from trajcast.config.machine import Machine
+from trajcast.config.machine import MachineSettings
 from trajcast.config.validation import section_values
 from trajcast.core.environment import LAMMPS, LAMMPS_ARGUMENTS, own_lammps
 from trajcast.core.errors import UserError
@@ -65,7 +65,7 @@ def test_an_own_build_with_its_own_arguments_gives_the_same_energies(tmp_path: P
     shutil.copy2(installed / "liblammps.so", build)
     (build.parent / "lammps.libs").symlink_to(installed.with_name("lammps.libs"))  # where the library looks for others
     (mpi,) = (file for file in metadata.files("mpich") or () if file.name == "libmpi.so.12")
-    machine = Machine(lammps=str(build.parent), lammps_arguments=ARGUMENTS.split())
+    machine = MachineSettings(lammps=str(build.parent), lammps_arguments=ARGUMENTS.split())
     libraries = {"LD_LIBRARY_PATH": str(Path(str(mpi.locate())).resolve().parent)}  # as a cluster's modules set it
     energy_eV, file, given, version = run(**machine.environment(), **libraries)
     assert Path(file).parent == build
@@ -85,9 +85,9 @@ def test_a_folder_without_lammps_is_refused(tmp_path: Path, monkeypatch: pytest.
 def test_commands_are_told_by_environment_variables() -> None:
     assert own_lammps({}) == (None, [])
     assert own_lammps({LAMMPS: "", LAMMPS_ARGUMENTS: "-sf kk"}) == (None, [])
-    told = Machine(lammps="/opt/lammps", lammps_arguments=["-k", "on", "g", "1"]).environment()
+    told = MachineSettings(lammps="/opt/lammps", lammps_arguments=["-k", "on", "g", "1"]).environment()
     assert own_lammps(told) == ("/opt/lammps", ["-k", "on", "g", "1"])
-    assert Machine().environment() == {}
+    assert MachineSettings().environment() == {}
 
 
 def test_the_machine_is_part_of_the_configuration_but_not_of_any_stage() -> None:

@@ -12,24 +12,24 @@ import torch
 from small_dataset import DIATOMICS, FREQUENCY, LENGTH, MASSES, small_dataset
 from small_systems import SCALES, network
 
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.core.errors import UserError
 from trajcast.core.neighbors.find import find_neighbors
-from trajcast.core.parallel import ALONE
-from trajcast.core.system_spec import Topology
+from trajcast.core.parallel import SINGLE_PROCESS
+from trajcast.core.system_spec import SystemSpec
 from trajcast.data.dataset import Dataset, read_dataset, write_dataset
 from trajcast.data.pairs import pairs_at
 from trajcast.io.frames import Frames
 from trajcast.model.network import Prediction
 from trajcast.training.batches import Batches
 from trajcast.training.loop import train
-from trajcast.training.own_steps import after_own_step
+from trajcast.training.multistep import after_own_step
 from trajcast.training.repeated import repeated_errors
 from trajcast.training.run import Run
 
 HORIZON_FS = 2.0
-SETTINGS = Training(
-    network=Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4]),
+SETTINGS = TrainingSettings(
+    network=NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4]),
     samples=24,
     seed=3,
     batch_size=4,
@@ -53,11 +53,11 @@ def oscillators(frames: int, seed: int = 1) -> Frames:
 
     return Frames(
         path=Path("oscillators"),
-        topology=Topology(
+        spec=SystemSpec(
             numbers=np.tile([8, 1], DIATOMICS),
             masses=np.tile(MASSES, DIATOMICS),
             cell=np.eye(3) * LENGTH,
-            periodic=np.ones(3, bool),
+            pbc=np.ones(3, bool),
             molecules=np.repeat(np.arange(DIATOMICS), 2),
         ),
         interval_fs=HORIZON_FS,
@@ -70,7 +70,7 @@ def two_steps(path: Path, samples: int = 24) -> Dataset:
     """A data set whose training samples span two horizons."""
     frames, one = oscillators(samples + 2), small_dataset(path)
     pairs = pairs_at(frames, np.arange(samples), stride=1, source=0, steps=2)
-    return replace(one, topology=pairs.topology, splits={**one.splits, "training": pairs})
+    return replace(one, spec=pairs.spec, splits={**one.splits, "training": pairs})
 
 
 def test_errors_of_a_model_that_multiplies_velocities() -> None:
@@ -109,7 +109,7 @@ def test_as_many_steps_as_the_trajectory_has() -> None:
 
 def test_the_second_step_begins_where_the_first_led_and_ends_where_md_does(tmp_path: Path) -> None:
     dataset = two_steps(tmp_path / "d.h5")
-    model = network(Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4]))
+    model = network(NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4]))
     pairs = dataset.split("training")
     batch = Batches(pairs, model).batch(np.array([2, 5]))
     off = Prediction(batch.displacement + 0.01, 0.9 * batch.velocity)
@@ -147,12 +147,12 @@ def test_samples_of_two_steps_survive_the_file(tmp_path: Path) -> None:
 
 def test_the_gradient_is_that_of_both_steps_with_the_first_held_fast(tmp_path: Path) -> None:
     dataset = two_steps(tmp_path / "d.h5")
-    run = Run(replace(SETTINGS, own_steps=0.5, dtype="float64"), dataset, "cpu", "dense", ALONE)
+    run = Run(replace(SETTINGS, multistep_fraction=0.5, dtype="float64"), dataset, "cpu", "dense", SINGLE_PROCESS)
     weights, loss = run.weights, run.loss
     batch = run.updates.batches.batch(np.array([1, 3]))
     weights.differentiate(batch, loss, steps=2)
     found = weights.gradient.clone()
-    prediction = weights.model(batch.state, batch.neighbors, batch.fixed)
+    prediction = weights.model(batch.state, batch.neighbors, batch.constants)
     second = after_own_step(batch, prediction, run.model.scales.cutoff)
     parts = []
     for one in (batch, second):
@@ -167,7 +167,7 @@ def test_the_last_part_of_a_run_takes_own_steps(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(
         "trajcast.training.weights.after_own_step", lambda *given: seen.append(1) or after_own_step(*given)
     )
-    train(replace(SETTINGS, own_steps=0.5), dataset, tmp_path / "model")
+    train(replace(SETTINGS, multistep_fraction=0.5), dataset, tmp_path / "model")
     assert len(seen) == 2 * 6  # of four epochs of six batches
     train(SETTINGS, dataset, tmp_path / "plain")
     assert len(seen) == 12
@@ -177,15 +177,15 @@ def test_the_last_part_of_a_run_takes_own_steps(tmp_path: Path, monkeypatch: pyt
 
 
 def test_own_steps_need_samples_of_two(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"own_steps 0\.5 needs samples of two steps, the data set has one"):
-        train(replace(SETTINGS, own_steps=0.5), small_dataset(tmp_path / "d.h5"), tmp_path / "model")
+    with pytest.raises(UserError, match=r"multistep_fraction 0\.5 needs samples of two steps, the data set has one"):
+        train(replace(SETTINGS, multistep_fraction=0.5), small_dataset(tmp_path / "d.h5"), tmp_path / "model")
 
 
 @pytest.mark.parametrize("of", ["positions", "velocities"])
 def test_a_gradient_that_a_backend_would_leave_out_is_refused(of: str) -> None:
     """dense has it."""
     frames = oscillators(2)
-    state = frames.topology.state(frames.positions[0], frames.velocities[0])
+    state = frames.spec.state(frames.positions[0], frames.velocities[0])
     state = replace(state, **{of: getattr(state, of).clone().requires_grad_()})
     near = find_neighbors(state, SCALES.cutoff)
     if of == "positions":

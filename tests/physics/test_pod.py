@@ -16,7 +16,7 @@ import torch
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import thermal_velocities
 from trajcast.io.recorder import Recorder
@@ -116,7 +116,7 @@ def here(fitted: tuple[Path, ase.Atoms], monkeypatch: pytest.MonkeyPatch) -> ase
     return fitted[1]
 
 
-def reference(**parameters: Any) -> Reference:
+def reference(**parameters: Any) -> ReferenceSettings:
     settings = tiny_reference.settings(
         system="lammps_input", timestep_fs=2.0, nve={"interval_fs": 2.0}, nvt={"interval_fs": 2.0}
     )
@@ -126,19 +126,19 @@ def reference(**parameters: Any) -> Reference:
 
 def test_a_fitted_potential_runs_and_conserves_its_energy(here: ase.Atoms, tmp_path: Path):
     settings = reference()
-    topology, positions = lammps_input.structure(lammps_input.Parameters(**settings.parameters), 1)
-    at_rest = topology.state(positions, 0 * positions)
+    spec, positions = lammps_input.structure(lammps_input.Parameters(**settings.parameters), 1)
+    at_rest = spec.state(positions, 0 * positions)
     start = thermal_velocities(at_rest, 300.0, torch.Generator().manual_seed(1))
-    recorder = Recorder(tmp_path / "nve.h5md", topology, identity={}, provenance={}, energies=("potential", "total"))
+    recorder = Recorder(tmp_path / "nve.h5md", spec, identity={}, provenance={}, energies=("potential", "total"))
     simulate(settings, Run(name="nve", ensemble="NVE", steps=100, every=5), start, recorder)
     with Trajectory(tmp_path / "nve.h5md") as trajectory:
         total, potential = trajectory.energy("total"), trajectory.energy("potential")
         assert total is not None
         assert potential is not None
         assert np.ptp(total) < 0.01 * np.ptp(potential)
-        again = potential_energies(settings, trajectory.topology, trajectory.positions)
+        again = potential_energies(settings, trajectory.spec, trajectory.positions)
         np.testing.assert_allclose(again, potential, atol=1e-4)
-        learned = [ase.Atoms(topology.numbers, x, cell=topology.cell, pbc=True) for x in trajectory.positions]
+        learned = [ase.Atoms(spec.numbers, x, cell=spec.cell, pbc=True) for x in trajectory.positions]
     exact = []
     for atoms in learned:
         atoms.calc = EMT()

@@ -18,7 +18,7 @@ import yaml
 from ase.calculators.lj import LennardJones
 from calculator_runs import argon, begin, direct, evaluated, exported_argon, record, reference
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.pipeline.plan import Plan
 from trajcast.reference import potentials
@@ -41,11 +41,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def settings(structure: Path, model: Path) -> Reference:
+def settings(structure: Path, model: Path) -> ReferenceSettings:
     return reference(structure, changes={"potential": f"file:{model}", "device": "cpu"})
 
 
-def test_an_exported_model_is_a_potential(settings: Reference, structure: Path, model: Path, tmp_path: Path):
+def test_an_exported_model_is_a_potential(settings: ReferenceSettings, structure: Path, model: Path, tmp_path: Path):
     """Energy, forces and stress are those of ASE's Lennard-Jones calculator."""
     energy, forces, pressure_bar = evaluated(settings, tmp_path)
     atoms = direct(settings)
@@ -65,7 +65,7 @@ def test_a_model_without_its_cutoff_is_refused(structure: Path, model: Path, tmp
         evaluated(reference(structure, changes={"potential": f"file:{path}", "device": "cpu"}), tmp_path)
 
 
-def test_warnings_are_kept_with_the_run(settings: Reference, tmp_path: Path, monkeypatch):
+def test_warnings_are_kept_with_the_run(settings: ReferenceSettings, tmp_path: Path, monkeypatch):
     calculate = ExportedModel.calculate
 
     def doubtful(self: ExportedModel, *arguments: Any) -> None:
@@ -117,14 +117,14 @@ def test_a_missing_library_is_named_with_its_remedy(monkeypatch):
         potentials.calculator("sevennet-0", "cpu")
 
 
-def test_no_calculator_and_two_are_refused(settings: Reference):
+def test_no_calculator_and_two_are_refused(settings: ReferenceSettings):
     both = settings.model_copy(update={"parameters": {**settings.parameters, "calculator": "emt"}})
-    topology, _ = begin(settings)
+    spec, _ = begin(settings)
     with pytest.raises(UserError, match="both give forces; remove one"):
-        potential_of(both, topology)
+        potential_of(both, spec)
     none = settings.model_copy(update={"potential": None})
     with pytest.raises(UserError, match=r"calculator: missing; .* reference.potential"):
-        potential_energies(none, topology, np.zeros((1, topology.n_atoms, 3)))
+        potential_energies(none, spec, np.zeros((1, spec.n_atoms, 3)))
 
 
 def test_names_are_of_one_family_each():
@@ -137,7 +137,7 @@ def test_names_are_of_one_family_each():
         assert callable(module.calculator)
 
 
-def test_device_is_no_part_of_what_a_run_depends_on(settings: Reference):
+def test_device_is_no_part_of_what_a_run_depends_on(settings: ReferenceSettings):
     other = settings.model_copy(update={"device": "cuda"})
     assert _identity(settings, "nvt") == _identity(other, "nvt")
     assert _identity(settings, "nvt") != _identity(settings.model_copy(update={"potential": "chgnet"}), "nvt")

@@ -14,7 +14,7 @@ import tiny_reference
 from ase.build import bulk, molecule
 from calculator_runs import begin, direct, evaluated, record, reference
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.plugins import named_module
 from trajcast.reference import potentials
@@ -42,7 +42,7 @@ def installed(names: list[str]) -> list[Any]:
     ]
 
 
-def with_potential(structure: Path, potential: str, timestep_fs: float = 1.0) -> Reference:
+def with_potential(structure: Path, potential: str, timestep_fs: float = 1.0) -> ReferenceSettings:
     return reference(structure, timestep_fs, {"potential": potential, "device": "cpu"})
 
 
@@ -105,19 +105,19 @@ def test_energy_is_conserved(potential: str, silicon: Path, tmp_path: Path):
         assert np.ptp(potential_eV) > 0.05
         assert trajectory.provenance["speed"]["device"] == "cpu"
         assert trajectory.provenance["weights"] == weights_sha256(potentials.calculator(potential, "cpu"))
-        again = potential_energies(with_potential(silicon, potential), trajectory.topology, trajectory.positions[::25])
+        again = potential_energies(with_potential(silicon, potential), trajectory.spec, trajectory.positions[::25])
         np.testing.assert_allclose(again, potential_eV[::25], atol=2e-4)
 
 
 @pytest.mark.parametrize("potential", installed(["sevennet-0", "chgnet"]))
 def test_energies_of_batches_are_those_of_single_structures(potential: str, silicon: Path, monkeypatch):
-    """The last batch is smaller; atoms lie outside of the box, as in a roll-out."""
+    """The last batch is smaller; atoms lie outside of the box, as in a rollout."""
     settings = with_potential(silicon, potential)
-    topology, start = begin(settings)
-    shifts = np.random.default_rng(1).normal(scale=0.05, size=(7, topology.n_atoms, 3))
-    frames = start.positions.numpy() + shifts + 2 * topology.cell[0]
-    monkeypatch.setattr("trajcast.reference.engines._external.BATCH_ATOMS", 3 * topology.n_atoms)
-    found = potential_energies(settings, topology, frames)
+    spec, start = begin(settings)
+    shifts = np.random.default_rng(1).normal(scale=0.05, size=(7, spec.n_atoms, 3))
+    frames = start.positions.numpy() + shifts + 2 * spec.cell[0]
+    monkeypatch.setattr("trajcast.reference.engines._external.BATCH_ATOMS", 3 * spec.n_atoms)
+    found = potential_energies(settings, spec, frames)
     atoms = direct(settings)
     single = []
     for frame in frames:
@@ -146,9 +146,9 @@ def test_an_error_in_a_batch_is_the_users_to_read(silicon: Path, monkeypatch):
 
     monkeypatch.setattr(sevennet, "energies", fails)
     settings = with_potential(silicon, "sevennet-0")
-    topology, start = begin(settings)
+    spec, start = begin(settings)
     with pytest.raises(UserError, match="SevenNetCalculator stopped: RuntimeError: out of memory"):
-        potential_energies(settings, topology, start.positions.numpy()[None])
+        potential_energies(settings, spec, start.positions.numpy()[None])
 
 
 @pytest.mark.parametrize("potential", installed(["gfn2-xtb", "sevennet-0"]))
@@ -168,10 +168,10 @@ def of_a_system(system: str, potential: str, **parameters: Any) -> tuple[float, 
     settings = tiny_reference.settings(system=system, potential=potential, device="cpu")
     settings = settings.model_copy(update={"parameters": parameters})
     module = named_module("reference.systems", system)
-    topology, positions = module.structure(module.Parameters(**parameters), 1)
-    atoms = ase.Atoms(topology.numbers, positions, cell=topology.cell, pbc=topology.periodic)
+    spec, positions = module.structure(module.Parameters(**parameters), 1)
+    atoms = ase.Atoms(spec.numbers, positions, cell=spec.cell, pbc=spec.pbc)
     atoms.calc = potentials.calculator(potential, "cpu")
-    return float(potential_energies(settings, topology, positions[None])[0]), atoms.get_potential_energy()
+    return float(potential_energies(settings, spec, positions[None])[0]), atoms.get_potential_energy()
 
 
 @pytest.mark.parametrize("potential", installed(["gfn2-xtb"]))

@@ -1,4 +1,4 @@
-"""Temperature ramps of roll-outs: the thermostat's law with a moving target, the guard, interruptions."""
+"""Temperature ramps of rollouts: the thermostat's law with a moving target, the guard, interruptions."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ import yaml
 from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
-from trajcast.config.settings import Forecast, Guard, Network
+from trajcast.config.settings import GuardSettings, NetworkSettings, RolloutSettings
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import degrees_of_freedom, kinetic_energy, thermal_velocities
 from trajcast.core.state import join
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.core.units import BOLTZMANN
 from trajcast.io.files import numbered
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import save_model
 from trajcast.observables.temperature import canonical_temperature
-from trajcast.rollout.loop import roll_out
+from trajcast.rollout.loop import run_rollout
 from trajcast.rollout.ramp import targets
 from trajcast.rollout.rules.thermostats import csvr, csvr_elements
 from trajcast.rollout.steps import plan
 
-GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
-SETTINGS = Forecast(
+GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
+SETTINGS = RolloutSettings(
     duration_ps=0.2,
     equilibration_ps=0.02,
     temperature_K=300.0,
@@ -47,17 +47,17 @@ SETTINGS = Forecast(
     guard=GUARD,
 )
 FREE_FLIGHT = network(
-    Network(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2]),
+    NetworkSettings(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2]),
     outputs=NOTHING,
     baseline=((2.0, 1.0), (2.0, 1.0)),
 )
 
 
-def run(settings: Forecast, folder: Path, model: Any = FREE_FLIGHT) -> tuple[list[dict[str, Any]], Path]:
+def run(settings: RolloutSettings, folder: Path, model: Any = FREE_FLIGHT) -> tuple[list[dict[str, Any]], Path]:
     folder.mkdir(exist_ok=True)
     start, output = random_state(1), folder / "f.h5md"
-    results = roll_out(
-        model, settings, topology_of(start), start.positions, output=output, outcome=folder / "o.json", record={}
+    results = run_rollout(
+        model, settings, spec_of(start), start.positions, output=output, outcome=folder / "o.json", record={}
     )
     return results, output
 
@@ -130,7 +130,7 @@ def test_kinetic_energy_follows_a_moving_target(thermostat: ModuleType) -> None:
     assert abs(found[-1].std(ddof=1) / found[-1].mean() / width - 1) < 4 / np.sqrt(2 * n)
 
 
-def test_a_roll_out_follows_the_ramp(tmp_path: Path) -> None:
+def test_a_rollout_follows_the_ramp(tmp_path: Path) -> None:
     """Free flight, ten replicas; heating works as cooling does."""
     for final in (150.0, 600.0):
         settings = replace(
@@ -159,9 +159,9 @@ def test_a_roll_out_follows_the_ramp(tmp_path: Path) -> None:
 
 
 def test_the_guard_follows_the_ramp(tmp_path: Path) -> None:
-    """Cooled to a sixth of the start's temperature, below the guard's band there, the roll-out completes; left hot by
+    """Cooled to a sixth of the start's temperature, below the guard's band there, the rollout completes; left hot by
     a thermostat that is too slow it rings, inside the band of the start."""
-    band = Guard(min_temperature_K=120.0, max_temperature_K=700.0, min_distance_A=0.0)
+    band = GuardSettings(min_temperature_K=120.0, max_temperature_K=700.0, min_distance_A=0.0)
     settings = replace(SETTINGS, final_temperature_K=50.0, duration_ps=1.0, guard=band)
     [well], output = run(settings, tmp_path / "well")
     assert well["outcome"] == "completed"
@@ -177,32 +177,32 @@ def test_the_guard_follows_the_ramp(tmp_path: Path) -> None:
 def test_a_ramp_needs_a_thermostat_and_a_temperature() -> None:
     values = asdict(SETTINGS)
     with pytest.raises(UserError, match=r"final_temperature_K is 180, but thermostat is null; name a thermostat"):
-        validate(Forecast, values | {"thermostat": None}, "forecast.yaml")
+        validate(RolloutSettings, values | {"thermostat": None}, "rollout.yaml")
     with pytest.raises(UserError, match=r"final_temperature_K: -1.0 is wrong: input should be greater than 0"):
-        validate(Forecast, values | {"final_temperature_K": -1.0}, "forecast.yaml")
+        validate(RolloutSettings, values | {"final_temperature_K": -1.0}, "rollout.yaml")
 
 
 def test_kill_9_along_a_ramp_and_resume_gives_the_same_trajectories(tmp_path: Path) -> None:
     save_model(tmp_path / "model.safetensors", network().float())
     start = random_state(1)
-    recorder = Recorder(tmp_path / "start.h5md", topology_of(start), identity={}, provenance={})
+    recorder = Recorder(tmp_path / "start.h5md", spec_of(start), identity={}, provenance={})
     recorder.add(0, 0.0, start.positions.numpy(), start.velocities.numpy())
     recorder.commit({})
     recorder.finish()
     settings = replace(
         SETTINGS, duration_ps=0.4, replicas=2, thermostat="csvr_elements", guard=replace(GUARD, max_temperature_K=1e9)
     )
-    (tmp_path / "forecast.yaml").write_text(yaml.safe_dump(asdict(settings)))
+    (tmp_path / "rollout.yaml").write_text(yaml.safe_dump(asdict(settings)))
 
     def command(name: str) -> list[str]:
-        files = {"settings": "forecast.yaml", "model": "model.safetensors", "start": "start.h5md"}
+        files = {"settings": "rollout.yaml", "model": "model.safetensors", "start": "start.h5md"}
         files |= {"output": f"{name}.h5md", "outcome": f"{name}.json"}
-        return ["forecast", *(part for k, v in files.items() for part in (f"--{k}", str(tmp_path / v)))]
+        return ["rollout", *(part for k, v in files.items() for part in (f"--{k}", str(tmp_path / v)))]
 
     assert main(command("whole")) == 0
     script = f"""
-import trajcast.rollout.burst as burst, trajcast.rollout.loop as forecaster
-forecaster.COMMIT_EVERY_S = 0.0
+import trajcast.rollout.burst as burst, trajcast.rollout.loop as rollout
+rollout.COMMIT_EVERY_S = 0.0
 burst.BURST_S = 0.02
 from trajcast.cli import main
 raise SystemExit(main({command("killed")!r}))"""

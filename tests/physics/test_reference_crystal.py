@@ -12,7 +12,7 @@ from scipy import constants
 from vesin import NeighborList
 
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.trajectory import Trajectory
 from trajcast.reference.engines._lammps import start_lammps
 from trajcast.reference.engines.lammps import potential_energies
@@ -48,46 +48,46 @@ def settings(**changes):
     return tiny_reference.settings(**SETTINGS | {"parameters": PARAMETERS | changes})
 
 
-def neighbors(topology: Topology, positions: NDArray, cutoff: float) -> tuple[NDArray, NDArray, NDArray]:
+def neighbors(spec: SystemSpec, positions: NDArray, cutoff: float) -> tuple[NDArray, NDArray, NDArray]:
     """Every pair once: atoms and distance."""
-    found = NeighborList(cutoff=cutoff, full_list=False).compute(positions, topology.cell, True, "ijd")
+    found = NeighborList(cutoff=cutoff, full_list=False).compute(positions, spec.cell, True, "ijd")
     return tuple(np.asarray(x) for x in found)
 
 
-def bks_energy(topology: Topology, positions: NDArray) -> float:
+def bks_energy(spec: SystemSpec, positions: NDArray) -> float:
     """eV: Buckingham terms less their value at the cutoff; Coulomb with force and energy shifted to zero at its own."""
     short, long = PARAMETERS["short_range_cutoff_A"], PARAMETERS["coulomb_cutoff_A"]
-    charge = np.where(topology.numbers == 14, 2.4, -1.2)
-    i, j, d = neighbors(topology, positions, long)
+    charge = np.where(spec.numbers == 14, 2.4, -1.2)
+    i, j, d = neighbors(spec, positions, long)
     pair = COULOMB * charge[i] * charge[j] * (1 / d - 1 / long + (d - long) / long**2)
     energy = pair.sum() - COULOMB / long * (charge**2).sum()  # the shift at distance 0 is -2/long; LAMMPS counts half
     for numbers, (a, b, c) in {22: (18003.7572, 4.87318, 133.5381), 16: (1388.7730, 2.76, 175.0)}.items():
-        near = (topology.numbers[i] + topology.numbers[j] == numbers) & (d < short)
+        near = (spec.numbers[i] + spec.numbers[j] == numbers) & (d < short)
         energy += (a * np.exp(-b * d[near]) - c / d[near] ** 6).sum()
         energy -= near.sum() * (a * np.exp(-b * short) - c / short**6)
     return float(energy)
 
 
 def test_energies_are_sums_over_pairs():
-    topology, positions = crystal.structure(parameters(), 1)
+    spec, positions = crystal.structure(parameters(), 1)
     rng = np.random.default_rng(2)
     frames = positions + np.array([0, 0.05, 0.2])[:, None, None] * rng.normal(size=(3, 72, 3))
-    expected = np.array([bks_energy(topology, frame) for frame in frames])
+    expected = np.array([bks_energy(spec, frame) for frame in frames])
     assert np.ptp(expected) > 1
-    np.testing.assert_allclose(potential_energies(settings(), topology, frames), expected, rtol=1e-7)
+    np.testing.assert_allclose(potential_energies(settings(), spec, frames), expected, rtol=1e-7)
 
 
 def test_the_structure_is_alpha_quartz():
     """Four oxygens about every silicon at the distances of Kihara 1990, two silicons about every oxygen."""
-    topology, positions = crystal.structure(parameters(), 1)
-    assert (topology.numbers == 14).sum() * 2 == (topology.numbers == 8).sum() == 48
-    i, j, d = neighbors(topology, positions, 2.0)
-    assert np.all(topology.numbers[i] != topology.numbers[j])
+    spec, positions = crystal.structure(parameters(), 1)
+    assert (spec.numbers == 14).sum() * 2 == (spec.numbers == 8).sum() == 48
+    i, j, d = neighbors(spec, positions, 2.0)
+    assert np.all(spec.numbers[i] != spec.numbers[j])
     bonds = np.bincount(np.concatenate([i, j]))
-    np.testing.assert_array_equal(bonds, np.where(topology.numbers == 14, 4, 2))
+    np.testing.assert_array_equal(bonds, np.where(spec.numbers == 14, 4, 2))
     np.testing.assert_allclose(np.sort(d)[[0, -1]], [1.605, 1.614], atol=0.002)
-    volume = abs(np.linalg.det(topology.cell))
-    assert topology.masses.sum() / volume * constants.atomic_mass * 1e27 == pytest.approx(2.648, abs=0.002)  # g/cm³
+    volume = abs(np.linalg.det(spec.cell))
+    assert spec.masses.sum() / volume * constants.atomic_mass * 1e27 == pytest.approx(2.648, abs=0.002)  # g/cm³
 
 
 def test_a_supercell_has_the_energy_of_its_copies_and_lattice_vectors_do_not_matter():
@@ -100,11 +100,11 @@ def test_a_supercell_has_the_energy_of_its_copies_and_lattice_vectors_do_not_mat
 
 
 def test_other_elements_and_turned_cells_are_refused():
-    topology, positions = crystal.structure(parameters(), 1)
+    spec, positions = crystal.structure(parameters(), 1)
     with pytest.raises(UserError, match="must be Si or O"):
-        crystal.lammps_data(parameters(), replace(topology, numbers=topology.numbers + 1), positions)
+        crystal.lammps_data(parameters(), replace(spec, numbers=spec.numbers + 1), positions)
     with pytest.raises(UserError, match="first vector must be along x"):
-        crystal.lammps_data(parameters(), replace(topology, cell=topology.cell[[1, 0, 2]]), positions)
+        crystal.lammps_data(parameters(), replace(spec, cell=spec.cell[[1, 0, 2]]), positions)
 
 
 @pytest.fixture(scope="module")
@@ -130,10 +130,10 @@ def test_the_mean_cell_of_the_second_half_is_that_of_the_other_runs(folder: Path
     with Trajectory(folder / "npt.h5md") as npt, Trajectory(folder / "starts.h5") as starts:
         late = npt.cells[200:]
         assert len(npt) == 400
-        np.testing.assert_allclose(starts.topology.cell, late.mean(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(starts.spec.cell, late.mean(axis=0), rtol=1e-12)
         with Trajectory(folder / "equilibration.h5md") as equilibration:
             fractional = npt.positions[-1] @ np.linalg.inv(npt.cells[-1])
-            moved = equilibration.positions[0] - fractional @ starts.topology.cell
+            moved = equilibration.positions[0] - fractional @ starts.spec.cell
             assert np.abs(moved - moved.mean(axis=0)).max() < 0.2  # 10 fs of motion later
 
 
@@ -143,7 +143,7 @@ def test_cell_and_bonds_are_put_beside_the_experiments(folder: Path):
         assert finished.returncode == 0, finished.stderr
     a, c, bond = json.loads((folder / "literature.json").read_text(encoding="utf-8"))["comparisons"]
     with Trajectory(folder / "starts.h5") as starts:
-        lengths = np.linalg.norm(starts.topology.cell, axis=1) / 2
+        lengths = np.linalg.norm(starts.spec.cell, axis=1) / 2
     np.testing.assert_allclose([a["value"], c["value"]], lengths[[0, 2]], rtol=1e-4)  # mean length, length of the mean
     assert [row["published"] for row in (a, c, bond)] == [4.9137, 5.4047, 1.6095]
     assert 1.58 < bond["value"] < 1.63
@@ -195,5 +195,5 @@ def test_a_pressure_shrinks_the_cell_by_its_compressibility(tmp_path: Path, fold
             )
             assert finished.returncode == 0, finished.stderr
         with Trajectory(path / "starts.h5") as starts:
-            volumes.append(abs(np.linalg.det(starts.topology.cell)))
+            volumes.append(abs(np.linalg.det(starts.spec.cell)))
     assert 0.7 < volumes[1] / volumes[0] < 0.9

@@ -9,7 +9,7 @@ import tiny_reference
 import torch
 
 import trajcast.reference.systems
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.mechanics import degrees_of_freedom, thermal_velocities
 from trajcast.core.plugins import named_module
 from trajcast.core.units import KCAL_PER_MOL
@@ -101,17 +101,13 @@ def systems(tmp_path_factory: pytest.TempPathFactory):
 def recorded(path: Path, system: str, run: Run, temperature_K: float, timestep_fs: float = 0.5) -> Trajectory:
     settings = reference(system, temperature_K, timestep_fs)
     module = named_module("reference.systems", system)
-    topology, positions = module.structure(module.Parameters(), 1)
-    start = thermal_velocities(
-        topology.state(positions, 0 * positions), temperature_K, torch.Generator().manual_seed(1)
-    )
-    simulate(
-        settings, run, start, Recorder(path, topology, identity={}, provenance={}, energies=("potential", "total"))
-    )
+    spec, positions = module.structure(module.Parameters(), 1)
+    start = thermal_velocities(spec.state(positions, 0 * positions), temperature_K, torch.Generator().manual_seed(1))
+    simulate(settings, run, start, Recorder(path, spec, identity={}, provenance={}, energies=("potential", "total")))
     return Trajectory(path)
 
 
-def reference(system: str, temperature_K: float, timestep_fs: float) -> Reference:
+def reference(system: str, temperature_K: float, timestep_fs: float) -> ReferenceSettings:
     return tiny_reference.settings(
         system=system,
         temperature_K=temperature_K,
@@ -135,7 +131,7 @@ def test_metal_and_real_units_give_the_same_trajectory(ensemble, systems, tmp_pa
         assert np.abs(metal.velocities[()]).mean() > 1e-4
         for name in ("potential", "total"):
             np.testing.assert_allclose(metal.energy(name), real.energy(name), atol=1e-4)
-        again = potential_energies(reference("argon_metal", 90.0, 2.0), metal.topology, metal.positions)
+        again = potential_energies(reference("argon_metal", 90.0, 2.0), metal.spec, metal.positions)
         np.testing.assert_allclose(again, metal.energy("potential"), atol=1e-4)
 
 

@@ -98,10 +98,10 @@ def test_a_file_system_without_room_stops_the_run_in_one_line(settings_path: Pat
 
 def test_two_processes_do_not_write_one_part(settings_path: Path, uninterrupted: Path, tmp_path: Path):
     """The second waits for the first and leaves alone what that one has written."""
-    from trajcast.io.locks import sole_writer
+    from trajcast.io.locks import exclusive_lock
 
     shutil.copy(uninterrupted / "starts.h5", tmp_path)
-    with sole_writer(tmp_path / "nvt.h5md"):
+    with exclusive_lock(tmp_path / "nvt.h5md"):
         second = subprocess.Popen(
             tiny_reference.command(settings_path, tmp_path, "--part", "nvt"), stderr=subprocess.PIPE, text=True
         )
@@ -132,10 +132,10 @@ def test_sigterm_leaves_in_time_and_the_same_command_goes_on(settings_path: Path
 
 def test_what_cannot_save_itself_ends_at_sigterm_under_a_shell_that_ignores_it(settings_path: Path, tmp_path: Path):
     """Rules run under `trap '' TERM`, which programs inherit."""
-    from trajcast.io.locks import sole_writer
+    from trajcast.io.locks import exclusive_lock
 
     command = " ".join(tiny_reference.command(settings_path, tmp_path, "--part", "equilibration"))
-    with sole_writer(tmp_path / "starts.h5"):
+    with exclusive_lock(tmp_path / "starts.h5"):
         waiting = subprocess.Popen(["sh", "-c", f"trap '' TERM; exec {command}"], stderr=subprocess.PIPE, text=True)
         assert "waiting until it ends" in waiting.stderr.readline()
         waiting.terminate()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tiny_reference
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import degrees_of_freedom, kinetic_energy, momentum
@@ -82,7 +82,7 @@ def test_recorded_energies_agree_with_mechanics_and_with_recomputed_ones(nvt: Tr
     assert total is not None
     kinetic = [float(kinetic_energy(nvt.state(frame))) for frame in range(0, 10_000, 500)]
     np.testing.assert_allclose((total - potential)[::500], kinetic, rtol=1e-6)
-    again = potential_energies(tiny_reference.settings(), nvt.topology, nvt.positions[::500])
+    again = potential_energies(tiny_reference.settings(), nvt.spec, nvt.positions[::500])
     assert potential.std() > 0.1
     np.testing.assert_allclose(again, potential[::500], atol=1e-4)  # float32 positions × forces of some eV/Å
 
@@ -124,7 +124,7 @@ def test_runs_with_different_weights_of_a_potential_are_refused(folder: Path, tm
         with h5py.File(tmp_path / f"{run}.h5md", "a") as file:
             provenance = json.loads(file["trajcast"].attrs["provenance"]) | {"weights": digest}
             file["trajcast"].attrs["provenance"] = json.dumps(provenance)
-    settings = read_settings(Reference, folder / "reference.yaml")
+    settings = read_settings(ReferenceSettings, folder / "reference.yaml")
     with pytest.raises(UserError, match=r"different weights of .*nve_2: aaaaaaaaaaaa…; nvt: bbbbbbbbbbbb…; remove"):
         check_health(settings, tmp_path)
 
@@ -138,7 +138,7 @@ def test_structure_is_put_beside_published_one(folder: Path):
 
 def test_diffusion_is_put_beside_that_of_the_same_box_only(folder: Path, monkeypatch: pytest.MonkeyPatch):
     """The runs here have another box than the publication; its size is taken for published to see the row."""
-    settings = read_settings(Reference, folder / "reference.yaml")
+    settings = read_settings(ReferenceSettings, folder / "reference.yaml")
     assert len(liquid.literature(settings, folder)) == 2
     monkeypatch.setattr(liquid, "PUBLISHED_BOX", {"molecules": 27})
     *_, diffusion = liquid.literature(settings, folder)

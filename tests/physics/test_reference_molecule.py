@@ -29,7 +29,7 @@ SETTINGS = {
     "nve": {"duration_ps": 1.0, "start_window_K": None, "start_window_percent": 1.0},
     "nvt": {"duration_ps": 100.0, "interval_fs": 2.0},
 }
-TOPOLOGY, POSITIONS = molecule.structure(molecule.Parameters(), 1)
+SPEC, POSITIONS = molecule.structure(molecule.Parameters(), 1)
 
 
 @pytest.fixture(scope="module")
@@ -116,26 +116,26 @@ def test_energies_are_those_of_the_files():
     frames = POSITIONS + np.array([0, 0.02, 0.1, 0.2])[:, None, None] * rng.normal(size=(4, 20, 3))
     expected = [opls_energy(frame) for frame in frames]
     assert np.ptp(expected) > 1
-    np.testing.assert_allclose(potential_energies(settings(), TOPOLOGY, frames), expected, atol=2e-6)
+    np.testing.assert_allclose(potential_energies(settings(), SPEC, frames), expected, atol=2e-6)
 
 
 def test_energy_knows_nothing_of_place_and_direction():
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))[0]
     turn *= np.sign(np.linalg.det(turn))
     frames = np.stack([POSITIONS, POSITIONS @ turn + np.array([100.0, -3.0, 0.4])])
-    assert np.ptp(potential_energies(settings(), TOPOLOGY, frames)) < 1e-8
+    assert np.ptp(potential_energies(settings(), SPEC, frames)) < 1e-8
 
 
 def test_the_molecule_is_paracetamol():
-    numbers = TOPOLOGY.numbers
+    numbers = SPEC.numbers
     assert sorted(numbers.tolist()) == [1] * 9 + [6] * 8 + [7] + [8] * 2
-    assert TOPOLOGY.masses.sum() == pytest.approx(151.165, abs=0.01)  # u
+    assert SPEC.masses.sum() == pytest.approx(151.165, abs=0.01)  # u
     lengths = [np.linalg.norm(POSITIONS[i] - POSITIONS[j]) for _, i, j in section("Bonds")]
     assert 0.9 < min(lengths) < max(lengths) < 1.6
 
 
 def test_other_atoms_are_refused():
-    other = replace(TOPOLOGY, numbers=TOPOLOGY.numbers[::-1])
+    other = replace(SPEC, numbers=SPEC.numbers[::-1])
     with pytest.raises(UserError, match="one paracetamol"):
         molecule.lammps_data(molecule.Parameters(), other, POSITIONS)
 
@@ -156,10 +156,10 @@ def test_54_degrees_of_freedom_at_300_K(folder: Path):
 
 
 def test_a_dihedral_is_held_and_its_energy_not_counted():
-    positions, lowest = relaxed(settings(), TOPOLOGY, POSITIONS)
+    positions, lowest = relaxed(settings(), SPEC, POSITIONS)
     assert lowest == pytest.approx(opls_energy(positions), abs=2e-6)
     for angle in (165.0, 120.0, -90.0):
-        bent, energy = relaxed(settings(), TOPOLOGY, positions, (molecule.AMIDE, angle))
+        bent, energy = relaxed(settings(), SPEC, positions, (molecule.AMIDE, angle))
         assert np.degrees(dihedral(bent, *molecule.AMIDE)) == pytest.approx(angle, abs=1.5)
         assert energy == pytest.approx(opls_energy(bent), abs=2e-6)
         assert energy > lowest
@@ -168,7 +168,7 @@ def test_a_dihedral_is_held_and_its_energy_not_counted():
 def test_the_shipped_dihedrals_turn_about_other_bonds_than_the_amides():
     values = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
     dihedrals = values["systems"]["molecule"]["observables"]["dihedrals"]
-    assert [TOPOLOGY.numbers[atoms].tolist() for atoms in dihedrals.values()] == [[6, 6, 8, 1], [6, 6, 7, 6]]
+    assert [SPEC.numbers[atoms].tolist() for atoms in dihedrals.values()] == [[6, 6, 8, 1], [6, 6, 7, 6]]
     bonds = [set(row[1:]) for row in section("Bonds")]
     for name, (i, j, k, l) in dihedrals.items():
         assert all(bond in bonds for bond in ({i, j}, {j, k}, {k, l})), name

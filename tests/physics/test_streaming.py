@@ -16,7 +16,7 @@ import pytest
 import tiny_reference
 import yaml
 
-from trajcast.config.settings import Dataset, Network, Samples, Stream, Training
+from trajcast.config.settings import DatasetSettings, NetworkSettings, SampleCounts, StreamSettings, TrainingSettings
 from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
@@ -25,9 +25,9 @@ from trajcast.reference.chunks import chunk_file, chunk_to_begin_with, run_chunk
 from trajcast.reference.protocol import perform
 from trajcast.reference.temperatures import temperatures
 
-STREAM = Stream(processes=2, chunk_ps=0.2, decorrelation_ps=0.1, spacing_fs=20.0, uses=2)
-SETTINGS = Training(
-    network=Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4]),
+STREAM = StreamSettings(processes=2, chunk_ps=0.2, decorrelation_ps=0.1, spacing_fs=20.0, uses=2)
+SETTINGS = TrainingSettings(
+    network=NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4]),
     samples=6,
     seed=3,
     batch_size=2,
@@ -51,7 +51,7 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for part in ("equilibration", *(f"nve_{run}" for run in range(1, 6))):
         perform(settings, part, folder)
     runs = [folder / f"nve_{run}.h5md" for run in range(1, 6)]
-    dataset = Dataset(horizon_fs=HORIZON_FS, cutoff_A=3.0, samples=Samples(training=6, validation=4, test=4), seed=1)
+    dataset = DatasetSettings(horizon_fs=HORIZON_FS, samples=SampleCounts(training=6, validation=4, test=4), seed=1)
     files = {"training": runs[:3], "validation": runs[3:4], "test": runs[4:]}
     write_dataset(folder / "d.h5", replace(build_dataset(dataset, files, Reading()), time_reversed=True))
     (folder / "training.yaml").write_text(yaml.safe_dump(asdict(SETTINGS)))

@@ -1,4 +1,4 @@
-"""Temperatures of every step, roll-outs from reference states, and speed, of a model whose dynamics are exact."""
+"""Temperatures of every step, rollouts from reference states, and speed, of a model whose dynamics are exact."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import yaml
 from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
-from trajcast.config.settings import Forecast, Guard, Network
+from trajcast.config.settings import GuardSettings, NetworkSettings, RolloutSettings
 from trajcast.core.mechanics import set_momentum, temperature
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import save_model
 from trajcast.rollout import loop
 from trajcast.rollout.temperatures import TemperatureRecorder
 
-GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
-SETTINGS = Forecast(duration_ps=1.0, equilibration_ps=0.1, temperature_K=300.0, seed=1, guard=GUARD)
+GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
+SETTINGS = RolloutSettings(duration_ps=1.0, equilibration_ps=0.1, temperature_K=300.0, seed=1, guard=GUARD)
 HORIZON_FS = 2.0
 MD_FRAMES, MD_INTERVAL_FS = 120, 1.0
 
@@ -31,10 +31,10 @@ MD_FRAMES, MD_INTERVAL_FS = 120, 1.0
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
     """A model of free flight, and reference MD that flies freely, too."""
-    tiny = Network(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
+    tiny = NetworkSettings(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
     save_model(tmp_path / "model.safetensors", network(tiny, outputs=NOTHING, baseline=((2.0, 1.0), (2.0, 1.0))))
     start = set_momentum(random_state(1))
-    recorder = Recorder(tmp_path / "md.h5md", topology_of(start), identity={}, provenance={})
+    recorder = Recorder(tmp_path / "md.h5md", spec_of(start), identity={}, provenance={})
     for frame in range(1, MD_FRAMES + 1):
         time_fs = frame * MD_INTERVAL_FS
         recorder.add(frame, time_fs, (start.positions + time_fs * start.velocities).numpy(), start.velocities.numpy())
@@ -43,12 +43,12 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(name: str, files: Path, settings: Forecast, *more: str) -> list[str]:
-    (files / "forecast.yaml").write_text(yaml.safe_dump(asdict(settings)), encoding="utf-8")
-    return [name, "--settings", str(files / "forecast.yaml"), "--model", str(files / "model.safetensors"), *more]
+def command(name: str, files: Path, settings: RolloutSettings, *more: str) -> list[str]:
+    (files / "rollout.yaml").write_text(yaml.safe_dump(asdict(settings)), encoding="utf-8")
+    return [name, "--settings", str(files / "rollout.yaml"), "--model", str(files / "model.safetensors"), *more]
 
 
-def thermostat(files: Path, settings: Forecast, name: str = "t") -> dict[str, Any]:
+def thermostat(files: Path, settings: RolloutSettings, name: str = "t") -> dict[str, Any]:
     start, output, outcome = files / "md.h5md", files / f"{name}.json", files / f"{name}-outcome.json"
     more = ("--start", str(start), "--output", str(output), "--outcome", str(outcome))
     assert main(command("thermostat", files, settings, *more)) == 0
@@ -73,7 +73,7 @@ def test_temperatures_are_those_of_the_frames(files: Path) -> None:
     found = thermostat(files, SETTINGS)
     frames = files / "f.h5md"
     more = ("--start", str(files / "md.h5md"), "--output", str(frames), "--outcome", str(files / "o.json"))
-    assert main(command("forecast", files, SETTINGS, *more)) == 0
+    assert main(command("rollout", files, SETTINGS, *more)) == 0
     with Trajectory(frames) as trajectory:
         kelvin = [float(temperature(trajectory.state(k))[0]) for k in range(len(trajectory))]
     assert found["steps"] == len(kelvin)
@@ -104,7 +104,7 @@ def test_an_interrupted_run_goes_on_to_the_same_temperatures(files: Path, monkey
         assert resumed[key] == whole[key]
 
 
-def test_a_roll_out_that_the_guard_ends_is_told(files: Path) -> None:
+def test_a_rollout_that_the_guard_ends_is_told(files: Path) -> None:
     settings = replace(SETTINGS, guard=replace(GUARD, min_temperature_K=290.0, max_temperature_K=310.0))
     found = thermostat(files, settings)
     assert found["outcome"]["outcome"] in ("too hot", "too cold")
@@ -112,7 +112,7 @@ def test_a_roll_out_that_the_guard_ends_is_told(files: Path) -> None:
     assert found["mean_K"] is None or 280 < found["mean_K"] < 320
 
 
-def same_start(files: Path, settings: Forecast) -> int:
+def same_start(files: Path, settings: RolloutSettings) -> int:
     more = ("--md", str(files / "md.h5md"), "--md-output", str(files / "md0.h5md"))
     outputs = ("--output", str(files / "same.h5md"), "--outcome", str(files / "same.json"))
     return main(command("same_start", files, settings, *more, *outputs))
@@ -121,12 +121,12 @@ def same_start(files: Path, settings: Forecast) -> int:
 def test_same_start_has_the_same_state_and_the_same_clock(files: Path) -> None:
     settings = replace(SETTINGS, duration_ps=0.1, equilibration_ps=0.0, thermostat=None)
     assert same_start(files, settings) == 0
-    with Trajectory(files / "md0.h5md") as md, Trajectory(files / "same.h5md") as forecast:
+    with Trajectory(files / "md0.h5md") as md, Trajectory(files / "same.h5md") as rollout:
         np.testing.assert_array_equal(md.times, np.arange(101) * MD_INTERVAL_FS)
-        np.testing.assert_array_equal(forecast.times, np.arange(51) * HORIZON_FS)
-        np.testing.assert_array_equal(forecast.positions[0], md.positions[0])
-        np.testing.assert_array_equal(forecast.velocities[0], md.velocities[0])
-        np.testing.assert_allclose(forecast.positions[()], md.positions[::2], atol=1e-5)  # float32 frames
+        np.testing.assert_array_equal(rollout.times, np.arange(51) * HORIZON_FS)
+        np.testing.assert_array_equal(rollout.positions[0], md.positions[0])
+        np.testing.assert_array_equal(rollout.velocities[0], md.velocities[0])
+        np.testing.assert_allclose(rollout.positions[()], md.positions[::2], atol=1e-5)  # float32 frames
     assert json.loads((files / "same.json").read_text())["ensemble"] == "NVE"
 
 

@@ -20,10 +20,10 @@ import yaml
 from safetensors.torch import load_file
 from small_dataset import FREQUENCY, HORIZON_FS, MASSES, small_dataset
 
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.core.errors import UserError
 from trajcast.core.neighbors.find import find_neighbors
-from trajcast.core.parallel import ALONE
+from trajcast.core.parallel import SINGLE_PROCESS
 from trajcast.data.dataset import read_dataset, write_dataset
 from trajcast.model.network import Prediction, TrajCast
 from trajcast.model.store import load_model
@@ -37,8 +37,10 @@ from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
 from trajcast.training.updates import Updates
 
-NETWORK = Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])
-SETTINGS = Training(network=NETWORK, samples=24, seed=3, batch_size=4, max_epochs=3, dtype="float32", ema_decay=0.9)
+NETWORK = NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])
+SETTINGS = TrainingSettings(
+    network=NETWORK, samples=24, seed=3, batch_size=4, max_epochs=3, dtype="float32", ema_decay=0.9
+)
 
 
 def test_the_network_learns_the_closed_form(tmp_path: Path) -> None:
@@ -86,7 +88,7 @@ def test_time_reversed_pairs_are_used_and_survive_the_file(tmp_path: Path) -> No
         train(replace(SETTINGS, max_epochs=1), dataset, tmp_path / name)
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("plain", "both")]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    begun = run.Run(SETTINGS, reversed_too, "cpu", None, ALONE)
+    begun = run.Run(SETTINGS, reversed_too, "cpu", None, SINGLE_PROCESS)
     assert len(begun.updates.batches) == 48
 
 
@@ -114,8 +116,8 @@ def test_new_weights_let_every_layer_speak(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     model = TrajCast(NETWORK, scales_of(dataset, SETTINGS), torch.Generator().manual_seed(1))
     state, _, _ = dataset.split("training").batch(np.arange(8))
-    near = find_neighbors(state, dataset.cutoff_A)
-    none = replace(near, vectors=torch.full_like(near.vectors, dataset.cutoff_A))
+    near = find_neighbors(state, NETWORK.cutoff_A)
+    none = replace(near, vectors=torch.full_like(near.vectors, NETWORK.cutoff_A))
 
     def influence() -> float:
         with torch.no_grad():

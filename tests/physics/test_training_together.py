@@ -19,11 +19,11 @@ import yaml
 from safetensors.torch import load_file
 from small_dataset import small_dataset
 
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.training.loop import train
 
-NETWORK = Network(channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])
-SETTINGS = Training(network=NETWORK, samples=21, seed=3, batch_size=4, max_epochs=2, ema_decay=0.9)
+NETWORK = NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])
+SETTINGS = TrainingSettings(network=NETWORK, samples=21, seed=3, batch_size=4, max_epochs=2, ema_decay=0.9)
 """The last batch of an epoch has one sample: the share of the second of two processes is empty."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.validation import validate
 
 VALUES: dict[str, Any] = {
@@ -37,8 +37,8 @@ def values(**changes: Any) -> dict[str, Any]:
     return result
 
 
-def settings(**changes: Any) -> Reference:
-    return validate(Reference, values(**changes), "test")
+def settings(**changes: Any) -> ReferenceSettings:
+    return validate(ReferenceSettings, values(**changes), "test")
 
 
 def settings_file(folder: Path, **changes: Any) -> Path:

@@ -184,11 +184,11 @@ def linear(flat: Tensor, h: Features, columns: dict[Irrep, int]) -> Features:
 
 def gate(flat: Tensor, h: Features, c: int) -> Features:
     """A linear map, whose further even scalars are the gates of what is no scalar."""
-    turning = [ir for ir in sorted(h) if ir[0] > 0]
-    columns = {ir: c + c * len(turning) * (ir == (0, 1)) for ir in h}
+    conserve_angular_momentum = [ir for ir in sorted(h) if ir[0] > 0]
+    columns = {ir: c + c * len(conserve_angular_momentum) * (ir == (0, 1)) for ir in h}
     x = linear(flat, h, columns)
     even, *gates = (SILU * torch.nn.functional.silu(x[0, 1])).split(c, dim=1)
-    found = {(0, 1): even} | {ir: x[ir] * g for ir, g in zip(turning, gates, strict=True)}
+    found = {(0, 1): even} | {ir: x[ir] * g for ir, g in zip(conserve_angular_momentum, gates, strict=True)}
     if (0, -1) in x:
         found[0, -1] = TANH * torch.tanh(x[0, -1])
     return found

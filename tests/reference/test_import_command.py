@@ -1,4 +1,4 @@
-"""`trajcast import` and what follows it: errors on extended XYZ data, roll-outs; one message for every mistake."""
+"""`trajcast import` and what follows it: errors on extended XYZ data, rollouts; one message for every mistake."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from test_released import ELEMENTS, configuration, expected, random_state
 
 from trajcast import cli
 from trajcast.core.state import State
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import load_model, read_record
@@ -55,8 +55,8 @@ def run_import(elements: str = "O,H,Si", *more: str) -> int:
 
 def frame(state: State, weights: Weights, **info: Any) -> Atoms:
     """The state as released data sets have it; what follows is off by `OFFSET` from the prediction."""
-    cell, periodic = state.cell[0].numpy(), state.periodic[0].numpy()
-    atoms = Atoms(state.numbers.numpy(), state.positions.numpy(), cell=cell, pbc=periodic, info=info)
+    cell, pbc = state.cell[0].numpy(), state.pbc[0].numpy()
+    atoms = Atoms(state.numbers.numpy(), state.positions.numpy(), cell=cell, pbc=pbc, info=info)
     step = expected(weights, CONFIG, state)
     atoms.arrays["velocities"] = state.velocities.numpy()
     atoms.arrays["displacements"] = step.displacement.numpy() + OFFSET
@@ -83,8 +83,8 @@ def test_the_precision_is_kept(here: Path, weights: Weights) -> None:
 
 
 def test_evaluation_of_frames(here: Path, weights: Weights, capsys: pytest.CaptureFixture[str]) -> None:
-    periodic, vacuum = (random_state(periodic=p) for p in (True, False))
-    frames = [frame(periodic, weights, timestep=7.0), frame(vacuum, weights, timestep=7.0)]
+    pbc, vacuum = (random_state(pbc=p) for p in (True, False))
+    frames = [frame(pbc, weights, timestep=7.0), frame(vacuum, weights, timestep=7.0)]
     ase.io.write("frames.extxyz", frames)
     assert run_import("O,H,Si", "--horizon-fs", "7") == 0
     capsys.readouterr()
@@ -103,26 +103,26 @@ def test_evaluation_of_frames(here: Path, weights: Weights, capsys: pytest.Captu
 
 
 def write_start(path: Path, state: State) -> None:
-    recorder = Recorder(path, topology_of(state), identity={}, provenance={})
+    recorder = Recorder(path, spec_of(state), identity={}, provenance={})
     recorder.add(0, 0.0, state.positions.numpy(), state.velocities.numpy())
     recorder.commit({})
     recorder.finish()
 
 
-def test_a_roll_out(here: Path, weights: Weights) -> None:
+def test_a_rollout(here: Path, weights: Weights) -> None:
     """Its steps are those of the checkpoint, to the single precision of frames; it needs a horizon."""
-    write_start(here / "start.h5md", random_state(periodic=True))
+    write_start(here / "start.h5md", random_state(pbc=True))
     guard = {"min_temperature_K": 0.0, "max_temperature_K": 1.0e9, "min_distance_A": 0.0}
     settings = {"duration_ps": 0.02, "equilibration_ps": 0.0, "temperature_K": 300.0, "thermostat": None}
-    Path("forecast.yaml").write_text(yaml.safe_dump(settings | {"seed": 1, "guard": guard}))
-    forecast = ["forecast", "--settings", "forecast.yaml", "--model", "model.safetensors", "--start", "start.h5md"]
-    forecast += ["--output", "forecast.h5md", "--outcome", "outcome.json"]
+    Path("rollout.yaml").write_text(yaml.safe_dump(settings | {"seed": 1, "guard": guard}))
+    rollout = ["rollout", "--settings", "rollout.yaml", "--model", "model.safetensors", "--start", "start.h5md"]
+    rollout += ["--output", "rollout.h5md", "--outcome", "outcome.json"]
     assert run_import() == 0
-    assert cli.main(forecast) == 2
+    assert cli.main(rollout) == 2
     assert run_import("O,H,Si", "--horizon-fs", "5") == 0
-    assert cli.main(forecast) == 0
+    assert cli.main(rollout) == 0
     assert json.loads(Path("outcome.json").read_text())["outcome"] == "completed"
-    with Trajectory("forecast.h5md") as trajectory:
+    with Trajectory("rollout.h5md") as trajectory:
         states = [trajectory.state(k) for k in range(len(trajectory))]
     assert len(states) == 5
     for before, after in pairwise(states):
@@ -258,7 +258,7 @@ def test_other_data(
     weights: Weights,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    atoms = frame(random_state(periodic=True), weights)
+    atoms = frame(random_state(pbc=True), weights)
     change(atoms)
     ase.io.write("frames.extxyz", atoms)
     assert run_import("O,H,Si", "--horizon-fs", "7") == 0

@@ -64,8 +64,8 @@ def test_lammps_writes_and_we_read(tmp_path, units, columns, stated):
     frames = read_frames(tmp_path / "run.dump", reading)
     assert frames.interval_fs == EVERY
     assert len(frames) == STEPS // EVERY + 1
-    assert [{8: "O", 1: "H"}[z] for z in frames.topology.numbers] == elements
-    np.testing.assert_allclose(frames.topology.cell, cell, atol=1e-9)
+    assert [{8: "O", 1: "H"}[z] for z in frames.spec.numbers] == elements
+    np.testing.assert_allclose(frames.spec.cell, cell, atol=1e-9)
     np.testing.assert_allclose(frames.velocities, velocities, rtol=1e-6, atol=1e-9)
     moved = np.stack(positions) - positions[0]
     np.testing.assert_allclose(frames.positions - frames.positions[0], moved, atol=1e-6)
@@ -109,10 +109,10 @@ def run_lammps(units, dump, boundary="p p p", light=1.008, steps=100, seed=5):
     return positions, velocities, np.array(low), np.array(high)
 
 
-def wrapped_apart(found, expected, sides, periodic):
+def wrapped_apart(found, expected, sides, pbc):
     """Distances along each axis, whole sides of periodic ones taken away."""
     apart = found - expected
-    return apart - np.where(periodic, np.round(apart / sides) * sides, 0.0)
+    return apart - np.where(pbc, np.round(apart / sides) * sides, 0.0)
 
 
 @pytest.mark.parametrize("boundary", ["s s s", "p p s", "p p m", "m s p"])
@@ -122,10 +122,10 @@ def test_boxes_that_follow_the_atoms(tmp_path, boundary, columns):
     dump += "dump_modify 1 element O H format float %.12g units yes time yes"
     positions, velocities, low, high = run_lammps("real", dump, boundary)
     frames = read_frames(tmp_path / "run.dump", Reading())
-    periodic = np.array([word == "p" for word in boundary.split()])
-    np.testing.assert_array_equal(frames.topology.periodic, periodic)
-    assert not frames.topology.cell[~periodic].any()
-    apart = wrapped_apart(frames.positions[-1], positions, high - low, periodic)
+    pbc = np.array([word == "p" for word in boundary.split()])
+    np.testing.assert_array_equal(frames.spec.pbc, pbc)
+    assert not frames.spec.cell[~pbc].any()
+    apart = wrapped_apart(frames.positions[-1], positions, high - low, pbc)
     np.testing.assert_allclose(apart, 0, atol=1e-6)
     np.testing.assert_allclose(frames.velocities[-1], velocities, rtol=1e-6, atol=1e-9)
 
@@ -138,7 +138,7 @@ def test_extended_xyz_of_lammps(tmp_path, units):
     positions, velocities, low, high = run_lammps(units, dump, light=2.014)
     frames = read_frames(tmp_path / "run.extxyz", Reading(lammps_units=units))
     assert frames.interval_fs == pytest.approx(2.0)
-    assert set(frames.topology.masses.tolist()) == {15.999, 2.014}
+    assert set(frames.spec.masses.tolist()) == {15.999, 2.014}
     apart = wrapped_apart(frames.positions[-1], positions, high - low, np.ones(3, bool))
     np.testing.assert_allclose(apart, 0, atol=1e-4)
     np.testing.assert_allclose(frames.velocities[-1], velocities, rtol=1e-3, atol=1e-6)
@@ -157,7 +157,7 @@ def test_a_restart_that_dumps_its_first_frame_again(tmp_path):
 @pytest.mark.parametrize("fix", ["setforce 0.0 0.0 0.0", "langevin 300 300 50 7"])
 def test_runs_that_keep_no_momentum(tmp_path, fix):
     """LAMMPS' own frozen and noisy runs are refused when a data set is made."""
-    from trajcast.config.settings import Dataset, Samples
+    from trajcast.config.settings import DatasetSettings, SampleCounts
     from trajcast.data.pairs import build_dataset
 
     files = {}
@@ -167,7 +167,7 @@ def test_runs_that_keep_no_momentum(tmp_path, fix):
         dump += "dump_modify 1 element O H format float %.12g units yes time yes"
         run_lammps("real", dump, steps=100, seed=seed)
         files[split] = [tmp_path / split]
-    settings = Dataset(horizon_fs=4.0, cutoff_A=5.0, samples=Samples(training=20, validation=5, test=5), seed=1)
+    settings = DatasetSettings(horizon_fs=4.0, samples=SampleCounts(training=20, validation=5, test=5), seed=1)
     expected = "never move" if "force" in fix else "the total momentum changes by"
     with pytest.raises(UserError, match=expected):
         build_dataset(settings, files, Reading())

@@ -69,7 +69,7 @@ def random_configuration(seed: int) -> dict[str, Any]:
     )
 
 
-def random_state(*, periodic: bool, momentum: bool = False) -> State:
+def random_state(*, pbc: bool, momentum: bool = False) -> State:
     """Eleven atoms of three elements, at random; P is zero unless `momentum`."""
     rng = np.random.default_rng(3)
     numbers = np.resize([1, 8, 14, 8, 1], 11)
@@ -83,14 +83,14 @@ def random_state(*, periodic: bool, momentum: bool = False) -> State:
         velocities=torch.as_tensor(velocities),
         masses=torch.as_tensor(masses),
         numbers=torch.as_tensor(numbers),
-        cell=torch.diag(torch.tensor([5.0, 5.0, 7.0], dtype=torch.float64)) * periodic,
-        periodic=torch.full((3,), periodic),
+        cell=torch.diag(torch.tensor([5.0, 5.0, 7.0], dtype=torch.float64)) * pbc,
+        pbc=torch.full((3,), pbc),
     )
 
 
 def expected(weights: Weights, config: dict[str, Any], state: State) -> Step:
     numbers, positions = state.numbers.numpy(), state.positions.numpy()
-    atoms = Atoms(numbers, positions, cell=state.cell[0].numpy(), pbc=state.periodic[0].numpy())
+    atoms = Atoms(numbers, positions, cell=state.cell[0].numpy(), pbc=state.pbc[0].numpy())
     types = torch.tensor([ELEMENTS.index(z) for z in state.numbers.tolist()])
     return forward(weights, config, types, state.masses, atoms, state.velocities)
 
@@ -121,12 +121,12 @@ def test_any_sizes(seed: int, backend: str, tmp_path: Path) -> None:
     weights = random_checkpoint(config, seed)
     model = imported(weights, config, tmp_path)
     model.backend = backend
-    state = random_state(periodic=True)
+    state = random_state(pbc=True)
     assert deviation(model, state, expected(weights, config, state)) <= EXACT
 
 
 def test_smallest_network(backend: str, tmp_path: Path) -> None:
-    weights, state = random_checkpoint(SMALLEST, 1), random_state(periodic=True)
+    weights, state = random_checkpoint(SMALLEST, 1), random_state(pbc=True)
     model = imported(weights, SMALLEST, tmp_path)
     model.backend = backend
     assert deviation(model, state, expected(weights, SMALLEST, state)) <= EXACT
@@ -154,7 +154,7 @@ def test_smallest_network_with_triton() -> None:
     assert re.search(r"^1 passed", done.stdout, re.MULTILINE), done.stdout
 
 
-@pytest.mark.parametrize("periodic", [True, False], ids=["periodic", "vacuum"])
+@pytest.mark.parametrize("pbc", [True, False], ids=["periodic", "vacuum"])
 @pytest.mark.parametrize("momentum", [True, False], ids=["moving", "at rest"])
 @pytest.mark.parametrize(
     "laws",
@@ -168,9 +168,9 @@ def test_smallest_network_with_triton() -> None:
     ],
     ids=["still", "kept", "given", "still and not turning", "both kept", "both given"],
 )
-def test_conserved_totals(laws: dict[str, Any], momentum: bool, periodic: bool, tmp_path: Path) -> None:
+def test_conserved_totals(laws: dict[str, Any], momentum: bool, pbc: bool, tmp_path: Path) -> None:
     config = configuration(**laws)
-    weights, state = random_checkpoint(config, 7), random_state(periodic=periodic, momentum=momentum)
+    weights, state = random_checkpoint(config, 7), random_state(pbc=pbc, momentum=momentum)
     model = imported(weights, config, tmp_path)
     save_model(tmp_path / "model.safetensors", model)
     wanted = expected(weights, config, state)
@@ -180,7 +180,7 @@ def test_conserved_totals(laws: dict[str, Any], momentum: bool, periodic: bool, 
 def test_one_changed_weight_is_seen(tmp_path: Path) -> None:
     """Every tensor of a checkpoint: its number that matters most, plus 1e-3."""
     config = configuration()
-    weights, state = random_checkpoint(config, 5), random_state(periodic=True)
+    weights, state = random_checkpoint(config, 5), random_state(pbc=True)
     learned = {name: x.requires_grad_() for name, x in weights.items() if x.is_floating_point() and x.numel() > 1}
     wanted = expected(weights, config, state)
     total = (wanted.displacement / 0.05).square().sum() + (wanted.velocity / 0.012).square().sum()
@@ -198,9 +198,9 @@ def test_one_changed_weight_is_seen(tmp_path: Path) -> None:
     assert min(found.values()) > 1000 * EXACT, found
 
 
-def test_prepared_for_roll_outs(tmp_path: Path) -> None:
+def test_prepared_for_rollouts(tmp_path: Path) -> None:
     config = configuration()
-    weights, state = random_checkpoint(config, 2), random_state(periodic=True)
+    weights, state = random_checkpoint(config, 2), random_state(pbc=True)
     ready = prepared(imported(weights, config, tmp_path))
     assert 0 < deviation(ready, state, expected(weights, config, state)) <= EXACT
 
@@ -221,7 +221,7 @@ def test_predictions_of_the_original_code(name: str, elements: list[int], backen
             masses=saved["masses"],
             numbers=saved["species"].long(),
             cell=saved["cell"].double(),
-            periodic=torch.ones(3, dtype=torch.bool),
+            pbc=torch.ones(3, dtype=torch.bool),
         )
         wanted = saved["predicted_displacement"][k], saved["predicted_velocity"][k]
         assert deviation(model, state, wanted) <= EXACT

@@ -13,7 +13,7 @@ from trajcast.figures.report.page import write_report
 
 @pytest.fixture(scope="session")
 def complete_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A results folder in which every roll-out came to its end; not to be changed."""
+    """A results folder in which every rollout came to its end; not to be changed."""
     return write_folder(tmp_path_factory.mktemp("complete") / "results" / "liquid")
 
 

@@ -51,7 +51,7 @@ class Elements(HTMLParser):
 
 
 def page_of(folder: Path, models: dict[str, Path] | None = None) -> str:
-    """The page of some roll-outs, of all without any."""
+    """The page of some rollouts, of all without any."""
     output = folder / "report.html"
     write_report(folder, models or models_of(folder), output)
     return output.read_text(encoding="utf-8")

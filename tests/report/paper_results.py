@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.figures.paper.model_errors import ModelErrors
 from trajcast.io.files import write_json
 from trajcast.io.recorder import Recorder
@@ -45,14 +45,14 @@ def write_test(folder: Path, horizon_fs: float, samples: int, seed: int, displac
 
 
 def outcome(folder: Path, tau: float, seed: int, ended: str) -> Path:
-    """How a roll-out of the thermostat study ended."""
+    """How a rollout of the thermostat study ended."""
     path = folder / f"tau{tau:g}-s{seed}-outcome.json"
     write_json(path, {"outcome": ended, "horizon_fs": 5.0, "atoms": 162, "ensemble": "NVT (CSVR ELEMENTS)"})
     return path
 
 
 def temperatures(folder: Path, *, tau: float, seed: int, mean_K: float, ended: str = "completed") -> tuple[str, str]:
-    """One roll-out of the thermostat study: temperatures and outcome."""
+    """One rollout of the thermostat study: temperatures and outcome."""
     path = folder / f"tau{tau:g}-s{seed}.json"
     summary = {
         "target_K": 300.0,
@@ -76,9 +76,9 @@ def two_temperatures(folder: Path) -> list[str]:
     return [path for run in runs for path in run]
 
 
-def write_frames(path: Path, topology: Topology, frames: NDArray[np.float64], spacing_fs: float = 7.0) -> Path:
+def write_frames(path: Path, spec: SystemSpec, frames: NDArray[np.float64], spacing_fs: float = 7.0) -> Path:
     """A trajectory of atoms at rest."""
-    recorder = Recorder(path, topology, identity={}, provenance={})
+    recorder = Recorder(path, spec, identity={}, provenance={})
     for step, positions in enumerate(frames):
         recorder.add(step, step * spacing_fs, positions, 0 * positions)
     recorder.commit({})

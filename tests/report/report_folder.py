@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from trajcast.core.mechanics import thermal_velocities
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.files import write_json
 from trajcast.io.provenance import provenance
 from trajcast.io.recorder import Recorder
@@ -36,13 +36,13 @@ REFERENCE = {
 }
 
 
-def topology() -> Topology:
+def spec() -> SystemSpec:
     """Water molecules in a periodic box."""
-    return Topology(
+    return SystemSpec(
         numbers=np.array([8, 1, 1] * WATERS),
         masses=np.array([15.999, 1.008, 1.008] * WATERS),
         cell=BOX_A * np.eye(3),
-        periodic=np.ones(3, dtype=bool),
+        pbc=np.ones(3, dtype=bool),
         molecules=np.repeat(np.arange(WATERS), 3),
     )
 
@@ -54,9 +54,9 @@ def write_trajectory(
     rng = np.random.default_rng(seed)
     generator = torch.Generator().manual_seed(seed)
     positions = rng.uniform(0, BOX_A, (3 * WATERS, 3))
-    recorder = Recorder(path, topology(), identity={"seed": seed}, provenance=record, energies=("potential", "total"))
+    recorder = Recorder(path, spec(), identity={"seed": seed}, provenance=record, energies=("potential", "total"))
     for frame in range(frames):
-        state = thermal_velocities(topology().state(positions, np.zeros_like(positions)), temperature_K, generator)
+        state = thermal_velocities(spec().state(positions, np.zeros_like(positions)), temperature_K, generator)
         energies = {"potential": rng.normal(-20.0, 0.1), "total": -10.0 + 1e-4 * rng.normal()}
         recorder.add(frame, frame * interval_fs, positions, state.velocities.numpy(), energies)
     recorder.commit({})
@@ -98,7 +98,7 @@ def write_metrics(path: Path, epochs: int = 30) -> None:
 
 
 def outcome(horizon_fs: float, **changes: Any) -> dict[str, Any]:
-    """A roll-out that came to its end, unless `changes` say otherwise."""
+    """A rollout that came to its end, unless `changes` say otherwise."""
     return {
         "outcome": "completed",
         "reason": "",
@@ -151,7 +151,7 @@ def write_reference(folder: Path) -> None:
 
 
 def models_of(folder: Path, *horizons_fs: float) -> dict[str, Path]:
-    """Roll-outs by their names with the folders of their models; of all horizons without any."""
+    """Rollouts by their names with the folders of their models; of all horizons without any."""
     return {f"{horizon:g}fs": folder / f"{horizon:g}fs" / MODEL for horizon in horizons_fs or HORIZONS_FS}
 
 
@@ -166,9 +166,9 @@ def write_model(model: Path, horizon_fs: float) -> None:
             "species": [1, 8],
             "cutoff_A": 4.0,
             "network": {"channels": 4},
-            "provenance": provenance("training", settings, dataset=provenance("dataset", {"cutoff_A": 4.0})),
+            "provenance": provenance("training", settings, dataset=provenance("dataset", {"seed": 1})),
             "training": {"epochs": 30, "minutes": 5.02, "stopped": "budget", "device": "cpu"},
-            "weights": 12345,
+            "parameters": 12345,
         },
     )
     write_metrics(model / "metrics.csv")
@@ -179,7 +179,7 @@ def write_model(model: Path, horizon_fs: float) -> None:
         "velocity_mae_A_per_fs": 8.1e-6 * horizon_fs,
         "displacement_mae_percent": 0.61,
         "velocity_mae_percent": 1.234,
-        "own_steps": {
+        "repeated_steps": {
             str(steps): {
                 "starts": 40,
                 "displacement_mae_percent": 0.5 * steps,
@@ -200,18 +200,18 @@ def write_model(model: Path, horizon_fs: float) -> None:
 def write_run(
     run: Path, horizon_fs: float, *, frames: int = 51, ended: dict[str, Any] | None = None, seed: int = 5
 ) -> None:
-    """A roll-out and what was observed on it; `frames` and `ended` describe one that stopped early."""
-    record = provenance("forecast", {"temperature_K": 300.0, "seed": 1, "thermostat": "csvr"})
-    write_trajectory(run / "forecast.h5md", frames=frames, interval_fs=horizon_fs, record=record, seed=seed)
+    """A rollout and what was observed on it; `frames` and `ended` describe one that stopped early."""
+    record = provenance("rollout", {"temperature_K": 300.0, "seed": 1, "thermostat": "csvr"})
+    write_trajectory(run / "rollout.h5md", frames=frames, interval_fs=horizon_fs, record=record, seed=seed)
     write_json(run / "outcome.json", outcome(horizon_fs, frames=frames, **(ended or {})))
     observed, empty, shift = run / "observables", frames < 2, 0.05 * horizon_fs
     rows = []
     for name in ("profile", "spectrum"):
-        md, forecast = result(name, shift=0.0, seed=11), result(name, shift=shift, seed=12)
+        md, rollout = result(name, shift=0.0, seed=11), result(name, shift=shift, seed=12)
         if empty:
             missing = [Scalar(name="centre", value=None, error=None, unit="Å", note="no frames")]
-            forecast = result(name, shift=0.0, seed=12, curves=(), scalars=missing, note="not measured: no frames")
-        for where, what in (("md", md), ("forecast", forecast)):
+            rollout = result(name, shift=0.0, seed=12, curves=(), scalars=missing, note="not measured: no frames")
+        for where, what in (("md", md), ("rollout", rollout)):
             (observed / where).mkdir(parents=True, exist_ok=True)
             what.save(observed / where / f"{name}.json")
         rows.append(scalar_row(name, None if empty else 3 + shift))
@@ -221,17 +221,17 @@ def write_run(
     write_json(observed / "summary.json", {"provenance": record, "frames": frames_of, "reference": None, "rows": rows})
 
 
-def scalar_row(observable: str, forecast: float | None, **changes: Any) -> dict[str, Any]:
+def scalar_row(observable: str, rollout: float | None, **changes: Any) -> dict[str, Any]:
     """The verdict on a number that is 3.00 ± 0.10 Å in MD and 3.02 ± 0.10 Å in the second MD run."""
-    within = None if forecast is None else abs(forecast - 3.0) < 0.15
+    within = None if rollout is None else abs(rollout - 3.0) < 0.15
     row = {
         "observable": observable,
         "quantity": "centre",
         "unit": "Å",
         "md": 3.0,
         "md_error": 0.1,
-        "forecast": forecast,
-        "forecast_error": None if forecast is None else 0.1,
+        "rollout": rollout,
+        "rollout_error": None if rollout is None else 0.1,
         "second": 3.02,
         "second_error": 0.1,
         "score": None,
@@ -248,7 +248,7 @@ def scalar_row(observable: str, forecast: float | None, **changes: Any) -> dict[
 def score_row(observable: str, score: float | None, **changes: Any) -> dict[str, Any]:
     """The verdict on a curve with which the second MD run scores 0.985."""
     within = None if score is None else score > 0.97
-    row = dict.fromkeys(["md", "md_error", "forecast", "forecast_error", "second", "second_error"]) | {
+    row = dict.fromkeys(["md", "md_error", "rollout", "rollout_error", "second", "second_error"]) | {
         "observable": observable,
         "quantity": curve_quantity(observable, "O"),
         "unit": "",
@@ -265,7 +265,7 @@ def score_row(observable: str, score: float | None, **changes: Any) -> dict[str,
 
 
 def write_folder(folder: Path) -> Path:
-    """A whole results folder in which every roll-out came to its end."""
+    """A whole results folder in which every rollout came to its end."""
     write_reference(folder / "reference")
     for name, model in models_of(folder).items():
         horizon_fs = float(name.removesuffix("fs"))

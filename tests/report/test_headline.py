@@ -1,4 +1,4 @@
-"""The sentence about each roll-out, and whether it says that the roll-out agrees with MD."""
+"""The sentence about each rollout, and whether it says that the rollout agrees with MD."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def with_rows(base: Run, *rows: dict[str, Any], **ended: Any) -> Run:
 def test_what_agrees_is_counted_beside_the_second_run(base: Run) -> None:
     run = with_rows(base, GOOD, MISSED, SECOND_MISSED, score_row("profile", 0.98))
     assert headline(run) == (
-        "Δt = 1 fs, NVT (CSVR): roll-out completed, 0.06 ps; 3 of 4 quantities within error "
+        "Δt = 1 fs, NVT (CSVR): rollout completed, 0.06 ps; 3 of 4 quantities within error "
         "(a second MD run: 3 of 4); 4 of 4 within the tolerances that matter to a user"
     )
     assert verdict(run).agrees
@@ -81,16 +81,14 @@ def test_tolerances_that_noise_hides_are_counted_apart(base: Run) -> None:
         ([SECOND_MISSED] * 3 + [GOOD], True),
         ([GOOD] * 12 + [MISSED] * 2, True),
         ([GOOD] * 11 + [MISSED] * 3, False),
-        ([GOOD] * 11 + [MISSED] * 2 + [UNMEASURED], True),  # what the roll-out was too short for is not missed
+        ([GOOD] * 11 + [MISSED] * 2 + [UNMEASURED], True),  # what the rollout was too short for is not missed
         ([GOOD] * 5 + [MISSED] * 2 + [UNMEASURED] * 7, False),  # nor judged
         ([UNMEASURED], False),  # nothing to agree in
         ([GOOD] * 20 + [scalar_row("profile", 3.25, within_error=True, within_tolerance=NO)], False),
         ([], False),
     ],
 )
-def test_a_roll_out_agrees_where_chance_explains_its_misses(
-    base: Run, rows: list[dict[str, Any]], agrees: bool
-) -> None:
+def test_a_rollout_agrees_where_chance_explains_its_misses(base: Run, rows: list[dict[str, Any]], agrees: bool) -> None:
     assert verdict(with_rows(base, *rows)).agrees == agrees
 
 
@@ -124,10 +122,10 @@ def test_as_many_misses_pass_as_a_perfect_model_has_in_one_case_of_twenty(
         assert verdict(run).agrees == (misses <= allowed)
 
 
-def test_a_roll_out_that_ended_early_does_not_agree(base: Run) -> None:
+def test_a_rollout_that_ended_early_does_not_agree(base: Run) -> None:
     run = with_rows(base, GOOD, GOOD, outcome="too hot", time_ps=0.02)
     assert headline(run).startswith(
-        "Δt = 1 fs, NVT (CSVR): roll-out ended early (too hot) at 0.02 ps of 0.06 ps; 2 of 2"
+        "Δt = 1 fs, NVT (CSVR): rollout ended early (too hot) at 0.02 ps of 0.06 ps; 2 of 2"
     )
     assert not verdict(run).agrees
 
@@ -154,7 +152,7 @@ def test_quantities_in_a_sentence_are_escaped(folder: Path) -> None:
 
 @pytest.mark.parametrize(("unresolved", "agrees"), [(1, True), (2, True), (3, False)])
 def test_runs_too_short_to_tell_do_not_agree(base: Run, unresolved: int, agrees: bool) -> None:
-    """Three blocks of a roll-out that heats up are within error of everything."""
+    """Three blocks of a rollout that heats up are within error of everything."""
     unknown = scalar_row("profile", 3.25) | {"within_error": True, "within_tolerance": UNRESOLVED}
     run = with_rows(base, GOOD, GOOD, *[unknown] * unresolved)
     assert verdict(run).agrees is agrees

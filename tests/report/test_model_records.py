@@ -24,7 +24,7 @@ def imported() -> Record:
     """As `trajcast import` writes it."""
     sources = [{"file": "weights.pt", "sha256": "0" * 64}]
     record = provenance("import", {"configuration": {}, "elements": [1, 8]}, sources=sources)
-    return {"horizon_fs": HORIZON_FS, "weights": 2200000, "dtype": "float32", "provenance": record}
+    return {"horizon_fs": HORIZON_FS, "parameters": 2200000, "dtype": "float32", "provenance": record}
 
 
 def shipped_one() -> Record:
@@ -34,14 +34,14 @@ def shipped_one() -> Record:
 def trained(**changes: Any) -> Record:
     """As `trajcast train` writes it."""
     record = provenance("training", {"samples": 40, "seed": 1})
-    return {"horizon_fs": HORIZON_FS, "weights": 12345, "provenance": record, "training": {"minutes": 5.0}} | changes
+    return {"horizon_fs": HORIZON_FS, "parameters": 12345, "provenance": record, "training": {"minutes": 5.0}} | changes
 
 
 RECORDS: dict[str, Callable[[], Record]] = {
     "trained": trained,
     "imported": imported,
     "shipped": shipped_one,
-    "bare": lambda: {"horizon_fs": HORIZON_FS, "weights": 7},
+    "bare": lambda: {"horizon_fs": HORIZON_FS, "parameters": 7},
     "no horizon": lambda: imported() | {"horizon_fs": None},
     "nothing known": lambda: trained(horizon_fs=None, weights=None, provenance=None, training=None),
     "empty": lambda: trained(provenance={}, training={}),
@@ -63,7 +63,7 @@ RECORDS: dict[str, Callable[[], Record]] = {
 
 @pytest.fixture
 def models(folder: Path) -> dict[str, Path]:
-    """A roll-out for every record, by its name, with the folder of its model."""
+    """A rollout for every record, by its name, with the folder of its model."""
     found = {}
     for name, record in RECORDS.items():
         found[name] = folder / "2fs" / f"model-{name}"

@@ -15,8 +15,8 @@ import yaml
 from paper_results import write_test
 
 from trajcast.cli import main
-from trajcast.config.settings import Network
-from trajcast.core.system_spec import Topology
+from trajcast.config.settings import NetworkSettings
+from trajcast.core.system_spec import SystemSpec
 from trajcast.data.dataset import Dataset, Pairs, Statistics, read_dataset, write_dataset
 from trajcast.figures.paper import drawable, figures
 from trajcast.figures.paper.page import write_page
@@ -82,8 +82,8 @@ def drawn(folder: Path, name: str, sources: Mapping[str, list[str]]) -> Path:
 
 def observed(results: Path, horizon: str) -> dict[str, list[str]]:
     run = results / "runs" / horizon
-    settings = run / "forecast.yaml"
-    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["molecule"]["forecast"]
+    settings = run / "rollout.yaml"
+    values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["molecule"]["rollout"]
     settings.write_text(yaml.safe_dump(values), encoding="utf-8")
     return {
         "settings": [str(settings)],
@@ -93,7 +93,7 @@ def observed(results: Path, horizon: str) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", ["fig2", "fig3", "fig4"])
-def test_figures_of_a_roll_out_come_out_of_any_part_of_the_observables(name: str, folder: Path, tmp_path: Path) -> None:
+def test_figures_of_a_rollout_come_out_of_any_part_of_the_observables(name: str, folder: Path, tmp_path: Path) -> None:
     stem = drawn(tmp_path, name, observed(folder, "1fs"))
     about = json.loads(stem.with_name(f"{name}.json").read_text(encoding="utf-8"))
     assert about["figure"]
@@ -103,14 +103,14 @@ def test_figures_of_a_roll_out_come_out_of_any_part_of_the_observables(name: str
 
 
 def test_data_beside_a_figure_are_the_curves_of_both_methods(folder: Path, tmp_path: Path) -> None:
-    for method in ("md", "forecast"):  # as if the made-up spectrum were the VDOS
+    for method in ("md", "rollout"):  # as if the made-up spectrum were the VDOS
         where = folder / "runs/1fs/observables" / method
         values = json.loads((where / "spectrum.json").read_text(encoding="utf-8"))
         (where / "vdos.json").write_text(json.dumps(values | {"observable": "vdos"}), encoding="utf-8")
     drawn(tmp_path, "fig3", observed(folder, "1fs"))
     with open(tmp_path / "fig3.csv", encoding="utf-8", newline="") as handle:
         rows = [row for row in csv.DictReader(handle) if row["panel"] == "vdos O"]
-    for method, series in (("md", "reference MD"), ("forecast", "forecast")):
+    for method, series in (("md", "reference MD"), ("rollout", "rollout")):
         result = json.loads((folder / f"runs/1fs/observables/{method}/vdos.json").read_text(encoding="utf-8"))
         curve = next(curve for curve in result["curves"] if curve["name"] == "O")
         found = [row for row in rows if row["series"] == series]
@@ -155,17 +155,17 @@ def test_unknown_figure_lists_those_there_are(tmp_path: Path, capsys: pytest.Cap
 
 
 def oxygen_pairs(rng: np.random.Generator, count: int) -> Pairs:
-    topology = Topology(
+    spec = SystemSpec(
         numbers=np.array([8, 1, 1]),
         masses=np.array([15.999, 1.008, 1.008]),
         cell=np.zeros((3, 3)),
-        periodic=np.zeros(3, dtype=bool),
+        pbc=np.zeros(3, dtype=bool),
     )
     arrays = {
         name: rng.normal(scale=scale, size=(count, 3, 3)).astype(np.float32)
         for name, scale in (("positions", 1.0), ("velocities", 0.01), ("displacements", 0.02), ("new_velocities", 0.01))
     }
-    return Pairs(topology=topology, frames=np.arange(count), sources=np.zeros(count, int), **arrays)
+    return Pairs(spec=spec, frames=np.arange(count), sources=np.zeros(count, int), **arrays)
 
 
 @pytest.fixture
@@ -175,15 +175,11 @@ def model_and_data(tmp_path: Path) -> tuple[Path, Path]:
 
     rng = np.random.default_rng(1)
     pairs = oxygen_pairs(rng, 12)
-    statistics = Statistics(
-        displacement_rms=0.02, velocity_rms=0.01, average_neighbors=2.0, speed_rms={1: 0.017, 8: 0.017}
-    )
+    statistics = Statistics(displacement_rms=0.02, velocity_rms=0.01, speed_rms={1: 0.017, 8: 0.017})
     splits = dict.fromkeys(("training", "validation", "test"), pairs)
     write_dataset(
         tmp_path / "dataset.h5",
-        Dataset(
-            horizon_fs=2.0, cutoff_A=3.0, topology=pairs.topology, statistics=statistics, splits=splits, provenance={}
-        ),
+        Dataset(horizon_fs=2.0, spec=pairs.spec, statistics=statistics, splits=splits, provenance={}),
     )
     scales = Scales(
         horizon_fs=2.0,
@@ -194,7 +190,7 @@ def model_and_data(tmp_path: Path) -> tuple[Path, Path]:
         outputs=((0.02, 0.01), (0.02, 0.01)),
         baseline=((1.9, 0.8), (2.0, 0.9)),
     )
-    settings = Network(channels=4, l_max=1, layers=1, radial_mlp=[4], speed_mlp=[4])
+    settings = NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[4], speed_mlp=[4])
     model = TrajCast(settings, scales, torch.Generator().manual_seed(1))
     save_model(tmp_path / "model.safetensors", model)
     return tmp_path / "model.safetensors", tmp_path / "dataset.h5"

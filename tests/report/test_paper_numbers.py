@@ -124,8 +124,8 @@ def test_thermostat_study_averages_seeds_and_leaves_out_what_ended(tmp_path: Pat
     assert off[0][5] == pytest.approx(1.0)  # 302 and 304 K
     theory = [row for row in figure.rows if row[1] == "theory"]
     assert theory[0][4] == pytest.approx(19.3)
-    assert figure.notes[0] == "crystal, roll-outs: NVT (CSVR ELEMENTS); the paper's: NVT (CSVR)."
-    assert "1 of 3 roll-outs ended early and are left out: 5 fs with τ = 50 Δt (too hot)" in figure.notes[1]
+    assert figure.notes[0] == "crystal, rollouts: NVT (CSVR ELEMENTS); the paper's: NVT (CSVR)."
+    assert "1 of 3 rollouts ended early and are left out: 5 fs with τ = 50 Δt (too hot)" in figure.notes[1]
 
 
 @pytest.mark.parametrize(("kind", "largest_K"), [("molecule", [15.0]), ("crystal", [40.0]), ("liquid", [])])
@@ -150,7 +150,7 @@ def free_energy(barriers: list[Scalar]) -> Result:
 
 @pytest.mark.parametrize("kelvin", [300.0, 600.0])
 def test_barriers_differ_by_so_many_kT_at_the_temperature_of_the_run(tmp_path: Path, kelvin: float) -> None:
-    barriers = {"md": (100.0, 3.0), "forecast": (140.0, 4.0)}
+    barriers = {"md": (100.0, 3.0), "rollout": (140.0, 4.0)}
     for method, (value, error) in barriers.items():
         (tmp_path / method).mkdir()
         found = [
@@ -160,22 +160,22 @@ def test_barriers_differ_by_so_many_kT_at_the_temperature_of_the_run(tmp_path: P
         free_energy(found).save(tmp_path / method / "free_energy.json")
     write_json(tmp_path / "summary.json", {"rows": []})
     write_json(tmp_path / "outcome.json", ended(7.0, ensemble="NVE"))
-    forecast = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["systems"]["molecule"]["forecast"]
-    (tmp_path / "forecast.yaml").write_text(yaml.safe_dump(forecast | {"temperature_K": kelvin}), encoding="utf-8")
-    sources = {"summary": "summary.json", "outcome": "outcome.json", "settings": "forecast.yaml"}
+    rollout = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["systems"]["molecule"]["rollout"]
+    (tmp_path / "rollout.yaml").write_text(yaml.safe_dump(rollout | {"temperature_K": kelvin}), encoding="utf-8")
+    sources = {"summary": "summary.json", "outcome": "outcome.json", "settings": "rollout.yaml"}
     figure = fig2.draw({role: [str(tmp_path / name)] for role, name in sources.items()})
     thermal = 25.852 * kelvin / 300  # meV
-    (row,) = [row for row in figure.rows if row[1] == "forecast − MD"]
+    (row,) = [row for row in figure.rows if row[1] == "rollout − MD"]
     assert row[0] == "barrier of ψ1 / kT"
     assert row[4:] == pytest.approx([40 / thermal, 5 / thermal], rel=1e-4)
     assert ["|difference of barriers| / kT", "published", None, None, 1.0, None] in [list(row) for row in figure.rows]
     assert f"kT is {thermal:.1f} meV" in figure.caption
-    assert figure.notes[0] == "Roll-out: NVE; the paper's: NVT (CSVR)."
+    assert figure.notes[0] == "Rollout: NVE; the paper's: NVT (CSVR)."
 
 
 def test_internal_coordinates_of_paracetamol_follow_its_bonds(tmp_path: Path) -> None:
-    topology, positions = molecule.structure(molecule.Parameters(), 1)
-    path = write_frames(tmp_path / "md.h5md", topology, np.array([positions, positions + 0.5]))
+    spec, positions = molecule.structure(molecule.Parameters(), 1)
+    path = write_frames(tmp_path / "md.h5md", spec, np.array([positions, positions + 0.5]))
     with Trajectory(path) as trajectory:
         what = figS3.internal_coordinates(trajectory)
         assert what == {"O–O / Å": [2, 8], "N–H / Å": [3, 14], "C–O–H / °": [7, 8, 17]}
@@ -186,17 +186,17 @@ def test_internal_coordinates_of_paracetamol_follow_its_bonds(tmp_path: Path) ->
 
 
 def test_angle_is_that_at_the_atom_in_the_middle(tmp_path: Path) -> None:
-    topology, _ = molecule.structure(molecule.Parameters(), 1)
-    frames = np.zeros((1, topology.n_atoms, 3))
+    spec, _ = molecule.structure(molecule.Parameters(), 1)
+    frames = np.zeros((1, spec.n_atoms, 3))
     frames[0, :3] = [[1.0, 0, 0], [0, 0, 0], [-0.5, np.sqrt(0.75), 0]]
-    path = write_frames(tmp_path / "md.h5md", topology, frames)
+    path = write_frames(tmp_path / "md.h5md", spec, frames)
     with Trajectory(path) as trajectory:
         assert figS3.values(trajectory, [0, 1, 2]) == pytest.approx([120.0], abs=1e-4)
 
 
 def test_molecule_without_these_groups_is_refused(tmp_path: Path) -> None:
-    topology, positions = molecule.structure(molecule.Parameters(), 1)
-    path = write_frames(tmp_path / "md.h5md", topology, np.array([3 * positions]))  # no bond is left
+    spec, positions = molecule.structure(molecule.Parameters(), 1)
+    path = write_frames(tmp_path / "md.h5md", spec, np.array([3 * positions]))  # no bond is left
     with Trajectory(path) as trajectory, pytest.raises(UserError, match=r"leave studies\.same_start out"):
         figS3.internal_coordinates(trajectory)
 
@@ -208,7 +208,7 @@ def test_published_tables_are_whole_and_cited() -> None:
     for row in published("table_s2"):  # the two ways to tell a speed agree: 1000 steps in so many seconds
         expected = 1000 * float(row["horizon_fs"]) * 1e-6 / float(row["s_per_1000_steps"]) * 86400
         assert float(row["ns_per_day"]) == pytest.approx(expected, abs=0.0051)  # two decimals
-    assert published_result("fig4", "D of the forecast")["error"] == "0.19"
+    assert published_result("fig4", "D of the rollout")["error"] == "0.19"
 
 
 def test_speeds_stand_before_the_published_ones(tmp_path: Path) -> None:
@@ -221,7 +221,7 @@ def test_speeds_stand_before_the_published_ones(tmp_path: Path) -> None:
         "outcome": "too hot",
         "device": "cpu",
         "threads": 1,
-        "weights": 1234,
+        "parameters": 1234,
         "dtype": "float32",
         "provenance": {"machine": {"processor": "a processor"}, "settings": {"thermostat": "csvr_elements"}},
     }

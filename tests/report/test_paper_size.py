@@ -51,5 +51,5 @@ def test_table_has_every_row_of_the_verdict(tmp_path: Path) -> None:
         rows = list(csv.DictReader(handle))
     assert len(rows) == len(verdict)
     for row, found in zip(rows, verdict, strict=True):
-        shown = found["forecast"] if found["score"] is None else found["score"]
-        assert row["forecast"] == ("" if shown is None else str(shown))
+        shown = found["rollout"] if found["score"] is None else found["score"]
+        assert row["rollout"] == ("" if shown is None else str(shown))

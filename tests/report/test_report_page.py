@@ -15,7 +15,7 @@ from trajcast.cli import main
 from trajcast.core.errors import UserError
 from trajcast.figures.curves import observable_figure
 from trajcast.figures.report.inputs import read_study
-from trajcast.figures.report.model_tables import own_steps_table
+from trajcast.figures.report.model_tables import repeated_steps_table
 from trajcast.figures.report.model_tables import test_error_table as errors_table
 from trajcast.figures.report.page import write_report
 from trajcast.io.files import write_json
@@ -37,7 +37,7 @@ def test_tables_hold_the_numbers_of_the_results(complete_page: Path) -> None:
     assert page.starting("published")[1][4:] == ["0.91", "0.05", "0.88", "0.09"]
     assert page.starting("nve_1")[0][4:6] == ["−0.0012", "297.0 ± 2.5"]
     assert page.starting("lammps (δt = 0.5 fs)")[0][-2:] == ["43.2", "1"]
-    assert page.starting("forecast, Δt = 5 fs")[0][-2:] == ["4.00", "0.0926"]
+    assert page.starting("rollout, Δt = 5 fs")[0][-2:] == ["4.00", "0.0926"]
     assert page.starting("torch")
     assert page.starting("reference", "3")  # its seed
 
@@ -54,7 +54,7 @@ def test_the_speed_up_is_told_at_each_ones_largest_safe_step(folder: Path, tmp_p
     page = Elements(text)
     assert page.starting("lammps (δt = 2 fs, largest that conserves energy)")[0][-2:] == ["1.73", "0.0400"]
     assert "At each one&#39;s own largest safe step: MD with 2 fs" in text
-    assert "forecast with 5 fs (roll-out completed) 4.00 ns/day: 2.31 times." in text
+    assert "rollout with 5 fs (rollout completed) 4.00 ns/day: 2.31 times." in text
     assert "The potential warned: atoms are far from what was learned" in text
 
 
@@ -78,7 +78,7 @@ def test_the_page_is_reproducible(folder: Path, complete_page: Path) -> None:
 
 
 @pytest.mark.parametrize("frames", [0, 1])
-def test_a_roll_out_that_failed_gives_a_whole_page(folder: Path, frames: int) -> None:
+def test_a_rollout_that_failed_gives_a_whole_page(folder: Path, frames: int) -> None:
     shutil.rmtree(folder / "runs/5fs")
     write_run(folder / "runs/5fs", 5.0, frames=frames, ended=HOT | {"ns_per_day": None})
     text = page_of(folder)
@@ -88,30 +88,28 @@ def test_a_roll_out_that_failed_gives_a_whole_page(folder: Path, frames: int) ->
     assert row[3:6] == ["0 of 0.3", "7 of 60", str(frames)]
     assert row[-1] == HOT["reason"]
     assert (row[6] == "–") == (frames == 0)
-    assert (
-        "Not in all.</strong> Δt = 5 fs, NVT (CSVR): roll-out ended early (too hot) at 0 ps of 0.3 ps; 0 of 0" in text
-    )
-    assert "forecast (5fs): not measured: no frames" in text
+    assert "Not in all.</strong> Δt = 5 fs, NVT (CSVR): rollout ended early (too hot) at 0 ps of 0.3 ps; 0 of 0" in text
+    assert "rollout (5fs): not measured: no frames" in text
     nothing = ["centre / Å", "3.00 ± 0.10", "–", "3.02 ± 0.10", "–", "–", "✓ yes", "–"]
     assert page.verdict("centre / Å")[-1] == nothing
 
 
 def test_a_new_observable_appears_by_itself(folder: Path) -> None:
     for horizon in HORIZONS_FS:
-        for where, shift in (("md", 0.0), ("forecast", 0.3)):
+        for where, shift in (("md", 0.0), ("rollout", 0.3)):
             new = result("tetrahedrality", shift=shift, seed=1, curves=("order parameter",), title="Tetrahedral order")
             new.save(folder / f"runs/{horizon:g}fs/observables" / where / "tetrahedrality.json")
     text = page_of(folder)
     captions = Elements(text).captions
     assert len(captions) == 6
     assert sum("Tetrahedral order" in caption for caption in captions) == 1
-    assert "for order parameter, reference MD and forecast Δt = 1 fs, Δt = 2 fs and Δt = 5 fs" in text
+    assert "for order parameter, reference MD and rollout Δt = 1 fs, Δt = 2 fs and Δt = 5 fs" in text
 
 
-def test_a_runaway_forecast_does_not_flatten_the_reference(folder: Path) -> None:
+def test_a_runaway_rollout_does_not_flatten_the_reference(folder: Path) -> None:
     wild = result("profile", shift=0.0, seed=3)
     edit_json(
-        folder / "runs/5fs/observables/forecast/profile.json",
+        folder / "runs/5fs/observables/rollout/profile.json",
         curves=[{"name": c.name, "x": c.x, "y": [1e4 * y for y in c.y]} for c in wild.curves],
     )
     figure = observable_figure("profile", read_study(folder, models_of(folder)).runs, range(3))
@@ -138,7 +136,7 @@ def test_marks_theory_and_limits_are_drawn(folder: Path) -> None:
     assert "theory" in [text.get_text() for text in figure.legends[0].get_texts()]
     assert any(list(line.get_xdata()) == [0.0, 10.0] for line in figure.axes[0].lines)
     labels = [text.get_text() for text in figure.axes[0].texts]
-    assert "Nyquist" in labels  # of the forecast, inside
+    assert "Nyquist" in labels  # of the rollout, inside
     assert "far at 50 →" in labels
 
 
@@ -168,8 +166,8 @@ def test_text_from_results_is_escaped(folder: Path) -> None:
         (f"2fs/{MODEL}/model.json", "train"),
         (f"2fs/{MODEL}/metrics.csv", "train"),
         (f"2fs/{MODEL}/test.json", "evaluate"),
-        ("runs/2fs/forecast.h5md", "forecast"),
-        ("runs/2fs/outcome.json", "forecast"),
+        ("runs/2fs/rollout.h5md", "rollout"),
+        ("runs/2fs/outcome.json", "rollout"),
         ("runs/2fs/observables/summary.json", "observe"),
     ],
 )
@@ -202,14 +200,14 @@ def test_malformed_files_are_named(folder: Path) -> None:
         read_study(folder, models_of(folder, 1.0))
 
 
-def test_every_roll_out_needs_a_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_rollout_needs_a_model(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = str(folder / f"1fs/{MODEL}")
     arguments = ["--folder", str(folder), "--runs", "1fs", "2fs", "--models", model, "--output", str(folder / "r.html")]
     assert main(["report", *arguments]) == 2
-    assert "--models has 1 folders for 2 roll-outs; give one for each" in capsys.readouterr().err
+    assert "--models has 1 folders for 2 rollouts; give one for each" in capsys.readouterr().err
 
 
-def test_roll_outs_of_one_model_are_told_apart_by_name(folder: Path) -> None:
+def test_rollouts_of_one_model_are_told_apart_by_name(folder: Path) -> None:
     write_run(folder / "runs/again", 2.0, seed=9)
     models = models_of(folder, 2.0)
     page = Elements(page_of(folder, models | {"again": models["2fs"]}))
@@ -249,7 +247,7 @@ def test_job_timings_are_shown_where_the_workflow_kept_them(folder: Path) -> Non
 
 
 def test_errors_of_several_steps_stand_with_their_standard_errors(folder: Path) -> None:
-    table = own_steps_table(read_study(folder, models_of(folder, 2.0)))
+    table = repeated_steps_table(read_study(folder, models_of(folder, 2.0)))
     assert table is not None
     assert table.columns == ["Steps", "Δr / %", "v′ / %", "Kinetic energy of H", "Kinetic energy of O"]
     ((heading, rows),) = table.groups

@@ -11,7 +11,7 @@ import ase.units
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.recorder import Recorder
 
 BOX = np.diag([8.0, 9.0, 10.0])
@@ -21,7 +21,7 @@ BOX = np.diag([8.0, 9.0, 10.0])
 class Motion:
     """x(t) = x0 + drift t + amplitude sin(ω t + phase) for every coordinate, less the same of the centre of mass."""
 
-    topology: Topology
+    spec: SystemSpec
     start: NDArray[np.float64]
     drift: NDArray[np.float64]
     amplitude: NDArray[np.float64]
@@ -36,7 +36,7 @@ class Motion:
         return self._still(self.drift + self.amplitude * self.omega * np.cos(self.omega * time_fs + self.phase))
 
     def _still(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return values - self.topology.masses @ values / self.topology.masses.sum()
+        return values - self.spec.masses @ values / self.spec.masses.sum()
 
 
 def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX) -> Motion:
@@ -44,15 +44,15 @@ def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX
     rng = np.random.default_rng(seed)
     numbers = np.array([8, 1, 1] * molecules)
     shape = (len(numbers), 3)
-    topology = Topology(
+    spec = SystemSpec(
         numbers=numbers,
         masses=ase.Atoms(numbers).get_masses(),
         cell=cell,
-        periodic=np.full(3, True),
+        pbc=np.full(3, True),
     )
-    share = np.sqrt(1.008 / topology.masses)[:, None]
+    share = np.sqrt(1.008 / spec.masses)[:, None]
     return Motion(
-        topology=topology,
+        spec=spec,
         start=rng.uniform(size=shape) @ cell,
         drift=rng.normal(scale=0.03, size=shape) * share,
         amplitude=rng.uniform(0.02, 0.1, size=shape) * share,
@@ -62,7 +62,7 @@ def random_motion(seed: int, molecules: int = 4, cell: NDArray[np.float64] = BOX
 
 
 def write_h5md(path: Path, motion: Motion, frames: int = 200, interval_fs: float = 1.0) -> Path:
-    recorder = Recorder(path, motion.topology, identity={"path": str(path)}, provenance={})
+    recorder = Recorder(path, motion.spec, identity={"path": str(path)}, provenance={})
     for frame in range(frames):
         time = frame * interval_fs
         recorder.add(frame, time, motion.positions(time), motion.velocities(time))
@@ -76,10 +76,10 @@ def images(motion: Motion, frames: int = 200, interval_fs: float = 1.0, wrapped:
     result = []
     for frame in range(frames):
         atoms = ase.Atoms(
-            motion.topology.numbers,
+            motion.spec.numbers,
             positions=motion.positions(frame * interval_fs),
-            cell=motion.topology.cell,
-            pbc=motion.topology.periodic,
+            cell=motion.spec.cell,
+            pbc=motion.spec.pbc,
         )
         atoms.set_velocities(motion.velocities(frame * interval_fs) / ase.units.fs)
         if wrapped:

@@ -122,8 +122,8 @@ def test_the_script_prints_one_line_for_a_mistake(tmp_path):
     result = subprocess.run(command, capture_output=True, text=True)
     assert result.returncode == 2
     assert result.stderr.count("\n") == 1
-    assert "cutoff_A: missing; add it; samples: missing; add it; seed: missing; add it" in result.stderr
-    settings.write_text("horizon_fs: 1.0\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
+    assert "samples: missing; add it; seed: missing; add it" in result.stderr
+    settings.write_text("horizon_fs: 1.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
     result = subprocess.run(command, capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (2, "trajcast dataset: error: a.h5md (training): no such file\n")
     assert not (tmp_path / "d.h5").exists()

@@ -9,8 +9,8 @@ import yaml
 from trajcast.config import configuration, validation
 from trajcast.config import files as config_files
 from trajcast.config import schema as config
-from trajcast.config.settings import Dataset, Training
-from trajcast.config.studies import Learning
+from trajcast.config.settings import DatasetSettings, TrainingSettings
+from trajcast.config.studies import LearningStudy
 from trajcast.core.errors import UserError
 
 LEARNING = {"samples": [100], "seeds": [1], "horizons_fs": [1.0]}
@@ -65,8 +65,12 @@ def test_the_shipped_configuration_is_valid(values):
             "water-5fs",
             "training.initial water-5fs: its network has channels 128, not 32; radial",
         ),
-        ("training.own_steps", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
-        ("training.own_steps", 0.3, "training.own_steps 0.3 needs samples of two steps; set dataset.steps to 2, or"),
+        ("training.multistep_fraction", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
+        (
+            "training.multistep_fraction",
+            0.3,
+            "training.multistep_fraction 0.3 needs samples of two steps; set dataset.steps to 2, or",
+        ),
         ("dataset.steps", 3, "3 is wrong"),
         ("reference.seed", 0, "systems.liquid.reference.seed: 0 is wrong"),
         ("reference.nve.runs", 4, "4 is wrong: input should be greater than or equal to 5"),
@@ -74,20 +78,22 @@ def test_the_shipped_configuration_is_valid(values):
         ("reference.nvt.interval_fs", 0.75, "nvt.interval_fs 0.75 is not a multiple of timestep_fs 0.5"),
         ("horizons_fs", [1.0, 2.5], "horizons_fs 2.5 is not a multiple of reference.nve.interval_fs 1"),
         (
-            "forecast.duration_ps",
+            "rollout.duration_ps",
             12.001,
-            "runs.water-5fs.forecast.duration_ps in fs 12001 is not a multiple of the horizon 5",
+            "runs.water-5fs.rollout.duration_ps in fs 12001 is not a multiple of the horizon 5",
         ),
-        ("forecast.equilibration_ps", 2.001, "forecast.equilibration_ps in fs 2001 is not a multiple of the horizon 5"),
+        ("rollout.equilibration_ps", 2.001, "rollout.equilibration_ps in fs 2001 is not a multiple of the horizon 5"),
         ("horizons_fs", [0.5], "horizons_fs 0.5 is not a multiple of reference.nve.interval_fs 1"),
         ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] names 1 twice; remove the repetition"),
         ("training.samples", 10**6, "training.samples 1000000 is more than dataset.samples.training"),
-        ("dataset.cutoff_A", ..., "systems.liquid: dataset: cutoff_A: missing; add it"),
+        ("dataset.seed", ..., "systems.liquid: dataset: seed: missing; add it"),
+        ("dataset.cutoff_A", 4.0, "dataset: cutoff_A: is called training.network.cutoff_A now; rename it, or"),
+        ("forecast", {}, "systems.liquid.forecast: is called rollout now; rename it, or"),
         ("dataset.cutoff", 4.0, "systems.liquid: dataset: cutoff: unknown key"),
         ("dataset.horizon_fs", 2.0, "dataset.horizon_fs does not belong here"),
-        ("forecast.supercell", [2, 2], "forecast.supercell"),
-        ("forecast.guard.min_temperature_K", 700.0, "min_temperature_K 700 is not below max_temperature_K 600"),
-        ("forecast_horizons_fs", [5.0], "forecast_horizons_fs: unknown key (value [5.0]); check its spelling"),
+        ("rollout.supercell", [2, 2], "rollout.supercell"),
+        ("rollout.guard.min_temperature_K", 700.0, "min_temperature_K 700 is not below max_temperature_K 600"),
+        ("rollout_horizons_fs", [5.0], "rollout_horizons_fs: unknown key (value [5.0]); check its spelling"),
         ("pretrained", {5.0: "m.safetensors"}, "pretrained: unknown key"),
         (
             "studies.thermostat.tau_horizons",
@@ -100,10 +106,10 @@ def test_the_shipped_configuration_is_valid(values):
             "reference.system: 'liquids' is not known; choose one of: crystal, lammps_input",
         ),
         ("reference.engine", "gromacs", "reference.engine: 'gromacs' is not known; choose one of: lammps"),
-        ("forecast.thermostat", "nose", "forecast.thermostat: 'nose' is not known; choose one of: csvr, csvr_elements"),
-        ("forecast.thermostat", "__init__", "forecast.thermostat: '__init__' is not known"),
-        ("forecast.thermostat", None, "studies.thermostat needs a thermostat, but forecast.thermostat is null; name"),
-        ("forecast.final_temperature_K", 180.0, "final_temperature_K 180 does not belong here"),
+        ("rollout.thermostat", "nose", "rollout.thermostat: 'nose' is not known; choose one of: csvr, csvr_elements"),
+        ("rollout.thermostat", "__init__", "rollout.thermostat: '__init__' is not known"),
+        ("rollout.thermostat", None, "studies.thermostat needs a thermostat, but rollout.thermostat is null; name"),
+        ("rollout.final_temperature_K", 180.0, "final_temperature_K 180 does not belong here"),
         ("studies.cooling.final_temperature_K", 300.0, "300 is reference.temperature_K, where the ramp begins; change"),
         ("studies", {"lerning": {}}, "studies.lerning: unknown key"),
         ("studies", {"speed": {"supercells": [[1, 1]]}}, "studies.speed.supercells.0: [1, 1] is wrong"),
@@ -140,13 +146,13 @@ def test_mistakes_are_named(values, path, value, message):
 
 def test_cooling_needs_a_thermostat(values):
     cooling = changed(values, "studies", {"cooling": values["systems"]["liquid"]["studies"]["cooling"]})
-    with pytest.raises(UserError, match=r"studies.cooling needs a thermostat, but forecast.thermostat is null; name"):
-        configuration.read_config(changed(cooling, "forecast.thermostat", None))
+    with pytest.raises(UserError, match=r"studies.cooling needs a thermostat, but rollout.thermostat is null; name"):
+        configuration.read_config(changed(cooling, "rollout.thermostat", None))
 
 
 def test_seeds_that_differ_in_the_last_of_many_digits_are_two():
     seeds = [2_000_000_000, 2_000_000_001]
-    assert Learning(samples=[1], seeds=seeds, horizons_fs=[1.0]).seeds == seeds
+    assert LearningStudy(samples=[1], seeds=seeds, horizons_fs=[1.0]).seeds == seeds
 
 
 def test_the_published_figures_keep_their_folder(values):
@@ -174,8 +180,8 @@ def test_names_of_systems_go_into_paths(values, name):
 
 
 def test_whole_numbers_are_real_numbers_too(values):
-    system = configuration.read_config(changed(values, "forecast.duration_ps", 20)).systems["liquid"]
-    assert system.forecast.duration_ps == 20
+    system = configuration.read_config(changed(values, "rollout.duration_ps", 20)).systems["liquid"]
+    assert system.rollout.duration_ps == 20
 
 
 def test_settings_are_frozen(values):
@@ -188,13 +194,13 @@ def test_settings_are_frozen(values):
 
 def test_settings_file(tmp_path):
     path = tmp_path / "dataset.yaml"
-    path.write_text("horizon_fs: 1.0\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
-    assert validation.read_settings(Dataset, path).samples.training == 3
-    path.write_text("horizon_fs: 1e-3\ncutoff_A: 4.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
-    assert validation.read_settings(Dataset, path).horizon_fs == 0.001
+    path.write_text("horizon_fs: 1.0\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
+    assert validation.read_settings(DatasetSettings, path).samples.training == 3
+    path.write_text("horizon_fs: 1e-3\nsamples: {training: 3, validation: 1, test: 1}\nseed: 1\n")
+    assert validation.read_settings(DatasetSettings, path).horizon_fs == 0.001
     path.write_text("")
     with pytest.raises(UserError, match=r"dataset.yaml: \(whole section\): null is wrong"):
-        validation.read_settings(Dataset, path)
+        validation.read_settings(DatasetSettings, path)
 
 
 @pytest.mark.parametrize("text", ["a: [1, 2", "a: b: c", "!!python/object/apply:os.system ['true']"])
@@ -226,7 +232,9 @@ def test_the_order_of_keys_does_not_matter(values):
     section = values["systems"]["liquid"]["training"]
     turned = dict(reversed(section.items()))
     assert list(turned) != list(section)
-    first, second = (validation.section_json(config.validate(Training, v, "training")) for v in (section, turned))
+    first, second = (
+        validation.section_json(config.validate(TrainingSettings, v, "training")) for v in (section, turned)
+    )
     assert first == second
 
 

@@ -36,7 +36,7 @@ NAMED = {
     "cooling_md": ("systems", "engines"),
     "observe": ("observables", "systems", "engines"),
     "paper": ("paper", "systems", "engines"),
-    "forecast": ("thermostats", "model/ops"),
+    "rollout": ("thermostats", "model/ops"),
     "train": ("model/ops",),
 }
 ELSEWHERE = {"lammps": "trajcast.observables"}  # rule literature, which measures, has the environment of the analysis

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from trajcast import shipped
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.core.errors import UserError
 from trajcast.pipeline.estimate.prices import FRAME_BYTES, START_S, Prices
 from trajcast.pipeline.estimate.report import show
@@ -21,7 +21,7 @@ from trajcast.pipeline.jobs import Job, cause, read_jobs
 from trajcast.pipeline.plan import Plan
 
 ROOT = Path(__file__).parents[2]
-PAPER = Training(samples=1, seed=1, dtype="float32")
+PAPER = TrainingSettings(samples=1, seed=1, dtype="float32")
 SHIPPED = "water-5fs"
 CRYSTAL = Size(kind="crystal", atoms=162, edges=5012)
 
@@ -31,7 +31,7 @@ def values() -> dict[str, Any]:
     """The liquid of config.yaml alone, with studies, a model that it trains and the same as a shipped one."""
     liquid = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["liquid"]
     liquid["runs"] = {"5fs": {"horizon_fs": 5.0}, "shipped": {"model": SHIPPED}}
-    liquid["forecast"] |= {"duration_ps": 12.0, "equilibration_ps": 2.0}
+    liquid["rollout"] |= {"duration_ps": 12.0, "equilibration_ps": 2.0}
     liquid["training"] |= {"network": {}, "max_epochs": 10, "budget_minutes": None}
     liquid["studies"] = {
         "thermostat": {"tau_horizons": [10.0], "seeds": [1], "steps": 1000},
@@ -46,7 +46,7 @@ def prices(values: dict[str, Any]) -> Prices:
 
 
 WILDCARDS = {"system": "liquid", "horizon": "5", "model": "model-n8000-s1", "samples": "8000", "seed": "1"}
-FORECAST = {"system": "liquid", "run": "5fs"}
+ROLLOUT = {"system": "liquid", "run": "5fs"}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_time_grows_with_edges_beyond_what_was_measured_and_never_falls() -> Non
 
 
 def test_smaller_networks_cost_less_in_proportion_to_their_messages() -> None:
-    half = replace(PAPER, network=Network(channels=32))
+    half = replace(PAPER, network=NetworkSettings(channels=32))
     doubled = replace(CRYSTAL, edges=2 * CRYSTAL.edges)
     assert network_seconds("cpu", "rollout", doubled, half) == pytest.approx(
         network_seconds("cpu", "rollout", CRYSTAL, PAPER)
@@ -91,10 +91,10 @@ def test_a_price_is_steps_times_speed(prices: Prices) -> None:
     assert size.atoms == 192
     assert 8000 < size.edges < 12000  # 12 Å of 5 Å spheres: 0.1 atoms/Å³ × 524 Å³ × 192 atoms
     step = network_seconds("cpu", "rollout", size, training)
-    forecast = prices.of("forecast", FORECAST)
-    assert forecast is not None
-    assert forecast.cpu_s == pytest.approx(START_S + 2800 * step)  # 14 ps at 5 fs
-    assert forecast.disk == pytest.approx(2400 * 192 * FRAME_BYTES)
+    rollout = prices.of("rollout", ROLLOUT)
+    assert rollout is not None
+    assert rollout.cpu_s == pytest.approx(START_S + 2800 * step)  # 14 ps at 5 fs
+    assert rollout.disk == pytest.approx(2400 * 192 * FRAME_BYTES)
     thermostat = prices.of("thermostat", WILDCARDS | {"tau": "10"})
     assert thermostat is not None
     assert (thermostat.cpu_s, thermostat.disk) == (pytest.approx(START_S + 1100 * step), 0)
@@ -106,13 +106,18 @@ def test_a_price_is_steps_times_speed(prices: Prices) -> None:
 
 def test_a_shipped_model_costs_what_its_own_network_does(prices: Prices) -> None:
     record = shipped.record(SHIPPED)
-    own = Training(samples=1, seed=1, network=Network(**record["network"]), dtype=record["dtype"])
+    own = TrainingSettings(
+        samples=1,
+        seed=1,
+        network=NetworkSettings(**record["network"], cutoff_A=record["cutoff_A"]),
+        dtype=record["dtype"],
+    )
     step = network_seconds("cpu", "rollout", prices.size("liquid", record["cutoff_A"]), own)
-    forecast = prices.of("forecast", FORECAST | {"run": "shipped"})
+    rollout = prices.of("rollout", ROLLOUT | {"run": "shipped"})
     test = prices.of("evaluate", WILDCARDS | {"model": f"model-{SHIPPED}"})
-    assert forecast is not None
+    assert rollout is not None
     assert test is not None
-    assert forecast.cpu_s == pytest.approx(START_S + 2800 * step)
+    assert rollout.cpu_s == pytest.approx(START_S + 2800 * step)
     assert test.cpu_s == pytest.approx(START_S + (200 + 400) * step)
 
 
@@ -154,10 +159,10 @@ def test_the_equilibration_is_priced_as_it_is_recorded() -> None:
 
 
 def test_costs_add_up_and_rules_without_a_price_are_named(prices: Prices, capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = [Job(rule="nvt", wildcards=WILDCARDS), Job(rule="forecast", wildcards=FORECAST)]
+    jobs = [Job(rule="nvt", wildcards=WILDCARDS), Job(rule="rollout", wildcards=ROLLOUT)]
     jobs += [Job(rule="report", wildcards=WILDCARDS), Job(rule="sublimation", wildcards=WILDCARDS)]
     rows, unpriced = costs(prices.plan, jobs)
-    assert [row.stage for row in rows] == ["reference MD", "roll-outs", "the rest"]
+    assert [row.stage for row in rows] == ["reference MD", "rollouts", "the rest"]
     assert unpriced == ["sublimation"]
     sums, priced = total(rows), [prices.of(job.rule, job.wildcards) for job in jobs[:3]]
     assert sums.jobs == 4
@@ -224,15 +229,15 @@ SUPERCELLS = {"supercells": [[1, 1, 1], [1, 2, 1]], "steps": 9}
         ),
         (
             "molecule",
-            "forecast",
+            "rollout",
             {"supercell": [1, 1, 2]},
-            "runs.paracetamol-7fs.forecast.supercell: [1, 1, 2] repeats a direction that is not periodic",
+            "runs.paracetamol-7fs.rollout.supercell: [1, 1, 2] repeats a direction that is not periodic",
         ),
         (
             "molecule",
             "runs",
-            {"trained-here": {"horizon_fs": 7.0, "forecast": {"supercell": [2, 1, 1]}}},
-            "runs.trained-here.forecast.supercell: [2, 1, 1] repeats a direction that is not periodic",
+            {"trained-here": {"horizon_fs": 7.0, "rollout": {"supercell": [2, 1, 1]}}},
+            "runs.trained-here.rollout.supercell: [2, 1, 1] repeats a direction that is not periodic",
         ),
         ("molecule", "studies", {"speed": SUPERCELLS}, "studies.speed.supercells: [1, 2, 1] repeats a direction"),
     ],
@@ -251,7 +256,7 @@ def test_what_the_structure_does_not_have_is_refused(
 def test_a_shipped_model_of_other_elements_is_refused_before_anything_runs(values: dict[str, Any]) -> None:
     changed = copy.deepcopy(values)
     changed["systems"]["liquid"]["runs"] = {"wrong": {"model": "quartz-30fs"}}
-    changed["systems"]["liquid"]["forecast"] |= {"duration_ps": 12.0, "equilibration_ps": 3.0}
+    changed["systems"]["liquid"]["rollout"] |= {"duration_ps": 12.0, "equilibration_ps": 3.0}
     with pytest.raises(
         UserError, match=r"liquid\.runs\.wrong\.model: quartz-30fs knows the elements O, Si, not H of this"
     ):

@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-from trajcast.io.files import fingerprint, write_json, write_text, written_aside
-from trajcast.io.locks import sole_writer
+from trajcast.io.files import atomic_write, fingerprint, write_json, write_text
+from trajcast.io.locks import exclusive_lock
 
 
 def run_python(code: str, *arguments: object) -> subprocess.Popen:
@@ -25,7 +25,7 @@ def test_a_file_appears_with_its_folder(tmp_path):
 
 
 def test_the_file_is_not_there_before_it_is_whole(tmp_path):
-    with written_aside(tmp_path / "file") as aside:
+    with atomic_write(tmp_path / "file") as aside:
         aside.write_text("half")
         assert not (tmp_path / "file").exists()
     assert (tmp_path / "file").read_text() == "half"
@@ -35,7 +35,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     (tmp_path / "file").write_text("old")
 
     def break_off():
-        with written_aside(tmp_path / "file") as aside:
+        with atomic_write(tmp_path / "file") as aside:
             aside.write_text("new")
             raise RuntimeError("midway")
 
@@ -103,7 +103,7 @@ def test_a_second_writer_waits_until_the_first_is_killed(tmp_path):
 
 
 def test_the_lock_is_freed_after_an_error(tmp_path):
-    with pytest.raises(RuntimeError), sole_writer(tmp_path / "file"):
+    with pytest.raises(RuntimeError), exclusive_lock(tmp_path / "file"):
         raise RuntimeError
-    with sole_writer(tmp_path / "file"):
+    with exclusive_lock(tmp_path / "file"):
         pass

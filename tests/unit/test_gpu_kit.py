@@ -107,9 +107,9 @@ def test_a_failure_does_not_stop_what_follows():
 
 
 def test_the_data_sets_case():
-    def like(numbers: list[int], periodic: bool) -> str:
-        topology = SimpleNamespace(numbers=np.array(numbers), periodic=np.full(3, periodic), n_atoms=len(numbers))
-        return gpu._nearest(SimpleNamespace(topology=topology))
+    def like(numbers: list[int], pbc: bool) -> str:
+        spec = SimpleNamespace(numbers=np.array(numbers), pbc=np.full(3, pbc), n_atoms=len(numbers))
+        return gpu._nearest(SimpleNamespace(spec=spec))
 
     assert like([6, 1, 8], False) == "molecule-20"
     assert like([14, 8, 8], True) == "crystal-162"

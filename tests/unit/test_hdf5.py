@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.hdf5 import atomic_hdf5
 
 
 def test_a_whole_file_appears(tmp_path: Path):
     import h5py
 
-    with hdf5_written_aside(tmp_path / "a.h5") as file:
+    with atomic_hdf5(tmp_path / "a.h5") as file:
         file["x"] = np.arange(1000)
         assert not (tmp_path / "a.h5").exists()
     with h5py.File(tmp_path / "a.h5") as file:
@@ -22,7 +22,7 @@ def test_a_whole_file_appears(tmp_path: Path):
 
 
 def test_an_error_leaves_nothing(tmp_path: Path):
-    with pytest.raises(ZeroDivisionError), hdf5_written_aside(tmp_path / "a.h5") as file:
+    with pytest.raises(ZeroDivisionError), atomic_hdf5(tmp_path / "a.h5") as file:
         file["x"] = 1 / 0
     assert not list(tmp_path.iterdir())
 

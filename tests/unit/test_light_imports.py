@@ -24,9 +24,9 @@ import torch
 from small_dataset import small_dataset
 
 from trajcast.core.errors import UserError
-from trajcast.rollout.loop import roll_out
+from trajcast.rollout.loop import run_rollout
 from trajcast.model.store import load_model
-from trajcast.config.settings import Forecast, Guard, Network, Training
+from trajcast.config.settings import Rollout, Guard, Network, Training
 from trajcast.rollout.rules.thermostats import csvr, csvr_elements
 from trajcast.training.evaluation import evaluate
 from trajcast.training.loop import train
@@ -38,12 +38,12 @@ network = Network(channels=4, l_max=1, layers=1, radial_mlp=[4], speed_mlp=[4])
 train(Training(network=network, samples=24, seed=1, max_epochs=2), dataset, folder / "model")
 model = load_model(folder / "model" / "model.safetensors")
 guard = Guard(min_temperature_K=0.0, max_temperature_K=1e9, min_distance_A=0.0)
-settings = Forecast(
+settings = Rollout(
     duration_ps=0.01, equilibration_ps=0.0, temperature_K=300.0, thermostat="csvr_elements", seed=1, guard=guard
 )
 start = torch.as_tensor(dataset.split("test").positions[0]).double()
-output = folder / "forecast.h5md"
-[outcome] = roll_out(
+output = folder / "rollout.h5md"
+[outcome] = run_rollout(
     model, settings, dataset.topology, start, output=output, outcome=folder / "outcome.json", record={}
 )
 with Trajectory(output) as trajectory:
@@ -57,7 +57,7 @@ print(json.dumps({"present": present, **found}))
 """
 
 
-def test_training_evaluation_and_roll_outs_need_little(tmp_path: Path):
+def test_training_evaluation_and_rollouts_need_little(tmp_path: Path):
     run = subprocess.run(
         [sys.executable, "-c", WORK, str(tmp_path), *REFUSED],
         env=os.environ | {"PYTHONPATH": f"{TESTS / 'core_alone'}:{TESTS / 'physics'}", "OMP_NUM_THREADS": "1"},

@@ -77,12 +77,12 @@ def test_score_lies_between_0_and_1_and_does_not_prefer_either(a, b):
 
 
 def test_blocks_are_scored_against_the_whole_reference():
-    md, forecast = noisy(np.random.default_rng(4), 16), noisy(np.random.default_rng(5), 4)
-    found = block_scores(md, forecast)
-    assert found == [score(md, a_curve(block)) for block in forecast.blocks]
-    assert max(found) < score(md, forecast)  # a block has more noise than their mean
+    md, rollout = noisy(np.random.default_rng(4), 16), noisy(np.random.default_rng(5), 4)
+    found = block_scores(md, rollout)
+    assert found == [score(md, a_curve(block)) for block in rollout.blocks]
+    assert max(found) < score(md, rollout)  # a block has more noise than their mean
     assert block_scores(md, a_curve(SHAPE)) == []  # no blocks
-    assert block_scores(a_curve([], x=[]), forecast) == []
+    assert block_scores(a_curve([], x=[]), rollout) == []
 
 
 def test_halves_are_scored_in_every_division():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.config.validation import validate
 from trajcast.core.device import tensor_float_32
 from trajcast.core.errors import UserError
@@ -25,6 +25,6 @@ def test_tf32_ends_with_the_block_even_on_an_error() -> None:
 
 def test_tf32_without_float32_is_refused() -> None:
     given = {"samples": 1, "seed": 1, "tf32": True}
-    assert validate(Training, {**given, "dtype": "float32"}, "training.yaml").tf32
+    assert validate(TrainingSettings, {**given, "dtype": "float32"}, "training.yaml").tf32
     with pytest.raises(UserError, match="tf32 is true, but dtype is float64; set dtype to float32"):
-        validate(Training, given, "training.yaml")
+        validate(TrainingSettings, given, "training.yaml")

@@ -11,15 +11,15 @@ import h5py
 import numpy as np
 import pytest
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 
-TOPOLOGY = Topology(
+SPEC = SystemSpec(
     numbers=np.array([8, 1, 1]),
     masses=np.array([15.999, 1.008, 1.008]),
     cell=np.diag([5.0, 6.0, 7.0]),
-    periodic=np.array([True, True, False]),
+    pbc=np.array([True, True, False]),
     molecules=np.array([0, 0, 0]),
 )
 STEPS, SEGMENT = 40, 7
@@ -27,7 +27,7 @@ STEPS, SEGMENT = 40, 7
 
 def run(path: Path, kill_at: str = "", seed: int = 1) -> None:
     """A chaotic map recorded every other step; `kill_at` names the step and the moment of a kill -9."""
-    recorder = Recorder(path, TOPOLOGY, identity={"seed": seed}, provenance={"seed": seed}, energies=("total",))
+    recorder = Recorder(path, SPEC, identity={"seed": seed}, provenance={"seed": seed}, energies=("total",))
     restart = recorder.restart()
     step = 0 if restart is None else int(restart["step"])
     x = np.random.default_rng(seed).uniform(0.2, 0.8, (3, 3)) if restart is None else restart["x"]
@@ -129,7 +129,7 @@ def test_segments_that_a_kill_in_their_removal_leaves_are_the_beginning(tmp_path
     path = tmp_path / "run.h5md"
     assert killed_run(path, "in removal") == -signal.SIGKILL
     path.unlink()  # as the workflow does with what an unfinished job wrote
-    left = Recorder(path, TOPOLOGY, identity={"seed": 1}, provenance={}, energies=("total",)).segments
+    left = Recorder(path, SPEC, identity={"seed": 1}, provenance={}, energies=("total",)).segments
     assert 0 < len(left) < STEPS / SEGMENT
     assert [segment.name for segment in left] == [f"segment-{i:06d}.h5" for i in range(len(left))]
     run(path)
@@ -139,11 +139,11 @@ def test_segments_that_a_kill_in_their_removal_leaves_are_the_beginning(tmp_path
 
 def test_segments_of_other_settings_are_not_continued(tmp_path):
     path = tmp_path / "run.h5md"
-    started = Recorder(path, TOPOLOGY, identity={"seed": 1}, provenance={})
+    started = Recorder(path, SPEC, identity={"seed": 1}, provenance={})
     started.add(2, 1.0, np.ones((3, 3)), np.ones((3, 3)))
     started.commit({"step": 7, "x": np.full((3, 3), 0.5)})
-    assert Recorder(path, TOPOLOGY, identity={"seed": 1}, provenance={}).restart() is not None
-    assert Recorder(path, TOPOLOGY, identity={"seed": 2}, provenance={}).restart() is None
+    assert Recorder(path, SPEC, identity={"seed": 1}, provenance={}).restart() is not None
+    assert Recorder(path, SPEC, identity={"seed": 2}, provenance={}).restart() is None
     run(path, seed=2)
     run(tmp_path / "alone.h5md", seed=2)
     for mixed, alone in zip(frames(path), frames(tmp_path / "alone.h5md"), strict=True):
@@ -152,7 +152,7 @@ def test_segments_of_other_settings_are_not_continued(tmp_path):
 
 
 def test_a_kept_frame_does_not_change_with_the_array(tmp_path):
-    recorder = Recorder(tmp_path / "run.h5md", TOPOLOGY, identity={}, provenance={})
+    recorder = Recorder(tmp_path / "run.h5md", SPEC, identity={}, provenance={})
     x = np.zeros((3, 3), dtype=np.float32)
     recorder.add(0, 0.0, x, x)
     x += 1

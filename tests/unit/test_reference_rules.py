@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.observables.blocks import correlated_mean_error
@@ -13,9 +13,11 @@ from trajcast.reference.protocol import plan, run_names
 from trajcast.reference.starts import pick_starts
 
 
-def settings(window: float = 20.0, spacing: float = 0.1, interval: float = 1.0, duration: float = 8.0) -> Reference:
+def settings(
+    window: float = 20.0, spacing: float = 0.1, interval: float = 1.0, duration: float = 8.0
+) -> ReferenceSettings:
     return validate(
-        Reference,
+        ReferenceSettings,
         {
             "system": "liquid",
             "engine": "lammps",
@@ -76,7 +78,7 @@ def test_too_few_starts_are_an_error_that_says_what_to_change():
         pick_starts(times, np.full(1000, 300.0), UNUSED, settings(spacing=4.0))
 
 
-def by_energy(percent: float) -> Reference:
+def by_energy(percent: float) -> ReferenceSettings:
     of_temperature = settings()
     return of_temperature.model_copy(
         update={"nve": of_temperature.nve.model_copy(update={"start_window_K": None, "start_window_percent": percent})}
@@ -99,7 +101,7 @@ def test_starts_have_one_window(windows: dict[str, float]):
     values = settings().model_dump()
     values["nve"] = {key: value for key, value in values["nve"].items() if "window" not in key} | windows
     with pytest.raises(UserError, match="give either start_window_K"):
-        validate(Reference, values, "test")
+        validate(ReferenceSettings, values, "test")
 
 
 def test_error_of_the_mean_of_a_correlated_series():

@@ -10,11 +10,12 @@ import yaml
 from snakemake.utils import update_config
 
 from trajcast.config.configuration import read_config
-from trajcast.config.schema import Observables, Reference
+from trajcast.config.schema import ObservableSettings, ReferenceSettings
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.io.files import write_json
-from trajcast.observables.references import FORMAT, RECORD, matching, physics, read_record, read_results
+from trajcast.io.formats import MD_SUMMARY
+from trajcast.observables.references import RECORD, matching, physics, read_record, read_results
 
 CONFIG = Path(__file__).parents[2] / "config.yaml"
 SEEDS = {"again": 102, "cold": 101, "water": 101}  # of the MD of each summary
@@ -46,11 +47,11 @@ def shipped(values: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) ->
 
 def write_summary(folder: Path, values: dict[str, Any], **settings: Any) -> None:
     """The record of a summary of MD with these settings, as `trajcast summarize` writes it."""
-    reference = changed(values, Reference, settings)
+    reference = changed(values, ReferenceSettings, settings)
     record = {
-        "format": FORMAT,
+        "format": MD_SUMMARY.name,
         "physics": physics(reference),
-        "observables": changed(values, Observables, {}).model_dump(mode="json"),
+        "observables": changed(values, ObservableSettings, {}).model_dump(mode="json"),
         "spacings_fs": [5.0, 10.0],
         "md": {"settings": reference.model_dump(mode="json")},
     }
@@ -58,10 +59,10 @@ def write_summary(folder: Path, values: dict[str, Any], **settings: Any) -> None
 
 
 def test_the_same_settings_are_found_at_each_spacing(values: dict[str, Any], shipped: Path) -> None:
-    reference, observables = changed(values, Reference, {}), changed(values, Observables, {})
+    reference, observables = changed(values, ReferenceSettings, {}), changed(values, ObservableSettings, {})
     for spacing_fs, found in ((5.0, shipped / "water"), (10.0, shipped / "water"), (15.0, None), (2.5, None)):
         assert matching(reference, observables, spacing_fs, shipped) == found
-    cold = changed(values, Reference, {"temperature_K": 280.0})
+    cold = changed(values, ReferenceSettings, {"temperature_K": 280.0})
     assert matching(cold, observables, 5.0, shipped) == shipped / "cold"
     assert matching(reference, observables, 5.0, shipped / "nothing here") is None
 
@@ -75,7 +76,7 @@ def test_a_spacing_that_was_calculated_is_the_same(
 ) -> None:
     """And names the same files."""
     assert spacing_fs not in (5.0, 10.0)
-    reference, observables = changed(values, Reference, {}), changed(values, Observables, {})
+    reference, observables = changed(values, ReferenceSettings, {}), changed(values, ObservableSettings, {})
     assert matching(reference, observables, spacing_fs, shipped) == (shipped / "water" if found else None)
     assert (f"{spacing_fs:g}" in ("5", "10")) == found
 
@@ -84,8 +85,8 @@ def test_md_with_the_seed_of_the_md_made_here_is_not_independent_of_it(
     values: dict[str, Any], shipped: Path, tmp_path: Path
 ) -> None:
     """It would be the second run, and judged by itself."""
-    observables = changed(values, Observables, {})
-    same, other = (changed(values, Reference, {"seed": SEEDS[name]}) for name in ("water", "again"))
+    observables = changed(values, ObservableSettings, {})
+    same, other = (changed(values, ReferenceSettings, {"seed": SEEDS[name]}) for name in ("water", "again"))
     assert matching(same, observables, 5.0, shipped) is None
     assert matching(other, observables, 5.0, shipped) == shipped / "water"
     for name in ("again", "water"):
@@ -108,8 +109,8 @@ def test_md_with_the_seed_of_the_md_made_here_is_not_independent_of_it(
 def test_length_start_and_random_numbers_do_not_matter(
     values: dict[str, Any], shipped: Path, changes: dict[str, Any]
 ) -> None:
-    reference = changed(values, Reference, changes)
-    assert matching(reference, changed(values, Observables, {}), 5.0, shipped) == shipped / "water"
+    reference = changed(values, ReferenceSettings, changes)
+    assert matching(reference, changed(values, ObservableSettings, {}), 5.0, shipped) == shipped / "water"
 
 
 @pytest.mark.parametrize(
@@ -126,16 +127,16 @@ def test_length_start_and_random_numbers_do_not_matter(
     ],
 )
 def test_other_physics_is_another_reference(values: dict[str, Any], shipped: Path, changes: dict[str, Any]) -> None:
-    reference = changed(values, Reference, changes)
-    assert matching(reference, changed(values, Observables, {}), 5.0, shipped) is None
+    reference = changed(values, ReferenceSettings, changes)
+    assert matching(reference, changed(values, ObservableSettings, {}), 5.0, shipped) is None
 
 
 @pytest.mark.parametrize("changes", [{"rdf_bins": 151}, {"blocks": 8}, {"msd_fit_to_ps": 4.0}])
 def test_other_observables_are_measured_on_md_made_here(
     values: dict[str, Any], shipped: Path, changes: dict[str, Any]
 ) -> None:
-    observables = changed(values, Observables, changes)
-    assert matching(changed(values, Reference, {}), observables, 5.0, shipped) is None
+    observables = changed(values, ObservableSettings, changes)
+    assert matching(changed(values, ReferenceSettings, {}), observables, 5.0, shipped) is None
 
 
 def test_every_summary_that_is_shipped_serves_a_shipped_configuration() -> None:

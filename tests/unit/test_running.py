@@ -16,8 +16,8 @@ import pytest
 
 from trajcast.core.errors import UserError
 from trajcast.io import heartbeat as running
-from trajcast.io.heartbeat import note, record_path, seen
-from trajcast.io.locks import sole_writer
+from trajcast.io.heartbeat import heartbeat, record_path, update_heartbeat
+from trajcast.io.locks import exclusive_lock
 from trajcast.io.progress import progress
 
 
@@ -29,7 +29,7 @@ def test_it_says_where_and_how_far_while_it_goes_on(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(running, "SIGN_EVERY_S", 0.02)
     monkeypatch.setenv("SLURM_JOB_ID", "17")
     output = tmp_path / "new" / "run.h5md"
-    with sole_writer(output), progress("run", 100, done=40) as advance:
+    with exclusive_lock(output), progress("run", 100, done=40) as advance:
         first = read(output)
         advance(20)
         deadline = time.monotonic() + 10
@@ -46,14 +46,14 @@ def test_an_error_stays_to_be_read(tmp_path: Path) -> None:
     output = tmp_path / "run.h5md"
 
     def break_off() -> None:
-        with seen(output):
-            note(done=3)
+        with heartbeat(output):
+            update_heartbeat(done=3)
             raise UserError("atoms\n  overlap")
 
     with pytest.raises(UserError, match="overlap"):
         break_off()
     assert (read(output)["error"], read(output)["done"]) == ("atoms overlap", 3)
-    with seen(output):
+    with heartbeat(output):
         assert "error" not in read(output)
 
 
@@ -73,7 +73,7 @@ def test_kill_9_leaves_the_last_sign_of_life(tmp_path: Path) -> None:
 
 
 def test_work_that_has_no_output_tells_nothing(tmp_path: Path) -> None:
-    note(done=1)
+    update_heartbeat(done=1)
     with progress("run", 2) as advance:
         advance(2)
     assert not list(tmp_path.iterdir())
@@ -82,6 +82,6 @@ def test_work_that_has_no_output_tells_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_left_to_the_work_itself(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("in the way of a folder of this name")
-    with seen(blocked / "run.h5md"):
-        note(done=1)
+    with heartbeat(blocked / "run.h5md"):
+        update_heartbeat(done=1)
     assert blocked.read_text() == "in the way of a folder of this name"

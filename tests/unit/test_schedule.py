@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.training.schedule import after_epoch, begin, rate, stop_reason
 
-SETTINGS = Training(samples=10, seed=1, plateau_patience=3, stop_patience=7, max_epochs=50, budget_minutes=2.0)
+SETTINGS = TrainingSettings(samples=10, seed=1, plateau_patience=3, stop_patience=7, max_epochs=50, budget_minutes=2.0)
 
 
 def rates(losses: list[float]) -> list[float]:

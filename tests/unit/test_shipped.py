@@ -44,7 +44,7 @@ def test_records_and_pages_tell_what_is_needed(name: str) -> None:
 def test_weights_are_whole_and_small_files_small(name: str) -> None:
     record, model = shipped.record(name), load_model(shipped.resolve(name))
     assert hashlib.sha256(shipped.resolve(name).read_bytes()).hexdigest() == record["sha256"]
-    assert sum(p.numel() for p in model.parameters()) == record["weights"]
+    assert sum(p.numel() for p in model.parameters()) == record["parameters"]
     assert shipped.pairs_file(name).stat().st_size < LARGEST_PAIRS
 
 
@@ -83,7 +83,7 @@ def test_the_command_lists_them_and_shows_a_page(capsys: pytest.CaptureFixture[s
     assert "'water' is no shipped model" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["evaluate", "forecast", "pretrained", "same_start", "speed", "thermostat"])
+@pytest.mark.parametrize("command", ["evaluate", "rollout", "pretrained", "same_start", "speed", "thermostat"])
 def test_commands_take_a_name_and_refuse_a_wrong_one(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--model", "water"])

@@ -26,15 +26,15 @@ def motion():
 def assert_is_the_motion(frames, motion, position_A, velocity_A_per_fs, interval_fs=1.0):
     """Equal to the closed form, but for the whole box lengths by which a first frame may be wrapped."""
     assert frames.interval_fs == pytest.approx(interval_fs, rel=1e-6)
-    np.testing.assert_array_equal(frames.topology.numbers, motion.topology.numbers)
-    np.testing.assert_allclose(frames.topology.masses, motion.topology.masses, rtol=1e-9)
-    np.testing.assert_allclose(frames.topology.cell, motion.topology.cell, atol=1e-5)
+    np.testing.assert_array_equal(frames.spec.numbers, motion.spec.numbers)
+    np.testing.assert_allclose(frames.spec.masses, motion.spec.masses, rtol=1e-9)
+    np.testing.assert_allclose(frames.spec.cell, motion.spec.cell, atol=1e-5)
     times = np.arange(len(frames)) * interval_fs
     expected = np.stack([motion.positions(t) for t in times])
     moved, expected_move = frames.positions - frames.positions[0], expected - expected[0]
     np.testing.assert_allclose(moved, expected_move, atol=position_A)
     np.testing.assert_allclose(frames.velocities, [motion.velocities(t) for t in times], atol=velocity_A_per_fs)
-    turns = (frames.positions[0] - expected[0]) @ np.linalg.inv(motion.topology.cell)
+    turns = (frames.positions[0] - expected[0]) @ np.linalg.inv(motion.spec.cell)
     np.testing.assert_allclose(turns, np.round(turns), atol=1e-5)
 
 
@@ -61,16 +61,16 @@ def test_extended_xyz_of_a_triclinic_cell(tmp_path):
     assert_is_the_motion(frames, motion, 3e-8, 1e-8)
 
 
-@pytest.mark.parametrize("periodic", [(True, True, False), (False, True, False), (False, False, False)])
-def test_extended_xyz_of_slabs_wires_and_molecules(tmp_path, periodic):
+@pytest.mark.parametrize("pbc", [(True, True, False), (False, True, False), (False, False, False)])
+def test_extended_xyz_of_slabs_wires_and_molecules(tmp_path, pbc):
     motion = random_motion(5)
-    axes = np.array(periodic)
-    topology = replace(motion.topology, periodic=axes, cell=motion.topology.cell * axes[:, None])
-    motion = replace(motion, topology=topology)
+    axes = np.array(pbc)
+    spec = replace(motion.spec, pbc=axes, cell=motion.spec.cell * axes[:, None])
+    motion = replace(motion, spec=spec)
     ase.io.write(tmp_path / "run.extxyz", images(motion))
     frames = read_frames(tmp_path / "run.extxyz", Reading(interval_fs=1.0))
-    np.testing.assert_array_equal(frames.topology.periodic, axes)
-    np.testing.assert_array_equal(frames.topology.cell, topology.cell)
+    np.testing.assert_array_equal(frames.spec.pbc, axes)
+    np.testing.assert_array_equal(frames.spec.cell, spec.cell)
     np.testing.assert_allclose(
         frames.positions - frames.positions[0],
         [motion.positions(float(t)) - motion.positions(0.0) for t in range(len(frames))],
@@ -86,7 +86,7 @@ def test_masses_in_the_file_are_kept(motion, tmp_path):
         image.set_velocities(velocities)
     ase.io.write(tmp_path / "run.extxyz", heavy)
     frames = read_frames(tmp_path / "run.extxyz", Reading(interval_fs=1.0))
-    assert set(frames.topology.masses) == {2.014, 15.999}
+    assert set(frames.spec.masses) == {2.014, 15.999}
     np.testing.assert_allclose(frames.velocities[2], motion.velocities(2.0), atol=1e-8)
 
 
@@ -154,7 +154,7 @@ def test_mdanalysis_reads_gromacs_and_our_own_format(motion, tmp_path):
         for frame, image in enumerate(frames):
             step = universe.trajectory.ts
             step.time, step.frame = frame * 1e-3, frame
-            step.dimensions = [*motion.topology.cell.diagonal().tolist(), 90, 90, 90]
+            step.dimensions = [*motion.spec.cell.diagonal().tolist(), 90, 90, 90]
             step.positions = image.positions
             step.has_velocities = True
             step.velocities = motion.velocities(float(frame)) * 1e3
@@ -168,8 +168,8 @@ def test_mdanalysis_reads_gromacs_and_our_own_format(motion, tmp_path):
 
 def motion_with_masses(motion, frames):
     """The same motion with MDAnalysis' table of masses, which differs in the last digits."""
-    np.testing.assert_allclose(frames.topology.masses, motion.topology.masses, rtol=1e-3)
-    return replace(motion, topology=replace(motion.topology, masses=frames.topology.masses))
+    np.testing.assert_allclose(frames.spec.masses, motion.spec.masses, rtol=1e-3)
+    return replace(motion, spec=replace(motion.spec, masses=frames.spec.masses))
 
 
 def test_a_file_without_velocities(motion, tmp_path):

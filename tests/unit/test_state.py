@@ -8,7 +8,7 @@ import torch
 from trajcast.core.state import join, single_system, system_sum
 
 
-def state(atoms: int, seed: int, periodic: bool = True):
+def state(atoms: int, seed: int, pbc: bool = True):
     rng = torch.Generator().manual_seed(seed)
     return single_system(
         positions=torch.randn(atoms, 3, generator=rng, dtype=torch.float64),
@@ -16,22 +16,22 @@ def state(atoms: int, seed: int, periodic: bool = True):
         masses=torch.rand(atoms, generator=rng, dtype=torch.float64) + 1,
         numbers=torch.arange(1, atoms + 1),
         cell=torch.eye(3, dtype=torch.float64) * (5 + seed),
-        periodic=torch.full((3,), periodic),
+        pbc=torch.full((3,), pbc),
     )
 
 
 def test_join_keeps_systems_apart_and_in_order():
-    parts = [state(3, 1), state(5, 2, periodic=False), state(1, 3)]
+    parts = [state(3, 1), state(5, 2, pbc=False), state(1, 3)]
     joined = join(parts)
     assert (joined.n_systems, joined.n_atoms) == (3, 9)
-    assert joined.system.tolist() == [0] * 3 + [1] * 5 + [2]
+    assert joined.system_idx.tolist() == [0] * 3 + [1] * 5 + [2]
     for index, part in enumerate(parts):
-        own = joined.system == index
+        own = joined.system_idx == index
         assert torch.equal(joined.positions[own], part.positions)
         assert torch.equal(joined.velocities[own], part.velocities)
         assert torch.equal(joined.numbers[own], part.numbers)
         assert torch.equal(joined.cell[index], part.cell[0])
-        assert torch.equal(joined.periodic[index], part.periodic[0])
+        assert torch.equal(joined.pbc[index], part.pbc[0])
 
 
 def test_joining_joined_states_is_joining_all_at_once():
@@ -50,7 +50,7 @@ def test_system_sum_adds_each_systems_atoms(trailing):
 
 
 def test_system_sum_counts_a_system_without_atoms_as_zero():
-    lonely = dataclasses.replace(join([state(2, 1), state(2, 2)]), system=torch.tensor([1, 1, 1, 1]))
+    lonely = dataclasses.replace(join([state(2, 1), state(2, 2)]), system_idx=torch.tensor([1, 1, 1, 1]))
     assert system_sum(torch.ones(4), lonely).tolist() == [0, 4]
 
 

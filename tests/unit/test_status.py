@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from trajcast.config.settings import Forecast, Guard, Training
+from trajcast.config.settings import GuardSettings, RolloutSettings, TrainingSettings
 from trajcast.config.validation import section_values
 from trajcast.core.errors import UserError
 from trajcast.io.files import write_json
-from trajcast.io.heartbeat import note, record_path, seen
+from trajcast.io.heartbeat import heartbeat, record_path, update_heartbeat
 from trajcast.pipeline.jobs import Job, read_jobs
 from trajcast.pipeline.status.logs import last_lines, logs_of, matching
-from trajcast.pipeline.status.models import roll_out, validation
+from trajcast.pipeline.status.models import rollout_progress, validation
 from trajcast.pipeline.status.states import SILENT_AFTER_S, Seen, State, states
 from trajcast.pipeline.status.tables import page, status
 from trajcast.training.metrics import write_csv
@@ -31,12 +31,12 @@ TRAIN = Job(
     outputs=(f"{FOLDER}/model.safetensors", f"{FOLDER}/model.json", f"{FOLDER}/metrics.csv"),
     log="logs/train.log",
 )
-ROLL_OUT = "results/liquid/runs/hot"
-FORECAST = Job(
-    rule="forecast",
+ROLLOUT = "results/liquid/runs/hot"
+ROLLOUT = Job(
+    rule="rollout",
     wildcards={"system": "liquid", "run": "hot"},
-    outputs=(f"{ROLL_OUT}/forecast.h5md", f"{ROLL_OUT}/outcome.json"),
-    log="logs/forecast.log",
+    outputs=(f"{ROLLOUT}/rollout.h5md", f"{ROLLOUT}/outcome.json"),
+    log="logs/rollout.log",
 )
 EVALUATE = Job(rule="evaluate", wildcards=WILDCARDS, outputs=(f"{FOLDER}/test.json",), log="logs/evaluate.log")
 
@@ -61,53 +61,53 @@ def text(*jobs: Seen) -> str:
 
 
 def test_jobs_that_are_not_to_do_are_done() -> None:
-    assert [one.state for one in states([TRAIN, FORECAST], [FORECAST])] == [State.DONE, State.WAITING]
+    assert [one.state for one in states([TRAIN, ROLLOUT], [ROLLOUT])] == [State.DONE, State.WAITING]
 
 
 def test_training_runs_while_its_folder_is_written_and_its_test_waits() -> None:
-    with seen(Path(FOLDER)):
+    with heartbeat(Path(FOLDER)):
         assert (state(TRAIN).state, state(EVALUATE).state) == (State.RUNNING, State.WAITING)
     assert state(TRAIN).state is State.WAITING
 
 
 def test_time_left_follows_from_the_speed_so_far() -> None:
-    with seen(Path(FORECAST.outputs[0])):
-        note(label="forecast at 5 fs", unit="steps", first=100, done=300, total=1100, since=time.time() - 20)
-        record = json.loads(record_path(Path(FORECAST.outputs[0])).read_text(encoding="utf-8"))
-        assert state(FORECAST).left_s is None  # nothing told yet
+    with heartbeat(Path(ROLLOUT.outputs[0])):
+        update_heartbeat(label="rollout at 5 fs", unit="steps", first=100, done=300, total=1100, since=time.time() - 20)
+        record = json.loads(record_path(Path(ROLLOUT.outputs[0])).read_text(encoding="utf-8"))
+        assert state(ROLLOUT).left_s is None  # nothing told yet
     now = time.time()
     record |= {"first": 100, "done": 300, "total": 1100, "since": now - 20, "updated": now}
-    assert Seen(job=FORECAST, state=State.RUNNING, record=record).left_s == pytest.approx(80.0)
-    assert Seen(job=FORECAST, state=State.RUNNING, record=record | {"done": 100}).left_s is None
+    assert Seen(job=ROLLOUT, state=State.RUNNING, record=record).left_s == pytest.approx(80.0)
+    assert Seen(job=ROLLOUT, state=State.RUNNING, record=record | {"done": 100}).left_s is None
 
 
 def test_silence_means_that_a_process_is_gone() -> None:
-    path = record_path(Path(FORECAST.outputs[0]))
+    path = record_path(Path(ROLLOUT.outputs[0]))
     write_json(path, {"node": "c1", "slurm_job": "7", "started": 0.0, "updated": 0.0})
-    assert state(FORECAST).state is State.RUNNING
+    assert state(ROLLOUT).state is State.RUNNING
     long_ago = time.time() - SILENT_AFTER_S - 1
     os.utime(path, (long_ago, long_ago))
-    assert state(FORECAST).state is State.STOPPED
-    assert "gone without a word: killed?" in text(state(FORECAST))
+    assert state(ROLLOUT).state is State.STOPPED
+    assert "gone without a word: killed?" in text(state(ROLLOUT))
 
 
 def test_errors_are_told_by_the_process_or_stand_in_the_log() -> None:
     def fail() -> None:
-        with seen(Path(FORECAST.outputs[0])):
+        with heartbeat(Path(ROLLOUT.outputs[0])):
             raise UserError("atoms overlap at the start")
 
     with pytest.raises(UserError):
         fail()
     Path("logs/evaluate.log").write_text("begin\ntrajcast evaluate: error: no such file\n", encoding="utf-8")
-    assert [state(job).state for job in (FORECAST, EVALUATE)] == [State.FAILED, State.FAILED]
-    shown = text(state(FORECAST), state(EVALUATE))
+    assert [state(job).state for job in (ROLLOUT, EVALUATE)] == [State.FAILED, State.FAILED]
+    shown = text(state(ROLLOUT), state(EVALUATE))
     assert "atoms overlap at the start" in shown
     assert "no such file" in shown
     assert "logs/evaluate.log" in shown
 
 
 def test_the_last_validation_and_the_time_left_of_training() -> None:
-    settings = Training(samples=40, seed=1, max_epochs=10, budget_minutes=60.0)
+    settings = TrainingSettings(samples=40, seed=1, max_epochs=10, budget_minutes=60.0)
     write_json(f"{FOLDER}/training.yaml", section_values(settings))  # JSON is YAML
     assert validation(state(TRAIN)) is None
     row = {"learning_rate": 0.01, "training_loss": 1.0, "validation_loss": 1.0}
@@ -124,34 +124,34 @@ def test_the_last_validation_and_the_time_left_of_training() -> None:
     assert "7.25" in text(state(TRAIN))
 
 
-def test_roll_outs_tell_their_nanoseconds_after_equilibration() -> None:
-    guard = Guard(min_temperature_K=0.0, max_temperature_K=1e3, min_distance_A=0.5)
-    settings = Forecast(duration_ps=2000.0, equilibration_ps=100.0, temperature_K=300.0, seed=1, guard=guard)
-    write_json(f"{ROLL_OUT}/forecast.yaml", section_values(settings))
-    assert roll_out(state(FORECAST)) is None
-    assert roll_out(Seen(job=FORECAST, state=State.RUNNING, record={})) is None  # nothing told yet
-    running = Seen(job=FORECAST, state=State.RUNNING, record={"done": 120_000, "total": 420_000})  # of 5 fs
-    found = roll_out(running)
+def test_rollouts_tell_their_nanoseconds_after_equilibration() -> None:
+    guard = GuardSettings(min_temperature_K=0.0, max_temperature_K=1e3, min_distance_A=0.5)
+    settings = RolloutSettings(duration_ps=2000.0, equilibration_ps=100.0, temperature_K=300.0, seed=1, guard=guard)
+    write_json(f"{ROLLOUT}/rollout.yaml", section_values(settings))
+    assert rollout_progress(state(ROLLOUT)) is None
+    assert rollout_progress(Seen(job=ROLLOUT, state=State.RUNNING, record={})) is None  # nothing told yet
+    running = Seen(job=ROLLOUT, state=State.RUNNING, record={"done": 120_000, "total": 420_000})  # of 5 fs
+    found = rollout_progress(running)
     assert found is not None
     assert (found.ns, found.planned_ns) == (pytest.approx(0.5), 2.0)
-    write_json(FORECAST.outputs[1], {"time_ps": 2000.0, "planned_ps": 2000.0, "outcome": "completed"})
-    finished = roll_out(Seen(job=FORECAST, state=State.DONE))
+    write_json(ROLLOUT.outputs[1], {"time_ps": 2000.0, "planned_ps": 2000.0, "outcome": "completed"})
+    finished = rollout_progress(Seen(job=ROLLOUT, state=State.DONE))
     assert finished is not None
     assert (finished.ns, finished.ending) == (2.0, "completed")
 
 
-def test_models_and_roll_outs_have_rows_of_their_own_and_settings_none() -> None:
-    """Also those of several replicas; not the roll-outs of studies, which no run has."""
+def test_models_and_rollouts_have_rows_of_their_own_and_settings_none() -> None:
+    """Also those of several replicas; not the rollouts of studies, which no run has."""
     outcome = {"time_ps": 1.0, "planned_ps": 2.0, "outcome": "too hot"}
-    write_json(f"{ROLL_OUT}/outcome.json", outcome)
+    write_json(f"{ROLLOUT}/outcome.json", outcome)
     jobs = [
-        replace(FORECAST, rule="forecast_3_replicas"),
-        replace(FORECAST, rule="forecast_settings", outputs=(f"{ROLL_OUT}/forecast.yaml",)),
-        replace(FORECAST, rule="cooling_forecast", wildcards=WILDCARDS),
+        replace(ROLLOUT, rule="rollout_3_replicas"),
+        replace(ROLLOUT, rule="rollout_settings", outputs=(f"{ROLLOUT}/rollout.yaml",)),
+        replace(ROLLOUT, rule="cooling_rollout", wildcards=WILDCARDS),
     ]
     shown = text(*(Seen(job=job, state=State.DONE) for job in jobs))
-    rows = [line.split() for line in shown.split("Models and their roll-outs")[1].splitlines() if "liquid" in line]
-    assert rows == [["liquid", "roll-out", "hot", *("–",) * 5, "0.001", "0.002", "too", "hot"]]
+    rows = [line.split() for line in shown.split("Models and their rollouts")[1].splitlines() if "liquid" in line]
+    assert rows == [["liquid", "rollout", "hot", *("–",) * 5, "0.001", "0.002", "too", "hot"]]
 
 
 def test_the_page_stands_alone() -> None:
@@ -193,7 +193,7 @@ def test_jobs_are_read_from_a_dry_run() -> None:
 
 def test_logs_are_found_by_rule_and_wildcards() -> None:
     other = Job(rule="train", wildcards=TRAIN.wildcards | {"horizon": "2"}, outputs=("x",), log="y")
-    jobs = [TRAIN, other, FORECAST]
+    jobs = [TRAIN, other, ROLLOUT]
     assert matching(jobs, "train", []) == [TRAIN, other]
     assert matching(jobs, "train", ["horizon=2", "seed=1"]) == [other]
 
@@ -213,7 +213,7 @@ def test_slurms_logs_of_a_job_are_found() -> None:
 @pytest.mark.parametrize(
     ("rule", "wildcards", "message"),
     [
-        ("trai", [], "no jobs of rule trai in this configuration; choose one of: forecast, train"),
+        ("trai", [], "no jobs of rule trai in this configuration; choose one of: rollout, train"),
         ("train", ["horizon=3"], "no job of train has horizon=3; horizon may be: 5"),
         (
             "train",
@@ -225,7 +225,7 @@ def test_slurms_logs_of_a_job_are_found() -> None:
 )
 def test_what_cannot_be_found_is_explained(rule: str, wildcards: list[str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        matching([TRAIN, FORECAST], rule, wildcards)
+        matching([TRAIN, ROLLOUT], rule, wildcards)
 
 
 def test_the_end_of_a_log_is_shown() -> None:

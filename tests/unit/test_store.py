@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.errors import UserError
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.store import load_model, save_model
@@ -28,14 +28,14 @@ SCALES = Scales(
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    network = Network(channels=2, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
+    network = NetworkSettings(channels=2, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
     save_model(tmp_path / "model.safetensors", TrajCast(network, SCALES, torch.Generator().manual_seed(1)))
     return tmp_path / "model.safetensors"
 
 
 def test_a_model_comes_back_as_it_was(path: Path):
     model = load_model(path)
-    assert model.settings == Network(channels=2, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
+    assert model.settings == NetworkSettings(channels=2, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
     assert model.scales == SCALES
 
 

@@ -6,24 +6,24 @@ import pytest
 import torch
 
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology, topology_of
+from trajcast.core.system_spec import SystemSpec, spec_of
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 
-TOPOLOGY = Topology(
+SPEC = SystemSpec(
     numbers=np.array([8, 1]),
     masses=np.array([15.999, 1.008]),
     cell=np.array([[5.0, 0, 0], [1.0, 6.0, 0], [0, 0, 7.0]]),
-    periodic=np.array([True, True, True]),
+    pbc=np.array([True, True, True]),
 )
 
 
-def write(path, times, topology=TOPOLOGY, energies=()):
-    recorder = Recorder(path, topology, identity={}, provenance={"stage": "test"}, energies=energies)
+def write(path, times, spec=SPEC, energies=()):
+    recorder = Recorder(path, spec, identity={}, provenance={"stage": "test"}, energies=energies)
     rng = np.random.default_rng(1)
     for step, time in enumerate(times):
         energy = {name: float(step) for name in energies}
-        recorder.add(step, time, rng.normal(size=(topology.n_atoms, 3)), rng.normal(size=(topology.n_atoms, 3)), energy)
+        recorder.add(step, time, rng.normal(size=(spec.n_atoms, 3)), rng.normal(size=(spec.n_atoms, 3)), energy)
     recorder.commit({})
     recorder.finish()
     return path
@@ -34,8 +34,8 @@ def test_header(tmp_path):
         assert len(trajectory) == 3
         assert trajectory.interval_fs == 0.5
         for name in ("numbers", "masses", "cell", "periodic"):
-            np.testing.assert_array_equal(getattr(trajectory.topology, name), getattr(TOPOLOGY, name))
-        assert trajectory.topology.molecules is None
+            np.testing.assert_array_equal(getattr(trajectory.spec, name), getattr(SPEC, name))
+        assert trajectory.spec.molecules is None
         assert trajectory.provenance == {"stage": "test"}
         assert trajectory.energy("potential").tolist() == [0, 1, 2]
         assert trajectory.energy("total") is None
@@ -50,7 +50,7 @@ def test_state_of_a_frame(tmp_path):
         assert torch.equal(trajectory.state(-1, torch.float32).positions, torch.as_tensor(trajectory.positions[2]))
         with pytest.raises(IndexError):
             trajectory.state(3)
-        np.testing.assert_array_equal(topology_of(state).cell, TOPOLOGY.cell)
+        np.testing.assert_array_equal(spec_of(state).cell, SPEC.cell)
 
 
 @pytest.mark.parametrize(
@@ -90,23 +90,23 @@ def test_uneven_or_too_few_frames_have_no_interval(tmp_path):
 def test_no_frames_at_all(tmp_path):
     with Trajectory(write(tmp_path / "none.h5md", [])) as trajectory:
         assert len(trajectory) == 0
-        np.testing.assert_array_equal(trajectory.topology.cell, TOPOLOGY.cell)
+        np.testing.assert_array_equal(trajectory.spec.cell, SPEC.cell)
 
 
 def test_an_isolated_system(tmp_path):
-    vacuum = Topology(
-        numbers=np.array([8, 1]), masses=np.array([16.0, 1.0]), cell=np.zeros((3, 3)), periodic=np.zeros(3, bool)
+    vacuum = SystemSpec(
+        numbers=np.array([8, 1]), masses=np.array([16.0, 1.0]), cell=np.zeros((3, 3)), pbc=np.zeros(3, bool)
     )
     with Trajectory(write(tmp_path / "run.h5md", [0.0, 1.0], vacuum)) as trajectory:
-        assert not trajectory.topology.periodic.any()
-        assert not trajectory.state(0).periodic.any()
-        assert not trajectory.topology.cell.any()
+        assert not trajectory.spec.pbc.any()
+        assert not trajectory.state(0).pbc.any()
+        assert not trajectory.spec.cell.any()
 
 
 def test_molecules_are_kept(tmp_path):
-    grouped = Topology(**{**TOPOLOGY.__dict__, "molecules": np.array([4, 2])})
+    grouped = SystemSpec(**{**SPEC.__dict__, "molecules": np.array([4, 2])})
     with Trajectory(write(tmp_path / "run.h5md", [0.0, 1.0], grouped)) as trajectory:
-        assert trajectory.topology.molecules.tolist() == [4, 2]
+        assert trajectory.spec.molecules.tolist() == [4, 2]
 
 
 def test_files_that_cannot_be_read(tmp_path):

@@ -26,19 +26,19 @@ def of_blocks(values: NDArray) -> Scalar:
     return a_scalar(float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))))
 
 
-def scalar_row(md: Scalar, forecast: Scalar, second: Scalar | None = None, **as_long: bool) -> dict[str, Any]:
+def scalar_row(md: Scalar, rollout: Scalar, second: Scalar | None = None, **as_long: bool) -> dict[str, Any]:
     of_second = None if second is None else {"a": a_result(scalars=[second])}
-    of_md, of_forecast = ({"a": a_result(scalars=[scalar])} for scalar in (md, forecast))
-    [row] = verdict_rows(of_md, of_forecast, of_second, BLOCKS, **as_long)
+    of_md, of_rollout = ({"a": a_result(scalars=[scalar])} for scalar in (md, rollout))
+    [row] = verdict_rows(of_md, of_rollout, of_second, BLOCKS, **as_long)
     return row
 
 
 def curve_row(
-    md: Curve, forecast: Curve | None, second: Curve | None = None, *, again: bool = True, **as_long: bool
+    md: Curve, rollout: Curve | None, second: Curve | None = None, *, again: bool = True, **as_long: bool
 ) -> dict[str, Any]:
     """With `again` a second run, which has the curve or does not."""
-    of_forecast, of_second = (a_result(*([] if curve is None else [curve])) for curve in (forecast, second))
-    runs = ({"rdf": a_result(md)}, {"rdf": of_forecast}, {"rdf": of_second} if again else None)
+    of_rollout, of_second = (a_result(*([] if curve is None else [curve])) for curve in (rollout, second))
+    runs = ({"rdf": a_result(md)}, {"rdf": of_rollout}, {"rdf": of_second} if again else None)
     [row] = verdict_rows(*runs, BLOCKS, **as_long)
     return row
 
@@ -77,7 +77,7 @@ def test_numbers_without_noise_agree_only_where_they_are_equal() -> None:
 
 @pytest.mark.parametrize("reference", [1.0, 0.1])
 def test_a_perfect_model_misses_one_number_of_twenty(reference: float) -> None:
-    """Whether reference MD is as short as the roll-out or far longer, and the second run likewise."""
+    """Whether reference MD is as short as the rollout or far longer, and the second run likewise."""
     rng, repeats = np.random.default_rng(3), 4000
     missed = np.zeros((repeats, 2), dtype=bool)
     for repeat in range(repeats):
@@ -101,14 +101,14 @@ def test_a_perfect_model_misses_one_curve_of_twenty_and_a_wrong_one_every() -> N
 
 
 def test_curves_are_not_judged_by_a_second_run_that_is_shorter() -> None:
-    """Its blocks are noisier than those of the roll-out: a model that is surely wrong would pass beside them."""
+    """Its blocks are noisier than those of the rollout: a model that is surely wrong would pass beside them."""
     rng = np.random.default_rng(13)
-    md, forecast, second = noisy(rng, 10 * BLOCKS), noisy(rng, BLOCKS, shape=WRONG), noisy(rng, BLOCKS, noise=0.2)
-    assert curve_row(md, forecast, noisy(rng, BLOCKS))["within_error"] is False
-    assert curve_row(md, forecast, second)["within_error"] is True
-    row = curve_row(md, forecast, second, second_as_long=False)
+    md, rollout, second = noisy(rng, 10 * BLOCKS), noisy(rng, BLOCKS, shape=WRONG), noisy(rng, BLOCKS, noise=0.2)
+    assert curve_row(md, rollout, noisy(rng, BLOCKS))["within_error"] is False
+    assert curve_row(md, rollout, second)["within_error"] is True
+    row = curve_row(md, rollout, second, second_as_long=False)
     assert (row["within_error"], row["second_within_error"]) == (None, None)
-    assert (row["score"], row["ceiling"]) == (score(md, forecast), score(md, second))
+    assert (row["score"], row["ceiling"]) == (score(md, rollout), score(md, second))
     assert row["ceiling_error"] > 0
     assert row["note"] == "score: not judged by the second MD run, which is shorter"
 
@@ -117,8 +117,8 @@ def test_curves_are_not_judged_by_a_second_run_that_is_shorter() -> None:
 def test_a_score_beside_that_of_a_shorter_second_run_has_no_tolerance(shape: NDArray) -> None:
     """Noise lowers the score of the shorter one."""
     rng = np.random.default_rng(14)
-    md, forecast, second = noisy(rng, 10 * BLOCKS), noisy(rng, BLOCKS, shape=shape), noisy(rng, BLOCKS)
-    assert curve_row(md, forecast, second, second_as_long=False)["within_tolerance"] is None
+    md, rollout, second = noisy(rng, 10 * BLOCKS), noisy(rng, BLOCKS, shape=shape), noisy(rng, BLOCKS)
+    assert curve_row(md, rollout, second, second_as_long=False)["within_tolerance"] is None
 
 
 def test_numbers_are_judged_beside_a_second_run_of_any_length() -> None:
@@ -143,30 +143,30 @@ def test_without_a_second_run_curves_are_judged_by_the_halves_of_the_reference()
     assert within["wrong"] == 0
 
 
-def test_the_second_run_stands_beside_the_roll_out() -> None:
+def test_the_second_run_stands_beside_the_rollout() -> None:
     row = scalar_row(a_scalar(1.0), a_scalar(1.1), a_scalar(1.5, 0.2, note="short"))
     assert (row["second"], row["second_error"]) == (1.5, 0.2)
     assert (row["within_error"], row["second_within_error"]) == (True, False)
     assert row["note"] == "second MD run: short"
-    md, forecast, second = (noisy(np.random.default_rng(seed), BLOCKS) for seed in (6, 7, 8))
-    row = curve_row(md, forecast, second)
-    assert (row["score"], row["ceiling"]) == (score(md, forecast), score(md, second))
+    md, rollout, second = (noisy(np.random.default_rng(seed), BLOCKS) for seed in (6, 7, 8))
+    row = curve_row(md, rollout, second)
+    assert (row["score"], row["ceiling"]) == (score(md, rollout), score(md, second))
     assert row["ceiling_error"] > 0
     assert (row["within_error"], row["second_within_error"], row["note"]) == (True, True, "")
 
 
 @pytest.mark.parametrize(
-    ("md", "forecast", "within", "note"),
+    ("md", "rollout", "within", "note"),
     [
         (a_scalar(1.0, 0.03), a_scalar(1.09, 0.04), True, ""),
         (a_scalar(1.0, 0.03), a_scalar(1.12, 0.04), False, ""),
-        (a_scalar(1.0, 0.03), a_scalar(None, None, note="why"), None, "forecast: why"),
+        (a_scalar(1.0, 0.03), a_scalar(None, None, note="why"), None, "rollout: why"),
         (a_scalar(1.0, None), a_scalar(1.0, 0.1), None, ""),
         (a_scalar(1.0, 0.1), a_scalar(1.0, None), None, ""),
     ],
 )
-def test_numbers_without_an_error_have_no_verdict(md: Scalar, forecast: Scalar, within: bool | None, note: str) -> None:
-    row = scalar_row(md, forecast)
+def test_numbers_without_an_error_have_no_verdict(md: Scalar, rollout: Scalar, within: bool | None, note: str) -> None:
+    row = scalar_row(md, rollout)
     assert (row["within_error"], row["note"]) == (within, note)
     assert (row["second"], row["second_within_error"]) == (None, None)
 
@@ -231,7 +231,7 @@ def test_a_score_may_be_a_hundredth_below_that_of_the_second_run(
         assert found.count(NO) / repeats < 0.05 + 4 * np.sqrt(0.05 * 0.95 / repeats)
 
 
-def test_reference_numbers_that_the_roll_out_does_not_have_are_left_out() -> None:
+def test_reference_numbers_that_the_rollout_does_not_have_are_left_out() -> None:
     md = a_result(scalars=[a_scalar(1.0), Scalar(name="other", value=1.0, error=0.1, unit="u")])
     rows = verdict_rows({"a": md}, {"a": a_result(scalars=[a_scalar(1.0)])}, None, BLOCKS)
     assert [row["quantity"] for row in rows] == ["D"]
@@ -240,4 +240,4 @@ def test_reference_numbers_that_the_roll_out_does_not_have_are_left_out() -> Non
 def test_notes_say_whose_they_are() -> None:
     results = ({"rdf": a_result(noisy(np.random.default_rng(12), BLOCKS), note=f"note {i}")} for i in range(3))
     [row] = verdict_rows(*results, BLOCKS)
-    assert row["note"] == "MD: note 0; forecast: note 1; second MD run: note 2"
+    assert row["note"] == "MD: note 0; rollout: note 1; second MD run: note 2"

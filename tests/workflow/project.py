@@ -69,7 +69,7 @@ def ran(output: str) -> dict[str, int]:
 
 
 def change(folder: Path, values: Mapping[str, Any]) -> None:
-    """Set values of the liquid in config/test.yaml; keys are dotted, as in `forecast.seed`."""
+    """Set values of the liquid in config/test.yaml; keys are dotted, as in `rollout.seed`."""
     path = folder / "config/test.yaml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     for key, value in values.items():

@@ -19,8 +19,8 @@ from slurm_cluster import ask
 
 MODEL = "results/liquid/2fs/model-n40-s1"
 RUN = "results/liquid/runs/2fs"
-LOGS = ("logs/liquid/2fs/model-n40-s1", "logs/liquid/runs/2fs")  # of the model and of its roll-out
-WEIGHTS, ROLL_OUT, TEST = f"{MODEL}/model.safetensors", f"{RUN}/forecast.h5md", f"{MODEL}/test.json"
+LOGS = ("logs/liquid/2fs/model-n40-s1", "logs/liquid/runs/2fs")  # of the model and of its rollout
+WEIGHTS, ROLLOUT, TEST = f"{MODEL}/model.safetensors", f"{RUN}/rollout.h5md", f"{MODEL}/test.json"
 TRAINED = (WEIGHTS, f"{MODEL}/model.json", f"{MODEL}/metrics.csv")
 SUMMARY = f"{RUN}/observables/summary.json"
 HEALTH = "results/liquid/reference/health.json"
@@ -29,12 +29,12 @@ SMALL_RESULTS = (
     *("results/liquid/1fs/dataset.h5", "results/liquid/2fs/dataset.h5"),
     *(f"results/{model}/test.json" for model in SMALL_MODELS),
 )
-ROLLED_OUT = (ROLL_OUT, f"{RUN}/outcome.json")
+ROLLED_OUT = (ROLLOUT, f"{RUN}/outcome.json")
 SETTINGS = {
     "horizons_fs": [2.0],
     "training.budget_minutes": None,  # ends after the same update on a busy machine, too
     "training.max_epochs": 40,
-    "forecast.duration_ps": 4.0,
+    "rollout.duration_ps": 4.0,
 }
 PATIENCE_S = 900.0
 TOO_LONG_FS, GOOD_DATA = 990.0, "results/liquid/1fs/dataset.h5"
@@ -56,7 +56,7 @@ class Run:
         return "".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("snakemake-*.log")))
 
     def log(self, name: str) -> str:
-        """What a stage of the model or of its roll-out wrote; empty before it begins."""
+        """What a stage of the model or of its rollout wrote; empty before it begins."""
         paths = [self.folder / folder / f"{name}.log" for folder in LOGS]
         return "".join(path.read_text(encoding="utf-8") for path in paths if path.exists())
 
@@ -210,8 +210,8 @@ def killed_snakemake_long_ago(original: Run, folder: Path) -> Run:
 def interrupted_snakemake(original: Run, folder: Path) -> Run:
     """Ctrl-C while it rolls out; then the same command again."""
     run = copy_without(original, folder, *ROLLED_OUT)
-    run.start(ROLL_OUT)
-    run.until(lambda: "forecast at" in run.log("forecast"), "roll-out")
+    run.start(ROLLOUT)
+    run.until(lambda: "rollout at" in run.log("rollout"), "rollout")
     assert run.process is not None
     os.killpg(run.process.pid, signal.SIGINT)
     assert run.wait() != 0
@@ -220,7 +220,7 @@ def interrupted_snakemake(original: Run, folder: Path) -> Run:
         time.sleep(0.2)
     left = [path for path in (run.folder / RUN).rglob("*") if path.is_file()]
     (run.folder / "left").write_text("\n".join(str(path) for path in left), encoding="utf-8")
-    run.finish(ROLL_OUT)
+    run.finish(ROLLOUT)
     return run
 
 

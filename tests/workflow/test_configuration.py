@@ -14,7 +14,7 @@ from trajcast.pipeline.plan import Plan
 # What is replaced in config.yaml, by what ("#" turns the right value into a comment), and what the message says.
 MISTAKES = {
     "unknown key": ("vdos_window_ps: ", "vdos_windw_ps: ", ["observables.vdos_windw_ps", "unknown key"]),
-    "unknown key of the data set": ("cutoff_A: ", "cutof_A: ", ["dataset", "cutof_A", "unknown key"]),
+    "unknown key of the data set": ("time_reversed: ", "time_revrsed: ", ["dataset", "time_revrsed", "unknown key"]),
     "key twice": ("blocks: ", "blocks: 4\n      blocks: ", ["the key blocks appears twice"]),
     "wrong type": ("blocks: ", "blocks: four #", ["observables.blocks", "'four'", "integer"]),
     "out of range": ("cooldown: ", "cooldown: 1.5 #", ["training.cooldown", "1.5", "less than or equal to 1"]),
@@ -51,7 +51,7 @@ OVERLAYS = sorted(path.name for path in (ROOT / "config").glob("*.yaml"))
 
 @pytest.mark.parametrize("name", OVERLAYS)
 def test_what_is_laid_over_config_yaml_fits_it(name: str) -> None:
-    """And every roll-out in it has all its files."""
+    """And every rollout in it has all its files."""
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     update_config(values, yaml.safe_load((ROOT / "config" / name).read_text(encoding="utf-8")))
     plan = Plan(values)

@@ -12,7 +12,7 @@ from project import ROOT, change, lay_out, ran, snakemake
 
 from trajcast.config.validation import section_json
 from trajcast.core.errors import UserError
-from trajcast.pipeline.cooling import cooled_md, cooled_roll_outs, ramp, roll_out_settings, start_frame
+from trajcast.pipeline.cooling import cooled_md, cooled_rollouts, ramp, rollout_settings, start_frame
 from trajcast.pipeline.estimate.prices import Prices
 from trajcast.pipeline.plan import Plan
 
@@ -36,8 +36,8 @@ def plan_with(**changes: object) -> Plan:
 def test_files_and_settings() -> None:
     plan = plan_with(seeds=[2, 1], horizons_fs=None)
     assert cooled_md(plan, "liquid") == [f"results/liquid/cooling/md-s{seed}.h5md" for seed in (1, 2)]
-    assert len(cooled_roll_outs(plan, "liquid")) == 2 * len(plan.forecast_horizons("liquid"))
-    settings = roll_out_settings(plan, "liquid", "2", "7")
+    assert len(cooled_rollouts(plan, "liquid")) == 2 * len(plan.rollout_horizons("liquid"))
+    settings = rollout_settings(plan, "liquid", "2", "7")
     assert (settings.temperature_K, settings.final_temperature_K) == (300.0, 200.0)
     assert (settings.frame_every, settings.seed, settings.duration_ps) == (5, 7, 12.0)
     assert json.loads(section_json(ramp(plan, "liquid"))) == {
@@ -84,10 +84,10 @@ def test_what_is_not_asked_for_has_no_files() -> None:
 
 
 def test_its_cost_is_estimated() -> None:
-    """MD in proportion to the ramp, roll-outs also to their equilibration."""
+    """MD in proportion to the ramp, rollouts also to their equilibration."""
     short, long = (Prices(plan_with(duration_ps=duration)) for duration in (12.0, 24.0))
     wildcards = {"system": "liquid", "horizon": "2", "model": "model-n1-s1", "seed": "1"}
-    for rule in ("cooling_md", "cooling_forecast", "cooling"):
+    for rule in ("cooling_md", "cooling_rollout", "cooling"):
         a, b = short.of(rule, wildcards), long.of(rule, wildcards)
         assert a is not None
         assert b is not None
@@ -103,9 +103,9 @@ def test_from_the_reference_to_the_figure_and_the_page(results: Path) -> None:
     run = snakemake(results, "--", FIGURE, page)
     assert run.returncode == 0, run.stdout
     done = ran(run.stdout)
-    assert {rule: done[rule] for rule in ("cooling_md", "cooling_forecast", "cooling", "paper_figure")} == {
+    assert {rule: done[rule] for rule in ("cooling_md", "cooling_rollout", "cooling", "paper_figure")} == {
         "cooling_md": 2,
-        "cooling_forecast": 2,
+        "cooling_rollout": 2,
         "cooling": 1,
         "paper_figure": 1,
     }
@@ -113,7 +113,7 @@ def test_from_the_reference_to_the_figure_and_the_page(results: Path) -> None:
     folder = results / "results/liquid/cooling"
     with open(folder / "windows.csv", encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
-    assert {row["method"] for row in rows} == {"reference MD", "forecast, Δt = 2 fs"}
+    assert {row["method"] for row in rows} == {"reference MD", "rollout, Δt = 2 fs"}
     assert {(row["from / K"], row["to / K"]) for row in rows} == {("300", "250"), ("250", "200")}
     assert {"T of O", "T of H", "q of O"} <= {row["quantity"] for row in rows if row["method"] == "reference MD"}
     assert (results / page).read_bytes() == (folder / "cooling.csv").read_bytes()
@@ -125,7 +125,7 @@ def test_from_the_reference_to_the_figure_and_the_page(results: Path) -> None:
 
     change(results, {"studies.cooling.seeds": [1, 2, 3]})
     dry = snakemake(results, "--dry-run", "--quiet", "host", "--", FIGURE)
-    for rule, count in (("cooling_md", 1), ("cooling_forecast", 1), ("cooling", 1)):
+    for rule, count in (("cooling_md", 1), ("cooling_rollout", 1), ("cooling", 1)):
         assert f"\n{rule} " in dry.stdout
         line = next(line for line in dry.stdout.splitlines() if line.startswith(f"{rule} "))
         assert line.split()[1] == str(count)

@@ -29,7 +29,7 @@ TINY: dict[str, Any] = {
             "nve": {"duration_ps": 2.0},
             "nvt": {"duration_ps": 20.0},
         },
-        "forecast": {"duration_ps": 8.0, "equilibration_ps": 1.0},
+        "rollout": {"duration_ps": 8.0, "equilibration_ps": 1.0},
         "observables": {"structure_interval_fs": 200.0, "msd_fit_from_ps": 0.5, "msd_fit_to_ps": 1.5},
     },
     "copper": {
@@ -40,7 +40,7 @@ TINY: dict[str, Any] = {
             "nvt": {"duration_ps": 0.8, "tau_fs": 50.0},
             "max_drift_meV_per_atom_per_ps": 1.0,  # a fit through few vibrations: their phases make most of its slope
         },
-        "forecast": {"duration_ps": 0.8, "equilibration_ps": 0.1},
+        "rollout": {"duration_ps": 0.8, "equilibration_ps": 0.1},
         "observables": {
             "structure_interval_fs": 40.0,
             "vdos_window_ps": 0.1,
@@ -57,7 +57,7 @@ TINY: dict[str, Any] = {
             "nvt": {"duration_ps": 0.24, "tau_fs": 50.0},
             "max_drift_meV_per_atom_per_ps": 100.0,  # as for copper
         },
-        "forecast": {"duration_ps": 0.24, "equilibration_ps": 0.064},
+        "rollout": {"duration_ps": 0.24, "equilibration_ps": 0.064},
         "observables": {"structure_interval_fs": 24.0, "vdos_window_ps": 0.04},
     },
 }
@@ -65,7 +65,7 @@ for sections in TINY.values():
     sections["dataset"] = {"samples": {"training": 40, "validation": 10, "test": 10}}
     network = {"channels": 4, "l_max": 1, "layers": 1, "radial_mlp": [8], "speed_mlp": [8]}
     sections["training"] = {"network": network, "samples": 40, "max_epochs": 3, "budget_minutes": 0.2}
-    sections["forecast"]["guard"] = {"min_temperature_K": 1.0, "max_temperature_K": 1.0e6, "min_distance_A": 0.1}
+    sections["rollout"]["guard"] = {"min_temperature_K": 1.0, "max_temperature_K": 1.0e6, "min_distance_A": 0.1}
     sections["observables"] |= {"rdf_bins": 50, "blocks": 2}
 
 
@@ -95,7 +95,7 @@ def check_results(folder: Path, name: str, atoms: int) -> int:
     assert {"rdf", "vdos", "temperature", "energy"} | diffuses <= {row["observable"] for row in rows}
     energy = next(row for row in rows if row["quantity"] == "mean potential energy")
     assert math.isfinite(energy["md"])
-    assert math.isfinite(energy["forecast"])  # by the user's own potential, too
+    assert math.isfinite(energy["rollout"])  # by the user's own potential, too
     page = (folder / f"results/{name}/report.html").read_text(encoding="utf-8")
     assert all(row["quantity"] in page for row in rows)
     return len(rows)
@@ -162,7 +162,7 @@ def by_commands(folder: Path, name: str) -> None:
         "reference": plan.settings(name, "reference"),
         "dataset": plan.dataset_settings(name, horizon),
         "training": plan.settings(name, "training"),
-        "forecast": plan.settings(name, "forecast"),
+        "rollout": plan.settings(name, "rollout"),
         "observables": plan.settings(name, "observables"),
     }
     reference, data, run = f"{results}/reference", f"{results}/{horizon}fs", f"{results}/runs/{horizon}fs"
@@ -170,17 +170,17 @@ def by_commands(folder: Path, name: str) -> None:
     nve = [f"{reference}/nve_{i}.h5md" for i in range(1, 6)]
     places = {"reference": reference, "dataset": data, "training": model}
     files = {name: f"{places.get(name, run)}/{name}.yaml" for name in settings}
-    weights, rolled_out = f"{model}/model.safetensors", f"{run}/forecast.h5md"
+    weights, rolled_out = f"{model}/model.safetensors", f"{run}/rollout.h5md"
     stages = [
         f"reference --settings {files['reference']} --output {reference}",
         f"dataset --settings {files['dataset']} --training {' '.join(nve[:3])} --validation {nve[3]} --test {nve[4]} "
         f"--output {data}/dataset.h5",
         f"train --settings {files['training']} --dataset {data}/dataset.h5 --output {model}",
         f"evaluate --model {weights} --dataset {data}/dataset.h5 --output {model}/test.json",
-        f"forecast --settings {files['forecast']} --model {weights} --start {nve[4]} --output {rolled_out} "
+        f"rollout --settings {files['rollout']} --model {weights} --start {nve[4]} --output {rolled_out} "
         f"--outcome {run}/outcome.json",
         f"observe --settings {files['observables']} --reference-settings {files['reference']} "
-        f"--md {reference}/nvt.h5md --forecast {rolled_out} --output {observed}",
+        f"--md {reference}/nvt.h5md --rollout {rolled_out} --output {observed}",
         f"report --folder {results} --runs {horizon}fs --models {model} --output {results}/report.html",
     ]
     commands = [["settings", "--section", s, "--json", text, "--output", files[s]] for s, text in settings.items()]

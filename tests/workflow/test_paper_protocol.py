@@ -15,8 +15,8 @@ from project import ROOT, environment, lay_out
 from snakemake.utils import update_config
 
 from trajcast import cli
-from trajcast.config.schema import Run
-from trajcast.config.settings import Training
+from trajcast.config.schema import RunSettings
+from trajcast.config.settings import TrainingSettings
 from trajcast.pipeline.jobs import read_jobs
 from trajcast.pipeline.plan import Plan
 
@@ -37,15 +37,15 @@ PUBLISHED: dict[str, tuple[Any, Any, Any]] = {
     "reference.nve.start_window_K": (None, 10, 20),
     "reference.nve.start_window_percent": (0.1, None, None),
     "reference.nvt.tau_fs": (50, 100, 50),
-    "dataset.cutoff_A": (4, 4.5, 6),
+    "training.network.cutoff_A": (4, 4.5, 6),
     "dataset.samples.training": (10000, 5000, 5000),
     "dataset.samples.validation": (2500, 1250, 1250),
     "dataset.samples.test": (1000, 1000, 1000),
     "training.samples": (10000, 5000, 5000),
     "training.batch_size": (10, 2, 2),
-    "forecast.temperature_K": (300, 300, 300),
-    "forecast.thermostat": ("csvr", "csvr", "csvr"),
-    "forecast.tau_horizons": (10, 2.5, 10),
+    "rollout.temperature_K": (300, 300, 300),
+    "rollout.thermostat": ("csvr", "csvr", "csvr"),
+    "rollout.tau_horizons": (10, 2.5, 10),
     "studies.learning.samples": ([1000, 5000, 10000], [500, 2500, 5000], [500, 2500, 5000]),
     "studies.learning.seeds": ([1, 2, 3],) * 3,
     "studies.learning.horizons_fs": ([0.5, 1, 5, 10, 15], [1, 2, 10, 20, 30], [0.5, 1, 5, 10, 15]),
@@ -62,7 +62,7 @@ PUBLISHED: dict[str, tuple[Any, Any, Any]] = {
 }
 PUBLISHED_OF_ONE: dict[tuple[str, str], Any] = {
     ("molecule", "reference.equilibration.chain_length"): 10,
-    ("molecule", "forecast.zero_momenta_every"): 100,
+    ("molecule", "rollout.remove_com_motion_every"): 100,
     ("molecule", "studies.same_start.horizons_fs"): [0.5, 7],
     ("molecule", "studies.same_start.duration_fs"): 504,  # 500, rounded up to whole steps of both
     ("crystal", "reference.equilibration.chain_length"): 3,
@@ -111,7 +111,7 @@ def test_numbers_of_one_system_are_the_published_ones(plan: Plan, system: str, k
 def test_models_trained_here_are_rolled_out_at_the_published_horizons(plan: Plan) -> None:
     runs = {"molecule": "7fs", "crystal": "30fs", "liquid": "5fs"}
     for system, run in runs.items():
-        assert plan.system(system).roll_outs == {run: Run(horizon_fs=float(run[:-2]))}
+        assert plan.system(system).rollouts == {run: RunSettings(horizon_fs=float(run[:-2]))}
         assert plan.judged_by(system, run) == {"md": f"results/{system}/reference/nvt.h5md"}  # of the published length
 
 
@@ -120,10 +120,10 @@ def test_models_trained_here_are_rolled_out_at_the_published_horizons(plan: Plan
 )
 def test_lengths_are_the_published_ones(plan: Plan, system: str, steps: float, md_ps: float) -> None:
     configured = plan.system(system)
-    [run] = configured.roll_outs
+    [run] = configured.rollouts
     horizon_fs = configured.horizon_of(run)
-    assert configured.forecast.duration_ps * 1000 / horizon_fs == pytest.approx(steps)
-    assert configured.forecast.equilibration_ps == pytest.approx(configured.forecast.duration_ps / 10)
+    assert configured.rollout.duration_ps * 1000 / horizon_fs == pytest.approx(steps)
+    assert configured.rollout.equilibration_ps == pytest.approx(configured.rollout.duration_ps / 10)
     assert 0 <= configured.reference.nvt.duration_ps - md_ps < horizon_fs / 1000  # whole frames
     assert configured.reference.nvt.interval_fs == horizon_fs
 
@@ -131,7 +131,9 @@ def test_lengths_are_the_published_ones(plan: Plan, system: str, steps: float, m
 def test_training_is_the_published_one_whatever_config_yaml_says(plan: Plan) -> None:
     for system in SYSTEMS:
         training = plan.system(system).training
-        assert training == Training(samples=training.samples, seed=1, batch_size=training.batch_size, optimizer="adam")
+        assert training == TrainingSettings(
+            samples=training.samples, seed=1, batch_size=training.batch_size, optimizer="adam"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +171,7 @@ def test_every_job_of_the_protocol_is_planned(plan: Plan, dry_run: tuple[str, fl
     assert count["train"] == count["evaluate"] == len(models) == 45 * 3 + 3 + 2 + 3
     assert count["thermostat"] == sum(len(plan.thermostat_runs(s)) for s in SYSTEMS) == 9 * (8 + 7 + 8)
     assert count["speed"] == 1 + 3 + 3
-    assert count["forecast"] == count["observe"] == 3
+    assert count["rollout"] == count["observe"] == 3
     assert count["paper_figure"] == 8
     assert count["paper_table"] == 2
 

@@ -12,7 +12,7 @@ import yaml
 from project import ROOT
 
 from trajcast import cli
-from trajcast.config.schema import Training
+from trajcast.config.schema import TrainingSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.errors import UserError
 from trajcast.pipeline.plan import Plan
@@ -34,11 +34,11 @@ def test_splits_come_from_different_trajectories(plan: Plan) -> None:
     assert len(set(runs)) == len(runs) >= 5
 
 
-def test_report_needs_every_roll_out_and_each_model_once(plan: Plan) -> None:
+def test_report_needs_every_rollout_and_each_model_once(plan: Plan) -> None:
     files = plan.reported("liquid")
     assert plan.runs("liquid") == ["water-5fs", "water-5fs-csvr", "trained-here"]
     for run in plan.runs("liquid"):
-        for name in ("forecast.h5md", "outcome.json", "observables/summary.json"):
+        for name in ("rollout.h5md", "outcome.json", "observables/summary.json"):
             assert f"results/liquid/runs/{run}/{name}" in files
     models = ["results/liquid/5fs/model-water-5fs", "results/liquid/5fs/model-n8000-s1"]
     assert [file for file in files if file.endswith("test.json")] == [f"{model}/test.json" for model in models]
@@ -65,13 +65,13 @@ def test_studies_say_what_they_are_made_of_and_where_it_lies() -> None:
     assert plan.same_start("liquid") == ["5"]
     assert plan.same_start_files("liquid", "5") == (
         f"{folder}/same_start/md.h5md",
-        f"{folder}/same_start/forecast.h5md",
+        f"{folder}/same_start/rollout.h5md",
     )
     assert plan.speed("liquid") == [f"{folder}/speed/1x1x1.json", f"{folder}/speed/2x2x3.json"]
     assert plan.main_model_folder("liquid", "1") == "results/liquid/1fs/model-n8000-s1"  # which is not rolled out
 
 
-def test_studies_change_of_a_roll_out_what_they_are_about() -> None:
+def test_studies_change_of_a_rollout_what_they_are_about() -> None:
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     values["systems"]["liquid"]["studies"] = {
         "thermostat": {"tau_horizons": [10.0], "seeds": [1], "steps": 1000},
@@ -79,7 +79,7 @@ def test_studies_change_of_a_roll_out_what_they_are_about() -> None:
         "speed": {"supercells": [[2, 2, 3]], "steps": 50},
     }
     plan = Plan(values)
-    base = json.loads(plan.settings("liquid", "forecast"))
+    base = json.loads(plan.settings("liquid", "rollout"))
     thermostat = json.loads(plan.thermostat_settings("liquid", "2", "50", "7"))
     assert thermostat == base | {"duration_ps": 2.0, "equilibration_ps": 0.2, "tau_horizons": 50.0, "seed": 7}
     same_start = json.loads(plan.same_start_settings("liquid"))
@@ -102,7 +102,7 @@ def test_settings_command_writes_what_the_stage_reads(plan: Plan, tmp_path: Path
     text = plan.settings("liquid", "training")
     output = tmp_path / "training.yaml"
     assert cli.main(["settings", "--section", "training", "--json", text, "--output", str(output)]) == 0
-    assert read_settings(Training, output) == plan.system("liquid").training
+    assert read_settings(TrainingSettings, output) == plan.system("liquid").training
     keys = list(yaml.safe_load(output.read_text(encoding="utf-8")))
     assert keys == sorted(keys)
 
@@ -131,9 +131,9 @@ def test_settings_command_loads_no_heavy_library(plan: Plan, tmp_path: Path) -> 
         "import sys; from trajcast import cli; code = cli.main(sys.argv[1:]); "
         "print([name for name in ('torch', 'numpy', 'MDAnalysis') if name in sys.modules]); sys.exit(code)"
     )
-    text, output = plan.settings("liquid", "forecast"), str(tmp_path / "forecast.yaml")
+    text, output = plan.settings("liquid", "rollout"), str(tmp_path / "rollout.yaml")
     run = subprocess.run(
-        [sys.executable, "-c", script, "settings", "--section", "forecast", "--json", text, "--output", output],
+        [sys.executable, "-c", script, "settings", "--section", "rollout", "--json", text, "--output", output],
         capture_output=True,
         text=True,
     )

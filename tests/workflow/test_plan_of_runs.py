@@ -1,4 +1,4 @@
-"""Where the files of roll-outs lie, what they are made from, and by what they are judged."""
+"""Where the files of rollouts lie, what they are made from, and by what they are judged."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NVT, NVT_2 = "results/liquid/reference/nvt.h5md", "results/liquid/reference/nvt_
 
 
 def planned(runs: dict[str, Any], **changes: Any) -> Plan:
-    """The liquid of config.yaml without studies, with these roll-outs."""
+    """The liquid of config.yaml without studies, with these rollouts."""
     liquid = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["systems"]["liquid"]
     return Plan({"systems": {"liquid": liquid | {"runs": runs, "studies": {}} | changes}})
 
@@ -47,12 +47,12 @@ def test_each_model_has_a_folder_at_its_horizon() -> None:
         "results/liquid/10fs/model-water",
         "results/liquid/10fs/model-n8000-s1",
     ]
-    assert plan.forecast_horizons("liquid") == ["5", "10"]
+    assert plan.rollout_horizons("liquid") == ["5", "10"]
     assert plan.horizons("liquid") == ["1", "2", "5", "10"]
 
 
-def test_two_roll_outs_of_one_model_share_its_folder_only() -> None:
-    hot = {"forecast": {"temperature_K": 350.0}}
+def test_two_rollouts_of_one_model_share_its_folder_only() -> None:
+    hot = {"rollout": {"temperature_K": 350.0}}
     plan = planned({"plain": FILE, "hot": FILE | hot})
     assert {plan.run_model_folder("liquid", run) for run in plan.runs("liquid")} == {"results/liquid/5fs/model-water"}
     files = plan.reported("liquid")
@@ -61,11 +61,11 @@ def test_two_roll_outs_of_one_model_share_its_folder_only() -> None:
         "results/liquid/5fs/model-water/model.json",
         "results/liquid/5fs/model-water/test.json",
     }
-    plain, own = (json.loads(plan.forecast_settings("liquid", run)) for run in ("plain", "hot"))
+    plain, own = (json.loads(plan.rollout_settings("liquid", run)) for run in ("plain", "hot"))
     assert own == plain | {"temperature_K": 350.0}
 
 
-def test_the_first_roll_out_at_a_horizon_stands_for_it_in_studies() -> None:
+def test_the_first_rollout_at_a_horizon_stands_for_it_in_studies() -> None:
     plan = planned({"mine": FILE, "shipped": {"model": "water-5fs"}})
     assert (plan.main_run("liquid", "5"), plan.main_run("liquid", "1")) == ("mine", None)
     assert plan.main_model_folder("liquid", "5") == "results/liquid/5fs/model-water"
@@ -88,8 +88,8 @@ def test_finished_models_are_found_by_their_folders() -> None:
 
 def test_systems_and_runs_belong_together_by_their_number_of_replicas() -> None:
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    liquid = values["systems"]["liquid"] | {"runs": {"one.1": FILE, "two": FILE | {"forecast": {"replicas": 2}}}}
-    ice = liquid | {"runs": {"two": FILE, "one.1": FILE | {"forecast": {"replicas": 2}}}}
+    liquid = values["systems"]["liquid"] | {"runs": {"one.1": FILE, "two": FILE | {"rollout": {"replicas": 2}}}}
+    ice = liquid | {"runs": {"two": FILE, "one.1": FILE | {"rollout": {"replicas": 2}}}}
     replicas = Plan({"systems": {"liquid": liquid, "ice": ice}}).replicas()
     assert set(replicas) == {1, 2}
     for count, pairs in ((1, ["liquid/runs/one.1/", "ice/runs/two/"]), (2, ["liquid/runs/two/", "ice/runs/one.1/"])):
@@ -99,7 +99,7 @@ def test_systems_and_runs_belong_together_by_their_number_of_replicas() -> None:
 
 def test_further_replicas_have_files_of_their_own() -> None:
     assert other_replicas(1) == []
-    assert other_replicas(3) == ["forecast-2.h5md", "outcome-2.json", "forecast-3.h5md", "outcome-3.json"]
+    assert other_replicas(3) == ["rollout-2.h5md", "outcome-2.json", "rollout-3.h5md", "outcome-3.json"]
 
 
 def test_the_nvt_run_made_here_is_the_reference_where_none_is_shipped() -> None:
@@ -125,7 +125,7 @@ def test_a_shipped_reference_makes_the_own_run_the_second(monkeypatch: pytest.Mo
         return Path("shipped/water") if spacing_fs == 10.0 else None
 
     monkeypatch.setattr(references, "matching", matching)
-    runs = {"a": FILE, "b": FILE | {"forecast": {"frame_every": 2}}}
+    runs = {"a": FILE, "b": FILE | {"rollout": {"frame_every": 2}}}
     plan = planned(runs)
     system = plan.system("liquid")
     assert plan.judged_by("liquid", "a") == {"md": NVT}
@@ -137,7 +137,7 @@ def test_a_shipped_reference_makes_the_own_run_the_second(monkeypatch: pytest.Mo
 
 
 def test_the_second_run_is_made_and_handed_on(tmp_path: Path) -> None:
-    """To its health check, to every roll-out's observables and to the report."""
+    """To its health check, to every rollout's observables and to the report."""
     folder = lay_out(tmp_path / "project")
     assert "nvt_2" not in jobs(folder, PAGE)
     change(folder, {"reference.nvt.second_run_ps": 1.0})
@@ -146,7 +146,7 @@ def test_the_second_run_is_made_and_handed_on(tmp_path: Path) -> None:
     assert [line for line in lines if "trajcast reference " in line and "--part nvt_2 " in line]
     observed = [line for line in lines if "trajcast observe " in line]
     assert len(observed) == 2
-    assert all(f"--md {NVT} --second {NVT_2} --forecast" in line for line in observed)
+    assert all(f"--md {NVT} --second {NVT_2} --rollout" in line for line in observed)
     assert jobs(folder, "results/liquid/reference/health.json") == {
         "reference_settings": 1,
         "equilibration": 1,

@@ -1,4 +1,4 @@
-"""Finished models in place of training, shipped or a user's own: straight to roll-outs and the page."""
+"""Finished models in place of training, shipped or a user's own: straight to rollouts and the page."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def test_finished_model_is_rolled_out_and_reported_without_training(results: Pat
     for end in ("safetensors", "json"):
         shutil.copy2(trained / f"model.{end}", models / f"waters.{end}")
     change(results, TRAINED | {"runs.mine": {"model": "models/waters.safetensors", "horizon_fs": 2.0}})
-    settings = ("forecast_settings", "observables_settings")
-    expected = dict.fromkeys(("pretrained", "evaluate", *settings, "forecast", "observe", "report"), 1)
+    settings = ("rollout_settings", "observables_settings")
+    expected = dict.fromkeys(("pretrained", "evaluate", *settings, "rollout", "observe", "report"), 1)
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -46,7 +46,7 @@ def test_training_goes_on_from_a_finished_model(results: Path) -> None:
         shutil.copytree(folder, results / f"models/{horizon}")
     shutil.copytree(results / "models/2", results / "models/earlier")
     change(results, {"training.initial": "models/earlier/model.safetensors"})
-    expected = {"training_settings": 2, "train": 2, "evaluate": 2, "forecast": 2, "observe": 2, "report": 1}
+    expected = {"training_settings": 2, "train": 2, "evaluate": 2, "rollout": 2, "observe": 2, "report": 1}
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -60,9 +60,9 @@ def test_training_goes_on_from_a_finished_model(results: Path) -> None:
 def test_shipped_model_is_taken_by_its_name(results: Path) -> None:
     """Beside a trained one; at its own horizon, which has a data set of its own."""
     short = {"duration_ps": 0.05, "equilibration_ps": 0.01}
-    change(results, TRAINED | {"runs.shipped": {"model": "water-5fs", "forecast": short}})
-    jobs = ("pretrained", "dataset", "evaluate", "forecast", "observe", "report")
-    settings = ("dataset_settings", "forecast_settings", "observables_settings")
+    change(results, TRAINED | {"runs.shipped": {"model": "water-5fs", "rollout": short}})
+    jobs = ("pretrained", "dataset", "evaluate", "rollout", "observe", "report")
+    settings = ("dataset_settings", "rollout_settings", "observables_settings")
     assert planned(results) == dict.fromkeys((*jobs, *settings), 1)
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout

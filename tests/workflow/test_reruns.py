@@ -28,7 +28,7 @@ def test_order_of_keys_runs_nothing(results: Path) -> None:
 
 
 def test_threads_and_cores_run_nothing(results: Path) -> None:
-    assert planned(results, "--cores", "4", "--set-threads", "train=2", "forecast=2") == {}
+    assert planned(results, "--cores", "4", "--set-threads", "train=2", "rollout=2") == {}
 
 
 def test_observables_run_observe_and_report_only(results: Path) -> None:
@@ -41,43 +41,43 @@ def test_observables_run_observe_and_report_only(results: Path) -> None:
     assert planned(results) == {}
 
 
-def test_forecast_does_not_train(results: Path) -> None:
-    change(results, {"forecast.seed": 2})
-    assert planned(results) == {"forecast_settings": 2, "forecast": 2, "observe": 2, "report": 1}
+def test_rollout_does_not_train(results: Path) -> None:
+    change(results, {"rollout.seed": 2})
+    assert planned(results) == {"rollout_settings": 2, "rollout": 2, "observe": 2, "report": 1}
 
 
 def test_more_replicas_are_declared_and_rolled_out(results: Path) -> None:
-    change(results, {"forecast.replicas": 3})
-    assert planned(results) == {"forecast_settings": 2, "forecast_3_replicas": 2, "observe": 2, "report": 1}
+    change(results, {"rollout.replicas": 3})
+    assert planned(results) == {"rollout_settings": 2, "rollout_3_replicas": 2, "observe": 2, "report": 1}
     dry = snakemake(results, "--dry-run", "--quiet", "host", "--", PAGE)
-    for name in ("forecast.h5md", "outcome.json", "forecast-3.h5md", "outcome-3.json"):
+    for name in ("rollout.h5md", "outcome.json", "rollout-3.h5md", "outcome-3.json"):
         assert f"results/liquid/runs/2fs/{name}" in dry.stdout
-    assert "forecast-4.h5md" not in dry.stdout
+    assert "rollout-4.h5md" not in dry.stdout
 
 
-def test_one_roll_outs_settings_run_it_alone(results: Path) -> None:
-    """First the roll-outs that there are anyway, by their names."""
+def test_one_rollouts_settings_run_it_alone(results: Path) -> None:
+    """First the rollouts that there are anyway, by their names."""
     change(results, {"runs.1fs": {"horizon_fs": 1.0}, "runs.2fs": {"horizon_fs": 2.0}})
     assert planned(results) == {}
-    change(results, {"runs.2fs.forecast": {"seed": 2, "replicas": 2}})
-    expected = {"forecast_settings": 1, "forecast_2_replicas": 1, "observe": 1, "report": 1}
+    change(results, {"runs.2fs.rollout": {"seed": 2, "replicas": 2}})
+    expected = {"rollout_settings": 1, "rollout_2_replicas": 1, "observe": 1, "report": 1}
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
     assert ran(run.stdout) == expected
     assert planned(results) == {}
-    assert (results / "results/liquid/runs/2fs/forecast-2.h5md").is_file()
+    assert (results / "results/liquid/runs/2fs/rollout-2.h5md").is_file()
 
 
-def test_a_further_roll_out_of_a_model_does_not_train(results: Path) -> None:
+def test_a_further_rollout_of_a_model_does_not_train(results: Path) -> None:
     change(results, {f"runs.{horizon}fs": {"horizon_fs": float(horizon)} for horizon in (1, 2)})
-    change(results, {"runs.again": {"horizon_fs": 2.0, "forecast": {"seed": 2}}})
-    jobs = ("forecast_settings", "observables_settings", "forecast", "observe", "report")
+    change(results, {"runs.again": {"horizon_fs": 2.0, "rollout": {"seed": 2}}})
+    jobs = ("rollout_settings", "observables_settings", "rollout", "observe", "report")
     assert planned(results) == dict.fromkeys(jobs, 1)
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
     assert ran(run.stdout) == dict.fromkeys(jobs, 1)
-    ours, theirs = (results / f"results/liquid/runs/{name}/forecast.h5md" for name in ("again", "2fs"))
+    ours, theirs = (results / f"results/liquid/runs/{name}/rollout.h5md" for name in ("again", "2fs"))
     assert ours.read_bytes() != theirs.read_bytes()
     assert [path.name for path in (results / "results/liquid/2fs").glob("model-*")] == ["model-n40-s1"]
     assert "Δt = 2 fs, rolled out as 2fs and again" in (results / PAGE).read_text(encoding="utf-8")
@@ -87,7 +87,7 @@ def test_a_further_roll_out_of_a_model_does_not_train(results: Path) -> None:
 
 def test_dataset_does_not_run_reference(results: Path) -> None:
     change(results, {"dataset.seed": 2})
-    following = ("dataset_settings", "dataset", "train", "evaluate", "forecast", "observe")
+    following = ("dataset_settings", "dataset", "train", "evaluate", "rollout", "observe")
     assert planned(results) == dict.fromkeys(following, 2) | {"report": 1}
 
 
@@ -97,7 +97,7 @@ def test_training_does_not_run_reference_or_data_sets(results: Path) -> None:
         "training_settings": 2,
         "train": 2,
         "evaluate": 2,
-        "forecast": 2,
+        "rollout": 2,
         "observe": 2,
         "report": 1,
     }
@@ -105,8 +105,8 @@ def test_training_does_not_run_reference_or_data_sets(results: Path) -> None:
 
 def test_new_horizon_runs_its_own_jobs_and_the_report(results: Path) -> None:
     change(results, {"horizons_fs": [1.0, 2.0, 5.0]})
-    of_horizon = ("dataset", "train", "evaluate", "forecast", "observe")
-    settings = ("dataset_settings", "training_settings", "forecast_settings", "observables_settings")
+    of_horizon = ("dataset", "train", "evaluate", "rollout", "observe")
+    settings = ("dataset_settings", "training_settings", "rollout_settings", "observables_settings")
     assert planned(results) == dict.fromkeys((*of_horizon, *settings, "report"), 1)
 
 

@@ -20,7 +20,7 @@ from slurm_faults import (
     FAULTS,
     GOOD_DATA,
     HEALTH,
-    ROLL_OUT,
+    ROLLOUT,
     SMALL_MODELS,
     SMALL_RESULTS,
     SUMMARY,
@@ -124,7 +124,7 @@ def test_an_interrupt_leaves_nothing_half_written(cluster: Cluster) -> None:
     run = cluster.run("interrupted_snakemake")
     left = (run.folder / "left").read_text(encoding="utf-8").splitlines()
     assert left
-    assert not [name for name in left if name.endswith((".part", "forecast.h5md", "outcome.json"))]
+    assert not [name for name in left if name.endswith((".part", "rollout.h5md", "outcome.json"))]
     assert cluster.finished(run)[0]["JobState"] == "CANCELLED"
     assert _same_frames(run, cluster.original)
 
@@ -200,7 +200,7 @@ def _json(run: Run, name: str) -> Any:
 
 
 def _same_frames(run: Run, other: Run) -> bool:
-    with Trajectory(run.folder / ROLL_OUT) as ours, Trajectory(other.folder / ROLL_OUT) as theirs:
+    with Trajectory(run.folder / ROLLOUT) as ours, Trajectory(other.folder / ROLLOUT) as theirs:
         return bool(
             (ours.positions[()] == theirs.positions[()]).all() and (ours.velocities[()] == theirs.velocities[()]).all()
         )

@@ -25,7 +25,7 @@ def test_what_remains_is_known_and_models_are_shown(
     assert int(done) > 20
     assert (running, stopped, failed, waiting) == ("0", "0", "0", "1")
     rows = [line.split() for line in shown.splitlines()]
-    rolled_out = [row for row in rows if row[:2] == ["liquid", "roll-out"]]
+    rolled_out = [row for row in rows if row[:2] == ["liquid", "rollout"]]
     assert [row[2] for row in rolled_out] == ["1fs", "2fs"]
     assert all("0.0004" in row for row in rolled_out)  # ns planned
     models = [line.split() for line in shown.splitlines() if "model-n40-s1" in line]
@@ -41,7 +41,7 @@ def test_a_log_is_found_in_one_step(
     shown = capsys.readouterr().out.splitlines()
     assert shown[0] == "==> logs/liquid/2fs/model-n40-s1/train.log <=="
     assert shown[1].startswith("training at 2 fs: reached max_epochs")
-    assert cli.main(["log", "forecast", "run=2fs", "--lines", "1", *TEST]) == 0
-    assert capsys.readouterr().out.startswith("==> logs/liquid/runs/2fs/forecast.log <==")
+    assert cli.main(["log", "rollout", "run=2fs", "--lines", "1", *TEST]) == 0
+    assert capsys.readouterr().out.startswith("==> logs/liquid/runs/2fs/rollout.log <==")
     assert cli.main(["log", "nve", "system=crystal", *TEST]) == 2
     assert "has begun: there is no logs/crystal/reference/nve_1.log" in capsys.readouterr().err

@@ -29,12 +29,12 @@ def test_finished_stages_are_not_run_again_after_a_kill(finished: Finished) -> N
 
 
 def test_progress_of_a_stage_is_on_the_terminal_and_in_its_log(finished: Finished) -> None:
-    log = (finished.folder / "logs/liquid/runs/2fs/forecast.log").read_text(encoding="utf-8")
+    log = (finished.folder / "logs/liquid/runs/2fs/rollout.log").read_text(encoding="utf-8")
     line = next(line for line in log.splitlines() if "steps" in line)
     assert line in finished.continued.stdout
 
 
-def test_every_model_and_roll_out_has_its_results(finished: Finished) -> None:
+def test_every_model_and_rollout_has_its_results(finished: Finished) -> None:
     results = finished.folder / "results/liquid"
     for horizon in (1, 2):
         for path in (f"{horizon}fs/model-n40-s1/test.json", f"runs/{horizon}fs/outcome.json"):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from trajcast.core.system_spec import Topology
+    from trajcast.core.system_spec import SystemSpec
     from trajcast.model.network import TrajCast
 
 
@@ -46,7 +46,7 @@ def model_of(arguments: argparse.Namespace) -> TrajCast:
 
 
 def record_of(arguments: argparse.Namespace, start: Path) -> dict[str, Any]:
-    """What a roll-out's frames depend on beside its settings and its start."""
+    """What a rollout's frames depend on beside its settings and its start."""
     from trajcast.io.files import file_hash
 
     return {
@@ -57,7 +57,7 @@ def record_of(arguments: argparse.Namespace, start: Path) -> dict[str, Any]:
     }
 
 
-def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[Topology, Tensor]:
+def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[SystemSpec, Tensor]:
     """Topology and positions (Å) of one frame of a trajectory, repeated; UserError where it has no such frame."""
     from trajcast.core.errors import UserError
     from trajcast.core.geometry import replicate
@@ -71,6 +71,6 @@ def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[Top
             raise UserError(
                 f"{path}: no frame {frame}, it has {len(trajectory)}; count from 0, or from the end with -1"
             )
-        topology, positions = trajectory.topology, trajectory.state(frame).positions
-    check_structure(topology, positions.numpy(), f"{path}: frame {frame}")
-    return replicate(topology, positions, supercell)
+        spec, positions = trajectory.spec, trajectory.state(frame).positions
+    check_structure(spec, positions.numpy(), f"{path}: frame {frame}")
+    return replicate(spec, positions, supercell)

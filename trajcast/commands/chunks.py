@@ -28,19 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     import itertools
 
-    from trajcast.config.schema import Reference
-    from trajcast.config.settings import Training
+    from trajcast.config.schema import ReferenceSettings
+    from trajcast.config.settings import TrainingSettings
     from trajcast.config.validation import read_settings
     from trajcast.core.errors import UserError
     from trajcast.reference.chunks import chunk_to_begin_with, run_chunk
     from trajcast.reference.limit import Limit
 
-    stream = read_settings(Training, arguments.settings).stream
+    stream = read_settings(TrainingSettings, arguments.settings).stream
     if stream is None:
         raise UserError(
             f"{arguments.settings}: stream is missing; it says how long chunks are and how many run at once"
         )
-    reference = read_settings(Reference, arguments.reference_settings)
+    reference = read_settings(ReferenceSettings, arguments.reference_settings)
     limit = Limit()
     first = chunk_to_begin_with(arguments.output, stream.processes, arguments.chain, arguments.needed)
     for number in itertools.count(first, stream.processes):

@@ -1,8 +1,8 @@
-"""Compare roll-outs with reference MD along a cooling ramp: temperature, diffusion, tetrahedral order, structure.
+"""Compare rollouts with reference MD along a cooling ramp: temperature, diffusion, tetrahedral order, structure.
 
 All are measured in windows of equal length by the same code on both; standard errors are those of the mean over the
 runs. OUTPUT then holds windows.json and windows.csv, and their figure as cooling.pdf and cooling.png with its data in
-cooling.csv. A roll-out that ended early counts in the windows that it came through.
+cooling.csv. A rollout that ended early counts in the windows that it came through.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--md", type=Path, nargs="+", required=True, metavar="H5MD", help="MD of trajcast cooling_md")
     parser.add_argument(
-        "--forecast", type=Path, nargs="+", required=True, metavar="H5MD", help="roll-outs, at any number of horizons"
+        "--rollout", type=Path, nargs="+", required=True, metavar="H5MD", help="rollouts, at any number of horizons"
     )
     parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder for the results")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from trajcast.config.schema import Observables, Reference
-    from trajcast.config.studies import Cooling
+    from trajcast.config.schema import ObservableSettings, ReferenceSettings
+    from trajcast.config.studies import CoolingStudy
     from trajcast.config.validation import read_settings
     from trajcast.figures.cooling.comparison import compare
     from trajcast.figures.cooling.figure import draw
@@ -37,10 +37,10 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.observables import Context
 
     context = Context(
-        settings=read_settings(Observables, arguments.observables),
-        reference=read_settings(Reference, arguments.reference_settings),
+        settings=read_settings(ObservableSettings, arguments.observables),
+        reference=read_settings(ReferenceSettings, arguments.reference_settings),
     )
-    cooling = read_settings(Cooling, arguments.settings)
-    compare(arguments.md, arguments.forecast, cooling, context, arguments.output)
+    cooling = read_settings(CoolingStudy, arguments.settings)
+    compare(arguments.md, arguments.rollout, cooling, context, arguments.output)
     with figure_style():
         save(draw(arguments.output / "windows.json"), arguments.output / "cooling")

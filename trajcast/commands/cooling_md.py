@@ -23,14 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config.schema import Reference
-    from trajcast.config.studies import Ramp
+    from trajcast.config.schema import ReferenceSettings
+    from trajcast.config.studies import RampSettings
     from trajcast.config.validation import read_settings
     from trajcast.reference.ramp import cool
 
     cool(
-        read_settings(Reference, arguments.reference_settings),
-        read_settings(Ramp, arguments.settings),
+        read_settings(ReferenceSettings, arguments.reference_settings),
+        read_settings(RampSettings, arguments.settings),
         arguments.start,
         arguments.frame,
         arguments.seed,

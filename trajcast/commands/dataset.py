@@ -10,7 +10,6 @@ of its own; a repeated frame is found whatever the file's name or format.
 
 The settings, all required:
   horizon_fs: 2.0        # a whole multiple of the interval between frames
-  cutoff_A: 4.0          # within which neighbours are counted, and the model will look
   samples: {training: 3000, validation: 100, test: 200}
   seed: 1
 
@@ -71,11 +70,11 @@ def _boundary(letters: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config.settings import Dataset
+    from trajcast.config.settings import DatasetSettings
     from trajcast.config.validation import read_settings
-    from trajcast.io.heartbeat import seen
+    from trajcast.io.heartbeat import heartbeat
 
-    settings = read_settings(Dataset, arguments.settings)
+    settings = read_settings(DatasetSettings, arguments.settings)
 
     from trajcast.data.dataset import SPLITS, write_dataset
     from trajcast.data.pairs import build_dataset
@@ -90,5 +89,5 @@ def run(arguments: argparse.Namespace) -> None:
         topology=arguments.topology,
     )
     files = {split: getattr(arguments, split) for split in SPLITS}
-    with seen(arguments.output):
+    with heartbeat(arguments.output):
         write_dataset(arguments.output, build_dataset(settings, files, reading))

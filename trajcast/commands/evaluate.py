@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.data.extxyz import read_pairs
     from trajcast.data.sources import Reading, read_frames
     from trajcast.io.files import write_json
-    from trajcast.io.heartbeat import seen
+    from trajcast.io.heartbeat import heartbeat
     from trajcast.model.store import load_model
     from trajcast.training.evaluation import evaluate, evaluate_pairs
     from trajcast.training.repeated import repeated_errors
@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
     model.backend = arguments.backend
     if "masses" in arguments.accept:
         model.masses = None
-    with seen(arguments.json) if arguments.json else nullcontext():
+    with heartbeat(arguments.json) if arguments.json else nullcontext():
         if arguments.data is None:
             errors = evaluate(model, read_dataset(arguments.dataset))
         else:
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> None:
             errors = evaluate_pairs(model, pairs)
         if arguments.trajectory is not None:
             frames = read_frames(arguments.trajectory, Reading(accept=arguments.accept))
-            errors["own_steps"] = repeated_errors(model, frames)
+            errors["repeated_steps"] = repeated_errors(model, frames)
     if arguments.json is not None:
         write_json(arguments.json, errors)
     for name, unit in (("displacement", "A"), ("velocity", "A_per_fs")):

@@ -66,4 +66,4 @@ def run(arguments: argparse.Namespace) -> None:
         training={"code": "IBM trajcast 1.x"},
     )
     count = sum(p.numel() for p in model.parameters())
-    logging.info("%s: %d weights for %s", output, count, ", ".join(elements))
+    logging.info("%s: %d parameters for %s", output, count, ", ".join(elements))

@@ -4,7 +4,7 @@ Snakemake's `logs/` and the logs of Slurm's jobs. Wildcards that are left out ma
 
 Examples:
   trajcast log train system=liquid horizon=5
-  trajcast log forecast system=liquid --lines 50
+  trajcast log rollout system=liquid --lines 50
   trajcast log thermostat --configfile config/paper.yaml
 """
 

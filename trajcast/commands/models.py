@@ -30,8 +30,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"Files: {shipped.resolve(arguments.name).parent}")
         return
     table = Table(box=None)
-    for title in ("name", "system", "Δt / fs", "weights", "v′ error / %", "thermostat", "τ / Δt", ""):
-        number = "/" in title or title == "weights"
+    for title in ("name", "system", "Δt / fs", "parameters", "v′ error / %", "thermostat", "τ / Δt", ""):
+        number = "/" in title or title == "parameters"
         table.add_column(title, justify="right" if number else "left", no_wrap=title != "system")
     for name in shipped.names():
         record = shipped.record(name)
@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> None:
             name,
             record["system"],
             f"{record['horizon_fs']:g}",
-            str(record["weights"]),
+            str(record["parameters"]),
             f"{record['training']['test']['velocity_mae_percent']:.2f}",
             record["thermostat"]["name"],
             f"{record['thermostat']['tau_horizons']:g}",

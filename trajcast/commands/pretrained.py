@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> None:
     import math
 
     from trajcast.core.errors import UserError
-    from trajcast.io.files import written_aside
+    from trajcast.io.files import atomic_write
     from trajcast.io.path_checks import check_outputs
     from trajcast.model.store import load_model
 
@@ -43,5 +43,5 @@ def run(arguments: argparse.Namespace) -> None:
         [arguments.output / f"model{s}" for s in (".safetensors", ".json")], [source, source.with_suffix(".json")]
     )
     for original, name in ((source, "model.safetensors"), (source.with_suffix(".json"), "model.json")):
-        with written_aside(arguments.output / name) as aside:
+        with atomic_write(arguments.output / name) as aside:
             aside.write_bytes(original.read_bytes())

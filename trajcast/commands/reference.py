@@ -22,14 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config.schema import Reference
+    from trajcast.config.schema import ReferenceSettings
     from trajcast.config.validation import read_settings
     from trajcast.core.errors import UserError
     from trajcast.reference.health import check_health
     from trajcast.reference.literature import write_literature
     from trajcast.reference.protocol import EQUILIBRATION, perform, run_names
 
-    settings = read_settings(Reference, arguments.settings)
+    settings = read_settings(ReferenceSettings, arguments.settings)
     parts = [EQUILIBRATION, *run_names(settings), "health", "literature"]
     if arguments.part is not None and arguments.part not in parts:
         raise UserError(f"--part {arguments.part}: no such part; choose one of: {', '.join(parts)}")

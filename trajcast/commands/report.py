@@ -1,6 +1,6 @@
 """Write one self-contained HTML page about a system: verdict, figures, tables, settings, versions.
 
-Reads the results folder that the workflow fills (results/<system>): the reference MD, each roll-out with its
+Reads the results folder that the workflow fills (results/<system>): the reference MD, each rollout with its
 observables (FOLDER/runs/NAME), and the folder of its model.
 """
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     runs, models = arguments.runs, arguments.models
     if len(runs) != len(models):
-        raise UserError(f"--models has {len(models)} folders for {len(runs)} roll-outs; give one for each")
+        raise UserError(f"--models has {len(models)} folders for {len(runs)} rollouts; give one for each")
     write_report(
         arguments.folder,
         dict(zip(runs, models, strict=True)),

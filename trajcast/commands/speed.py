@@ -1,4 +1,4 @@
-"""Measure the speed of a roll-out: so many steps without output, thermostat included.
+"""Measure the speed of a rollout: so many steps without output, thermostat included.
 
 Starts from the last frame of a trajectory, repeated as `supercell` in the settings says, with Maxwell–Boltzmann
 velocities. Everything that is set up once is done in steps before. The time of `duration_ps` is measured.
@@ -14,19 +14,19 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `rollout`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
     parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="time, ns/day, device")
     add_model_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config.settings import Forecast
+    from trajcast.config.settings import RolloutSettings
     from trajcast.config.validation import read_settings
     from trajcast.io.files import write_json
     from trajcast.rollout.speed import measure_speed
 
-    settings = read_settings(Forecast, arguments.settings)
+    settings = read_settings(RolloutSettings, arguments.settings)
     model = model_of(arguments)
-    topology, positions = start_of(arguments.start, settings.supercell)
-    write_json(arguments.output, measure_speed(model, settings, topology, positions))
+    spec, positions = start_of(arguments.start, settings.supercell)
+    write_json(arguments.output, measure_speed(model, settings, spec, positions))

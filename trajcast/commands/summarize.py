@@ -22,15 +22,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from trajcast.config.schema import Observables, Reference
+    from trajcast.config.schema import ObservableSettings, ReferenceSettings
     from trajcast.config.validation import read_settings
     from trajcast.io.trajectory import Trajectory
     from trajcast.observables import Context
     from trajcast.observables.summarize import summarize
 
     context = Context(
-        settings=read_settings(Observables, arguments.settings),
-        reference=read_settings(Reference, arguments.reference_settings),
+        settings=read_settings(ObservableSettings, arguments.settings),
+        reference=read_settings(ReferenceSettings, arguments.reference_settings),
     )
     with Trajectory(arguments.md) as md:
         summarize(md, context, arguments.spacings_fs, arguments.output)

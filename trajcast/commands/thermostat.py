@@ -1,6 +1,6 @@
 """Roll a model out and keep the temperature of every step: does the thermostat hold it, and how far does it swing?
 
-Starts as `trajcast forecast` does. Writes mean and standard deviation with errors, of all atoms and of each element,
+Starts as `trajcast rollout` does. Writes mean and standard deviation with errors, of all atoms and of each element,
 beside the canonical width T √(2/dof). No frame is kept. Stopped in any way, the same command goes on where it was.
 """
 
@@ -14,7 +14,7 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `rollout`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
     parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="the temperatures")
     parser.add_argument("--outcome", type=OutputFile, required=True, metavar="JSON", help="how it ended")
@@ -22,20 +22,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config.settings import Forecast
+    from trajcast.config.settings import RolloutSettings
     from trajcast.config.validation import read_settings
-    from trajcast.io.locks import sole_writer
-    from trajcast.rollout.loop import roll_out
+    from trajcast.io.locks import exclusive_lock
+    from trajcast.rollout.loop import run_rollout
     from trajcast.rollout.temperatures import TemperatureRecorder
 
-    settings = read_settings(Forecast, arguments.settings)
+    settings = read_settings(RolloutSettings, arguments.settings)
     model = model_of(arguments)
-    topology, positions = start_of(arguments.start, settings.supercell)
-    with sole_writer(arguments.output):
-        roll_out(
+    spec, positions = start_of(arguments.start, settings.supercell)
+    with exclusive_lock(arguments.output):
+        run_rollout(
             model,
             settings,
-            topology,
+            spec,
             positions,
             output=arguments.output,
             outcome=arguments.outcome,

@@ -20,11 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config.schema import Reference
-    from trajcast.config.studies import Timestep
+    from trajcast.config.schema import ReferenceSettings
+    from trajcast.config.studies import TimestepStudy
     from trajcast.config.validation import read_settings
     from trajcast.reference.timestep import largest_timestep
 
-    settings = read_settings(Reference, arguments.reference_settings)
-    study = read_settings(Timestep, arguments.settings)
+    settings = read_settings(ReferenceSettings, arguments.reference_settings)
+    study = read_settings(TimestepStudy, arguments.settings)
     largest_timestep(settings, study, arguments.starts, arguments.output)

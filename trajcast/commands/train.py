@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from trajcast.io.path_checks import OutputFolder
 
 if TYPE_CHECKING:
-    from trajcast.config.settings import Training
+    from trajcast.config.settings import TrainingSettings
     from trajcast.training.streaming import Streaming
 
 
@@ -37,30 +37,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    from trajcast.config.settings import Training
+    from trajcast.config.settings import TrainingSettings
     from trajcast.config.validation import read_settings
     from trajcast.core.device import named_device, use_device
-    from trajcast.core.parallel import joined, local_device, started
+    from trajcast.core.parallel import local_device, process_group, torchrun_processes
     from trajcast.data.dataset import read_dataset
-    from trajcast.io.locks import sole_writer
+    from trajcast.io.locks import exclusive_lock
     from trajcast.io.path_checks import check_outputs
     from trajcast.shipped import resolve
     from trajcast.training.loop import train
 
-    settings = read_settings(Training, arguments.settings)
+    settings = read_settings(TrainingSettings, arguments.settings)
     device = use_device(local_device(named_device(arguments.device)), arguments.threads)
     if settings.initial is not None:
         written = [arguments.output / f"model{ending}" for ending in (".safetensors", ".json")]
         initial = resolve(settings.initial)
         check_outputs(written, [initial, initial.with_suffix(".json")])
     dataset = read_dataset(arguments.dataset)
-    processes = started()
-    if not processes.leads:
+    processes = torchrun_processes()
+    if not processes.is_rank_zero:
         logging.disable(logging.INFO)
     with (
-        sole_writer(arguments.output) if processes.leads else nullcontext(),
-        joined(processes, device),
-        _stream(arguments, settings, dataset.horizon_fs, processes.leads) as stream,
+        exclusive_lock(arguments.output) if processes.is_rank_zero else nullcontext(),
+        process_group(processes, device),
+        _stream(arguments, settings, dataset.horizon_fs, processes.is_rank_zero) as stream,
     ):
         train(
             settings, dataset, arguments.output, device, backend=arguments.backend, processes=processes, stream=stream
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def _stream(
-    arguments: argparse.Namespace, settings: Training, horizon_fs: float, leads: bool
+    arguments: argparse.Namespace, settings: TrainingSettings, horizon_fs: float, is_rank_zero: bool
 ) -> Iterator[Streaming | None]:
     """The pairs that reference MD makes, where the settings ask for them; its files are removed after success."""
     if settings.stream is None:
@@ -89,10 +89,10 @@ def _stream(
         reference_settings=arguments.reference_settings,
         starts=arguments.starts,
         horizon_fs=horizon_fs,
-        steps=2 if settings.own_steps else 1,
+        steps=2 if settings.multistep_fraction else 1,
     )
     folder = arguments.output.parent / f".{arguments.output.name}.chunks"
-    with streaming(source, folder, leads) as stream:
+    with streaming(source, folder, is_rank_zero) as stream:
         yield stream
-    if leads:
+    if is_rank_zero:
         shutil.rmtree(folder, ignore_errors=True)

@@ -7,40 +7,40 @@ from pathlib import Path
 
 from trajcast import shipped
 from trajcast.config.initial_model import misfit
-from trajcast.config.schema import TRAINED, System
+from trajcast.config.schema import TRAINED, SystemSettings
 from trajcast.config.settings import distinct, whole_multiple
 from trajcast.config.studies import PS
 from trajcast.core.errors import UserError
 from trajcast.core.plugins import check_name
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 
 FOLDER = re.compile(r"(?!n\d+-s\d+$)[A-Za-z0-9_][A-Za-z0-9_.-]*")  # what names a finished model's folder
 
 
-def check(system: System | None) -> System | None:
+def check(system: SystemSettings | None) -> SystemSettings | None:
     """ValueError that names the keys that do not go together, with the remedy."""
     if system is None:
         return None
     _names(system)
     _models(system)
     _initial(system)
-    _own_steps(system)
+    _multistep(system)
     _horizons(system)
-    for name in system.roll_outs:
-        _roll_out(system, name)
+    for name in system.rollouts:
+        _rollout(system, name)
     _studies(system)
     _same_start(system)
     _cooling(system)
     return system
 
 
-def check_structure(system: System, topology: Topology, where: str) -> None:
+def check_structure(system: SystemSettings, spec: SystemSpec, where: str) -> None:
     """UserError where settings name atoms or copies that the structure does not have; `where` begins the message."""
-    last = topology.n_atoms - 1
-    for name, run in system.roll_outs.items():
+    last = spec.n_atoms - 1
+    for name, run in system.rollouts.items():
         if run.model in shipped.names():
             known = shipped.record(run.model)["species"]
-            if unknown := sorted(set(topology.numbers.tolist()) - set(known)):
+            if unknown := sorted(set(spec.numbers.tolist()) - set(known)):
                 raise UserError(
                     f"{where}.runs.{name}.model: {run.model} knows the elements {_symbols(known)}, "
                     f"not {_symbols(unknown)} of this system; choose a model of these elements"
@@ -50,12 +50,12 @@ def check_structure(system: System, topology: Topology, where: str) -> None:
             raise UserError(
                 f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; correct it"
             )
-    cells = {f"runs.{run}.forecast.supercell": [system.forecast_of(run).supercell] for run in system.roll_outs}
+    cells = {f"runs.{run}.rollout.supercell": [system.rollout_of(run).supercell] for run in system.rollouts}
     if speed := system.studies.speed:
         cells["studies.speed.supercells"] = speed.supercells
     for key, supercells in cells.items():
         for cell in supercells:
-            if any(n > 1 and not periodic for n, periodic in zip(cell, topology.periodic, strict=True)):
+            if any(n > 1 and not pbc for n, pbc in zip(cell, spec.pbc, strict=True)):
                 raise UserError(f"{where}.{key}: {cell} repeats a direction that is not periodic; put 1 there")
 
 
@@ -65,23 +65,23 @@ def _symbols(numbers: list[int]) -> str:
     return ", ".join(chemical_symbols[number] for number in numbers)
 
 
-def _names(system: System) -> None:
+def _names(system: SystemSettings) -> None:
     check_name("reference.systems", system.reference.system, "reference.system")
     check_name("reference.engines", system.reference.engine, "reference.engine")
     check_name("training.optimizers", system.training.optimizer, "training.optimizer")
-    thermostats = {"forecast": system.forecast.thermostat}
-    thermostats |= {f"runs.{run}.forecast": system.forecast_of(run).thermostat for run in system.roll_outs}
+    thermostats = {"rollout": system.rollout.thermostat}
+    thermostats |= {f"runs.{run}.rollout": system.rollout_of(run).thermostat for run in system.rollouts}
     for where, thermostat in thermostats.items():
         if thermostat is not None:
             check_name("rollout.rules.thermostats", thermostat, f"{where}.thermostat")
 
 
-def _models(system: System) -> None:
+def _models(system: SystemSettings) -> None:
     """Every model is known, and its folder is its own."""
-    if not system.roll_outs:
+    if not system.rollouts:
         raise ValueError("neither horizons_fs nor runs names a horizon; give one of the two")
     folders: dict[tuple[str, float], str] = {}
-    for name, run in system.roll_outs.items():
+    for name, run in system.rollouts.items():
         if run.model == TRAINED:
             system.horizon_of(name)
             continue
@@ -109,7 +109,7 @@ def _models(system: System) -> None:
             )
 
 
-def _initial(system: System) -> None:
+def _initial(system: SystemSettings) -> None:
     """The model that trainings go on from is known, and of their kind."""
     name = system.training.initial
     if name is None:
@@ -118,27 +118,26 @@ def _initial(system: System) -> None:
         shipped.resolve(name)
     except UserError as error:
         raise ValueError(f"training.initial: {error}") from None
-    cutoff_A = float(system.dataset["cutoff_A"])
-    if name in shipped.names() and (reason := misfit(shipped.record(name), system.training.network, cutoff_A)):
+    if name in shipped.names() and (reason := misfit(shipped.record(name), system.training.network)):
         raise ValueError(f"training.initial {name}: {reason}")
 
 
-def _own_steps(system: System) -> None:
+def _multistep(system: SystemSettings) -> None:
     """What a training's second steps need."""
     training = system.training
-    if training.own_steps and training.stream is None and system.dataset.get("steps", 1) != 2:
+    if training.multistep_fraction and training.stream is None and system.dataset.get("steps", 1) != 2:
         raise ValueError(
-            f"training.own_steps {training.own_steps:g} needs samples of two steps; set dataset.steps to 2, or "
-            "own_steps to 0"
+            f"training.multistep_fraction {training.multistep_fraction:g} needs samples of two steps; set "
+            "dataset.steps to 2, or multistep_fraction to 0"
         )
 
 
-def _horizons(system: System) -> None:
+def _horizons(system: SystemSettings) -> None:
     distinct("horizons_fs", system.horizons_fs)
     if "horizon_fs" in system.dataset:
         raise ValueError("dataset.horizon_fs does not belong here: every horizon gets a data set")
     named = [("horizons_fs", horizon) for horizon in system.horizons_fs]
-    named += [(f"runs.{run}.horizon_fs", system.horizon_of(run)) for run in system.roll_outs]
+    named += [(f"runs.{run}.horizon_fs", system.horizon_of(run)) for run in system.rollouts]
     for key, horizon in named:
         data = system.dataset_at(horizon)
         whole_multiple(horizon, system.reference.nve.interval_fs, key, "reference.nve.interval_fs")
@@ -156,13 +155,13 @@ def _horizons(system: System) -> None:
             )
 
 
-def _samples(system: System) -> list[tuple[str, int]]:
+def _samples(system: SystemSettings) -> list[tuple[str, int]]:
     learning = system.studies.learning
     named = [("studies.learning.samples", samples) for samples in (learning.samples if learning else [])]
     return [("training.samples", system.training.samples), *named]
 
 
-def _asked_for(system: System) -> dict[str, list[float]]:
+def _asked_for(system: SystemSettings) -> dict[str, list[float]]:
     """The horizons of every key that picks some, by the key's name."""
     studies = system.studies
     chosen = {
@@ -173,35 +172,35 @@ def _asked_for(system: System) -> dict[str, list[float]]:
     return {name: horizons for name, horizons in chosen.items() if horizons is not None}
 
 
-def _roll_out(system: System, run: str) -> None:
-    forecast, horizon, where = system.forecast_of(run), system.horizon_of(run), f"runs.{run}.forecast"
-    frame = horizon * forecast.frame_every
+def _rollout(system: SystemSettings, run: str) -> None:
+    rollout, horizon, where = system.rollout_of(run), system.horizon_of(run), f"runs.{run}.rollout"
+    frame = horizon * rollout.frame_every
     whole_multiple(
         frame,
         system.reference.nvt.interval_fs,
-        f"the frame spacing (fs) of roll-out {run},",
+        f"the frame spacing (fs) of rollout {run},",
         "reference.nvt.interval_fs",
     )
     for name in ("duration_ps", "equilibration_ps"):
-        if duration_fs := getattr(forecast, name) * PS:
+        if duration_fs := getattr(rollout, name) * PS:
             whole_multiple(duration_fs, horizon, f"{where}.{name} in fs", "the horizon")
-    if forecast.final_temperature_K is not None:
+    if rollout.final_temperature_K is not None:
         raise ValueError(
-            f"{where}.final_temperature_K {forecast.final_temperature_K:g} does not belong here: the roll-out is "
+            f"{where}.final_temperature_K {rollout.final_temperature_K:g} does not belong here: the rollout is "
             "compared with MD at constant temperature; ask for studies.cooling in its place"
         )
 
 
-def _studies(system: System) -> None:
+def _studies(system: SystemSettings) -> None:
     for name in ("thermostat", "cooling"):
-        if system.forecast.thermostat is None and getattr(system.studies, name) is not None:
+        if system.rollout.thermostat is None and getattr(system.studies, name) is not None:
             raise ValueError(
-                f"studies.{name} needs a thermostat, but forecast.thermostat is null; "
+                f"studies.{name} needs a thermostat, but rollout.thermostat is null; "
                 f"name one there or leave studies.{name} out"
             )
 
 
-def _same_start(system: System) -> None:
+def _same_start(system: SystemSettings) -> None:
     if (study := system.studies.same_start) is None:
         return
     for horizon in study.horizons_fs:
@@ -214,12 +213,12 @@ def _same_start(system: System) -> None:
         )
 
 
-def _cooling(system: System) -> None:
+def _cooling(system: SystemSettings) -> None:
     if (study := system.studies.cooling) is None:
         return
     name, first_K = "studies.cooling.interval_fs", system.reference.temperature_K
     whole_multiple(study.interval_fs, system.reference.timestep_fs, name, "reference.timestep_fs")
-    for horizon in study.horizons_fs or sorted({system.horizon_of(run) for run in system.roll_outs}):
+    for horizon in study.horizons_fs or sorted({system.horizon_of(run) for run in system.rollouts}):
         whole_multiple(study.interval_fs, horizon, name, "its horizon")
     if study.final_temperature_K == first_K:
         raise ValueError(

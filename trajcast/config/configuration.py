@@ -8,8 +8,8 @@ from pydantic import AfterValidator, model_validator
 
 from trajcast.config.checks import check
 from trajcast.config.files import Layers
-from trajcast.config.machine import Machine
-from trajcast.config.schema import Name, Section, System
+from trajcast.config.machine import MachineSettings
+from trajcast.config.schema import Name, Section, SystemSettings
 from trajcast.config.validation import validate
 
 
@@ -17,12 +17,12 @@ class Config(Section):
     """The whole of `config.yaml`."""
 
     systems: dict[
-        Name, Annotated[System, AfterValidator(check)] | None
+        Name, Annotated[SystemSettings, AfterValidator(check)] | None
     ]  # null takes a system of the configuration below away
-    machine: Machine = Machine()
+    machine: MachineSettings = MachineSettings()
 
     @property
-    def kept(self) -> dict[str, System]:
+    def kept(self) -> dict[str, SystemSettings]:
         """The systems that are not taken away."""
         return {name: system for name, system in self.systems.items() if system is not None}
 

@@ -10,7 +10,7 @@ from trajcast.core.environment import LAMMPS, LAMMPS_ARGUMENTS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine(Settings):
+class MachineSettings(Settings):
     """Choices of software; commands that run without the workflow take `lammps` from environment variables."""
 
     cuda: bool = False  # with --sdm conda: an environment for NVIDIA GPUs where networks are computed

@@ -13,7 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from trajcast import shipped
 from trajcast.config.potential_names import named
-from trajcast.config.settings import Count, Dataset, Forecast, Positive, Seed, Training, whole_multiple
+from trajcast.config.settings import (
+    Count,
+    DatasetSettings,
+    Positive,
+    RolloutSettings,
+    Seed,
+    TrainingSettings,
+    whole_multiple,
+)
 from trajcast.config.studies import Studies
 from trajcast.config.validation import section_values, validate
 
@@ -30,7 +38,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", allow_inf_nan=False)
 
 
-class ConstantPressure(Section):
+class ConstantPressureSettings(Section):
     """NpT run of a periodic system before its NVT run: Berendsen's thermostat and barostat (doi:10.1063/1.448118).
 
     The mean cell of its second half is that of all later runs. Lengths of the cell that are equal stay equal; its
@@ -43,16 +51,16 @@ class ConstantPressure(Section):
     bulk_modulus_GPa: Positive  # of the material, about: with it `damping_fs` is the time that the pressure takes
 
 
-class Equilibration(Section):
+class EquilibrationSettings(Section):
     """NVT run that prepares the starts: Nosé–Hoover after minimisation, or after `npt` where that is given."""
 
     duration_ps: Positive
     damping_fs: Positive
     chain_length: Count = 3  # thermostats in the Nosé–Hoover chain
-    npt: ConstantPressure | None = None
+    npt: ConstantPressureSettings | None = None
 
 
-class NveRuns(Section):
+class NveSettings(Section):
     """The constant-energy runs that the data sets are cut from, and which states of the equilibration they start from.
 
     Those with a temperature within `start_window_K` of the target, or with a total energy within
@@ -67,7 +75,7 @@ class NveRuns(Section):
     start_spacing_ps: Positive
 
     @model_validator(mode="after")
-    def _one_window(self) -> NveRuns:
+    def _one_window(self) -> NveSettings:
         if (self.start_window_K is None) == (self.start_window_percent is None):
             raise ValueError(
                 "give either start_window_K (of the temperature) or start_window_percent (of the energy), not "
@@ -76,16 +84,16 @@ class NveRuns(Section):
         return self
 
 
-class NvtRun(Section):
-    """The thermostatted run that roll-outs are compared with (CSVR)."""
+class NvtSettings(Section):
+    """The thermostatted run that rollouts are compared with (CSVR)."""
 
     duration_ps: Positive
     interval_fs: Positive
     tau_fs: Positive
-    second_run_ps: Positive | None = None  # length of a second run, judged as if it were a roll-out; null: none
+    second_run_ps: Positive | None = None  # length of a second run, judged as if it were a rollout; null: none
 
 
-class Reference(Section):
+class ReferenceSettings(Section):
     """Reference MD. `parameters` are those of `trajcast/reference/systems/<system>.py`, which validates them."""
 
     system: str
@@ -96,27 +104,27 @@ class Reference(Section):
     temperature_K: Positive
     timestep_fs: Positive
     seed: Seed
-    equilibration: Equilibration
-    nve: NveRuns
-    nvt: NvtRun
+    equilibration: EquilibrationSettings
+    nve: NveSettings
+    nvt: NvtSettings
     max_drift_meV_per_atom_per_ps: Positive = 0.05
     accept: list[Literal["masses"]] = []  # checks of the structure that may fail, see docs/formats.md
 
     @model_validator(mode="after")
-    def _known_potential(self) -> Reference:
+    def _known_potential(self) -> ReferenceSettings:
         if self.potential is not None:
             named(self.potential)
         return self
 
     @model_validator(mode="after")
-    def _intervals(self) -> Reference:
+    def _intervals(self) -> ReferenceSettings:
         for name, interval in (("nve.interval_fs", self.nve.interval_fs), ("nvt.interval_fs", self.nvt.interval_fs)):
             whole_multiple(interval, self.timestep_fs, name, "timestep_fs")
         return self
 
 
-class Observables(Section):
-    """What is measured, on MD and roll-outs alike."""
+class ObservableSettings(Section):
+    """What is measured, on MD and rollouts alike."""
 
     rdf_bins: Count = 150
     structure_interval_fs: Positive = 50.0  # at least this between frames for RDF and potential energy
@@ -128,7 +136,7 @@ class Observables(Section):
     dihedral_bins: Count = 36
 
     @model_validator(mode="after")
-    def _dihedrals(self) -> Observables:
+    def _dihedrals(self) -> ObservableSettings:
         if len(self.dihedrals) not in (0, 2):
             raise ValueError(f"dihedrals names {len(self.dihedrals)}; name two, or leave dihedrals out")
         if self.dihedral_bins % 2:
@@ -136,7 +144,7 @@ class Observables(Section):
         return self
 
     @model_validator(mode="after")
-    def _ordered(self) -> Observables:
+    def _ordered(self) -> ObservableSettings:
         start, end = self.msd_fit_from_ps, self.msd_fit_to_ps
         if (start is None) != (end is None):
             raise ValueError("give both msd_fit_from_ps and msd_fit_to_ps, or neither where nothing diffuses")
@@ -145,55 +153,55 @@ class Observables(Section):
         return self
 
 
-class Run(Section):
-    """One roll-out that is judged: its model and what it changes in the system's `forecast` section."""
+class RunSettings(Section):
+    """One rollout that is judged: its model and what it changes in the system's `rollout` section."""
 
     model: str = TRAINED  # that, the name of a shipped model, or the path of a .safetensors file
     horizon_fs: Positive | None = None  # may be left out for a shipped model
-    forecast: dict[str, Any] = {}
+    rollout: dict[str, Any] = {}
 
 
-class System(Section):
+class SystemSettings(Section):
     """Everything about one system, stage by stage."""
 
     horizons_fs: list[Positive] = []  # at which models are trained and tested
-    runs: dict[RunName, Run | None] = {}  # null takes a run of the configuration below away
+    runs: dict[RunName, RunSettings | None] = {}  # null takes a run of the configuration below away
     shipped_reference: bool = True  # where long reference MD of these settings is shipped, judge by that
-    reference: Reference
+    reference: ReferenceSettings
     dataset: dict[str, Any]
-    training: Training
-    forecast: Forecast
-    observables: Observables
+    training: TrainingSettings
+    rollout: RolloutSettings
+    observables: ObservableSettings
     studies: Studies = Studies()
 
     @property
-    def roll_outs(self) -> dict[str, Run]:
-        """The roll-outs by their names; without `runs` one of the model trained at each horizon."""
+    def rollouts(self) -> dict[str, RunSettings]:
+        """The rollouts by their names; without `runs` one of the model trained at each horizon."""
         kept = {name: run for name, run in self.runs.items() if run is not None}
-        return kept or {f"{horizon:g}fs": Run(horizon_fs=horizon) for horizon in self.horizons_fs}
+        return kept or {f"{horizon:g}fs": RunSettings(horizon_fs=horizon) for horizon in self.horizons_fs}
 
     def horizon_of(self, run: str) -> float:
-        """The horizon of one roll-out, fs; ValueError where neither it nor a shipped model says it."""
-        chosen = self.roll_outs[run]
+        """The horizon of one rollout, fs; ValueError where neither it nor a shipped model says it."""
+        chosen = self.rollouts[run]
         if chosen.horizon_fs is not None:
             return chosen.horizon_fs
         if chosen.model not in shipped.names():
             raise ValueError(f"runs.{run}.horizon_fs: missing; add it, as {chosen.model!r} is no shipped model")
         return float(shipped.record(chosen.model)["horizon_fs"])
 
-    def forecast_of(self, run: str) -> Forecast:
-        """The settings of one roll-out: the section `forecast` with the run's own changes."""
-        values = section_values(self.forecast)
-        for key, value in self.roll_outs[run].forecast.items():
+    def rollout_of(self, run: str) -> RolloutSettings:
+        """The settings of one rollout: the section `rollout` with the run's own changes."""
+        values = section_values(self.rollout)
+        for key, value in self.rollouts[run].rollout.items():
             below = values.get(key)
             values[key] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
-        return validate(Forecast, values, f"runs.{run}.forecast")
+        return validate(RolloutSettings, values, f"runs.{run}.rollout")
 
     @property
     def all_horizons_fs(self) -> list[float]:
-        """Those of training and those of the roll-outs, in order."""
-        return sorted({*self.horizons_fs, *(self.horizon_of(run) for run in self.roll_outs)})
+        """Those of training and those of the rollouts, in order."""
+        return sorted({*self.horizons_fs, *(self.horizon_of(run) for run in self.rollouts)})
 
-    def dataset_at(self, horizon_fs: float) -> Dataset:
+    def dataset_at(self, horizon_fs: float) -> DatasetSettings:
         """The data-set section for one horizon."""
-        return validate(Dataset, {**self.dataset, "horizon_fs": horizon_fs}, "dataset")
+        return validate(DatasetSettings, {**self.dataset, "horizon_fs": horizon_fs}, "dataset")

@@ -1,7 +1,7 @@
 """The settings that the core computes with, as plain frozen dataclasses.
 
 They carry the rules that `trajcast.config.validation` checks files against. Made in code they are taken as they are,
-so that training and roll-outs do without the library that checks.
+so that training and rollouts do without the library that checks.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ Check = Literal[
     "center",
     "rigid",
     "energy",
-    "neighbors",
     "distance",
     "temperature",
 ]
@@ -53,7 +52,7 @@ class Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Samples(Settings):
+class SampleCounts(Settings):
     """Number of pairs drawn from the trajectories of each split."""
 
     training: Count
@@ -62,12 +61,11 @@ class Samples(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dataset(Settings):
+class DatasetSettings(Settings):
     """Pairs at one horizon."""
 
     horizon_fs: Positive
-    cutoff_A: Cutoff
-    samples: Samples
+    samples: SampleCounts
     steps: Literal[1, 2] = 1  # horizons that a training sample spans; two where training takes own steps
     time_reversed: bool = False  # use each training pair backwards as well, which NVE allows; the paper does not
     accept: list[Check] = field(default_factory=list)  # checks of the data that may fail, see docs/formats.md
@@ -75,9 +73,10 @@ class Dataset(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Network(Settings):
+class NetworkSettings(Settings):
     """Size of the network; the defaults are the paper's."""
 
+    cutoff_A: Cutoff = 5.0  # within which atoms are neighbours; the paper: 4 (molecule), 4.5 (crystal), 6 (liquid)
     channels: Count = 64
     l_max: Annotated[int, Rule(ge=1)] = 2
     layers: Count = 4
@@ -91,7 +90,7 @@ class Network(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stream(Settings):
+class StreamSettings(Settings):
     """Training pairs from reference MD that runs beside the training, in chunks, in place of those of a data set."""
 
     processes: Count = 1  # chunks that run at once, each on one core
@@ -102,10 +101,10 @@ class Stream(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Training(Settings):
+class TrainingSettings(Settings):
     """Optimisation; the defaults are the paper's, but for the optimizer (the paper's: adam, rate 0.01)."""
 
-    network: Network = field(default_factory=Network)
+    network: NetworkSettings = field(default_factory=NetworkSettings)
     initial: str | None = None  # name of a shipped model, or path of one, to go on from: its weights and its scales
     samples: Count  # pairs of the training split that are used
     seed: Seed
@@ -125,8 +124,10 @@ class Training(Settings):
     budget_minutes: Positive | None = None  # ends the run cleanly, best weights kept
     cooldown: Fraction = 0.0  # last part of the run over which the learning rate falls linearly to zero
     ema_decay: Annotated[float, Rule(ge=0, lt=1)] = 0.0  # per update, of the averaged weights that are kept; 0: none
-    own_steps: Fraction = 0.0  # last part of the run in which a second step, from the network's own first, counts too
-    stream: Stream | None = None  # fresh pairs instead of the `samples` of the data set, of which scales are taken
+    multistep_fraction: Fraction = 0.0  # last part of the run whose loss includes a second step from the predicted one
+    stream: StreamSettings | None = (
+        None  # fresh pairs instead of the `samples` of the data set, of which scales are taken
+    )
 
     def __post_init__(self) -> None:
         if self.tf32 and self.dtype != "float32":
@@ -134,8 +135,8 @@ class Training(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Guard(Settings):
-    """What ends a roll-out early."""
+class GuardSettings(Settings):
+    """What ends a rollout early."""
 
     min_temperature_K: NonNegative
     max_temperature_K: Positive
@@ -150,8 +151,8 @@ class Guard(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Forecast(Settings):
-    """Roll-out. `thermostat` is a file of `trajcast/rollout/rules/thermostats/`, or null for NVE."""
+class RolloutSettings(Settings):
+    """Rollout. `thermostat` is a file of `trajcast/rollout/rules/thermostats/`, or null for NVE."""
 
     duration_ps: Positive
     equilibration_ps: NonNegative
@@ -161,10 +162,10 @@ class Forecast(Settings):
     thermostat: str | None = "csvr"
     tau_horizons: Positive = 10.0  # thermostat relaxation time in horizons
     supercell: Annotated[list[Count], Rule(min_length=3, max_length=3)] = field(default_factory=lambda: [1, 1, 1])
-    zero_momenta_every: Count = 100  # steps; momentum, too: thermostats scale up what rounding leaves of them
+    remove_com_motion_every: Count = 100  # steps; thermostats scale up what rounding leaves of the momenta
     seed: Seed
     replicas: Count = 1  # copies of the start with velocities and noise of their own, side by side
-    guard: Guard
+    guard: GuardSettings
 
     def __post_init__(self) -> None:
         if self.final_temperature_K is not None and self.thermostat is None:

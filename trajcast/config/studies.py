@@ -12,7 +12,7 @@ PS = 1000.0  # in fs, as trajcast.core.units has it, which would load SciPy
 
 
 @dataclass(frozen=True, kw_only=True)
-class Learning(Settings):
+class LearningStudy(Settings):
     """Test errors of models trained on part of the data, each from several seeds."""
 
     samples: Annotated[list[Count], Some]
@@ -27,7 +27,7 @@ class Learning(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ThermostatStudy(Settings):
-    """Mean and width of the temperature of roll-outs of `steps` steps against the thermostat's relaxation time."""
+    """Mean and width of the temperature of rollouts of `steps` steps against the thermostat's relaxation time."""
 
     tau_horizons: Annotated[list[Positive], Some]
     seeds: Annotated[list[Seed], Some]
@@ -41,8 +41,8 @@ class ThermostatStudy(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class SameStart(Settings):
-    """Roll-outs and reference MD from the same state, both at constant energy."""
+class SameStartStudy(Settings):
+    """Rollouts and reference MD from the same state, both at constant energy."""
 
     horizons_fs: Annotated[list[Positive], Some]
     duration_fs: Positive = 500.0
@@ -52,7 +52,7 @@ class SameStart(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speed(Settings):
+class SpeedStudy(Settings):
     """Time of `steps` steps without output, for supercells of the system."""
 
     supercells: Annotated[list[Annotated[list[Count], Rule(min_length=3, max_length=3)]], Some]
@@ -63,7 +63,7 @@ class Speed(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timestep(Settings):
+class TimestepStudy(Settings):
     """The largest of these time steps of reference MD, at constant energy, whose energy drifts no more than allowed."""
 
     timesteps_fs: Annotated[list[Positive], Some]
@@ -74,7 +74,7 @@ class Timestep(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ramp(Settings):
+class RampSettings(Settings):
     """From the reference's temperature to another, linear in time."""
 
     final_temperature_K: Positive
@@ -83,8 +83,8 @@ class Ramp(Settings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cooling(Ramp):
-    """Reference MD and roll-outs along a ramp that leaves the training data.
+class CoolingStudy(RampSettings):
+    """Reference MD and rollouts along a ramp that leaves the training data.
 
     Each seed is a run of both, from a start of its own; the spread of the runs gives the errors.
     """
@@ -108,9 +108,9 @@ class Cooling(Ramp):
 class Studies(Settings):
     """Every study is left out unless it is asked for."""
 
-    learning: Learning | None = None
+    learning: LearningStudy | None = None
     thermostat: ThermostatStudy | None = None
-    same_start: SameStart | None = None
-    speed: Speed | None = None
-    cooling: Cooling | None = None
-    timestep: Timestep | None = None
+    same_start: SameStartStudy | None = None
+    speed: SpeedStudy | None = None
+    cooling: CoolingStudy | None = None
+    timestep: TimestepStudy | None = None

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from trajcast.config.files import Layers, read_yaml
+from trajcast.config.upgrade import INSTRUCTION, renamed_key
 from trajcast.core.errors import LONGEST, UserError
 
 SectionType = TypeVar("SectionType")
@@ -35,6 +36,8 @@ def _explain(problem: Mapping[str, Any]) -> str:
     shown = "null" if value is None else repr(value)
     shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
+        if (new := renamed_key(str(problem["loc"][-1]))) is not None:
+            return f"{key}: is called {new} now; rename it, or have it renamed: {INSTRUCTION}"
         return f"{key}: unknown key (value {shown}); check its spelling or remove it"
     if kind == "missing":
         return f"{key}: missing; add it"

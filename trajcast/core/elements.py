@@ -87,7 +87,7 @@ def check_atoms(
     numbers: NDArray[np.integer],
     masses: NDArray[np.floating],
     cell: NDArray[np.floating],
-    periodic: NDArray[np.bool_],
+    pbc: NDArray[np.bool_],
     where: str,
 ) -> None:
     """UserError, begun with `where`, for what no system of atoms can have, in whatever file it stands."""
@@ -98,7 +98,7 @@ def check_atoms(
             f"{where}: atom {wrong[0]} has atomic number {numbers[wrong[0]]}, which is no element's; correct it"
         )
     check_positive(masses, where)
-    axes = cell[np.asarray(periodic)]
+    axes = cell[np.asarray(pbc)]
     if not np.isfinite(axes).all() or np.linalg.matrix_rank(axes) < len(axes):
         raise UserError(
             f"{where}: its lattice vectors along periodic directions are {axes.tolist()}; they must be finite and span "

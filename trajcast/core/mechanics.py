@@ -29,13 +29,13 @@ def center_of_mass(state: State) -> Float[Tensor, "systems 3"]:
 
 def angular_momentum(state: State) -> Float[Tensor, "systems 3"]:
     """Angular momentum of each system about its centre of mass, u Å²/fs."""
-    r_NX = state.positions - center_of_mass(state)[state.system]
+    r_NX = state.positions - center_of_mass(state)[state.system_idx]
     return system_sum(state.masses[:, None] * torch.linalg.cross(r_NX, state.velocities), state)
 
 
 def inertia(state: State) -> Float[Tensor, "systems 3 3"]:
     """Tensor of inertia of each system about its centre of mass, u Å²."""
-    r_NX = state.positions - center_of_mass(state)[state.system]
+    r_NX = state.positions - center_of_mass(state)[state.system_idx]
     eye = torch.eye(3, dtype=r_NX.dtype, device=r_NX.device)
     r2_N = (r_NX**2).sum(1)
     per_atom = r2_N[:, None, None] * eye - r_NX[:, :, None] * r_NX[:, None, :]
@@ -44,7 +44,7 @@ def inertia(state: State) -> Float[Tensor, "systems 3 3"]:
 
 def isolated(state: State) -> Tensor:
     """True for each system without any periodic direction, whose angular momentum is conserved."""
-    return ~state.periodic.any(1)
+    return ~state.pbc.any(1)
 
 
 def kinetic_energy(state: State) -> Float[Tensor, " systems"]:
@@ -72,7 +72,7 @@ def temperature(state: State) -> Float[Tensor, " systems"]:
 def set_momentum(state: State, target: Float[Tensor, "systems 3"] | float = 0.0) -> State:
     """The same state with total momentum `target` (u Å/fs), by one common velocity for all atoms of a system."""
     excess_BX = (momentum(state) - target) / system_sum(state.masses, state)[:, None]
-    return replace(state, velocities=state.velocities - excess_BX[state.system])
+    return replace(state, velocities=state.velocities - excess_BX[state.system_idx])
 
 
 def set_angular_momentum(state: State, target: Float[Tensor, "systems 3"] | float = 0.0) -> State:
@@ -83,8 +83,8 @@ def set_angular_momentum(state: State, target: Float[Tensor, "systems 3"] | floa
     wanted_BX = angular_momentum(state) - target
     omega_BX = (_inverse_inertia(state) @ wanted_BX[:, :, None])[:, :, 0]
     omega_BX = torch.where(isolated(state)[:, None], omega_BX, torch.zeros_like(omega_BX))
-    r_NX = state.positions - center_of_mass(state)[state.system]
-    return replace(state, velocities=state.velocities - torch.linalg.cross(omega_BX[state.system], r_NX))
+    r_NX = state.positions - center_of_mass(state)[state.system_idx]
+    return replace(state, velocities=state.velocities - torch.linalg.cross(omega_BX[state.system_idx], r_NX))
 
 
 def _inverse_inertia(state: State) -> Float[Tensor, "systems 3 3"]:

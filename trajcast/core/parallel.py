@@ -21,7 +21,7 @@ class Processes:
     count: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_rank_zero(self) -> bool:
         """True for the one that writes files and messages."""
         return self.rank == 0
 
@@ -29,12 +29,12 @@ class Processes:
         """The part of a batch that this one takes; it may be empty."""
         return batch[self.rank :: self.count]
 
-    def add_up(self, tensor: Tensor) -> None:
+    def all_reduce(self, tensor: Tensor) -> None:
         """Replace `tensor` in every process by the sum over all."""
         if self.count > 1:
             dist.all_reduce(tensor)
 
-    def agreed(self, value: float) -> float:
+    def broadcast(self, value: float) -> float:
         """The first process's value; every process waits for it."""
         if self.count == 1:
             return value
@@ -42,12 +42,12 @@ class Processes:
         dist.broadcast(shared, 0)
         return float(shared)
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Return when all processes have come here."""
-        self.add_up(torch.zeros(1))
+        self.all_reduce(torch.zeros(1))
 
 
-ALONE = Processes()
+SINGLE_PROCESS = Processes()
 
 
 def local_device(name: str) -> str:
@@ -55,13 +55,13 @@ def local_device(name: str) -> str:
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name
 
 
-def started() -> Processes:
+def torchrun_processes() -> Processes:
     """Those that torchrun has started, from the environment that it gives them; without it this one alone."""
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 @contextmanager
-def joined(processes: Processes, device: torch.device) -> Iterator[None]:
+def process_group(processes: Processes, device: torch.device) -> Iterator[None]:
     """Let the processes talk: through NCCL between GPUs, else Gloo. One alone has no need to."""
     if processes.count == 1:
         yield

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class State:
     """Positions and velocities of all atoms of one or many systems; never changed in place.
 
-    Atoms of one system are contiguous; `system` gives the index of each atom's system.
+    Atoms of one system are contiguous; `system_idx` gives the index of each atom's system.
     A system without periodic directions has a zero cell.
     """
 
@@ -26,8 +26,8 @@ class State:
     masses: Float[Tensor, " atoms"]  # u
     numbers: Int[Tensor, " atoms"]  # atomic numbers
     cell: Float[Tensor, "systems 3 3"]  # Å, rows are lattice vectors
-    periodic: Bool[Tensor, "systems 3"]
-    system: Int[Tensor, " atoms"]
+    pbc: Bool[Tensor, "systems 3"]
+    system_idx: Int[Tensor, " atoms"]
 
     @property
     def n_atoms(self) -> int:
@@ -53,7 +53,7 @@ def single_system(
     masses: Float[Tensor, " atoms"],
     numbers: Int[Tensor, " atoms"],
     cell: Float[Tensor, "3 3"],
-    periodic: Bool[Tensor, " 3"],
+    pbc: Bool[Tensor, " 3"],
 ) -> State:
     """A state of one system from its plain arrays (units as in `State`)."""
     return State(
@@ -62,8 +62,8 @@ def single_system(
         masses=masses,
         numbers=numbers,
         cell=cell[None],
-        periodic=periodic[None],
-        system=torch.zeros(len(positions), dtype=torch.long, device=positions.device),
+        pbc=pbc[None],
+        system_idx=torch.zeros(len(positions), dtype=torch.long, device=positions.device),
     )
 
 
@@ -72,12 +72,12 @@ def join(states: Sequence[State]) -> State:
     offsets = [0]
     for state in states[:-1]:
         offsets.append(offsets[-1] + state.n_systems)
-    joined = {f.name: torch.cat([getattr(s, f.name) for s in states]) for f in fields(State) if f.name != "system"}
-    system = torch.cat([s.system + offset for s, offset in zip(states, offsets, strict=True)])
-    return State(system=system, **joined)
+    joined = {f.name: torch.cat([getattr(s, f.name) for s in states]) for f in fields(State) if f.name != "system_idx"}
+    system_idx = torch.cat([s.system_idx + offset for s, offset in zip(states, offsets, strict=True)])
+    return State(system_idx=system_idx, **joined)
 
 
 def system_sum(values: Float[Tensor, "atoms ..."], state: State) -> Float[Tensor, "systems ..."]:
     """Sum of per-atom values over the atoms of each system."""
     zeros = values.new_zeros((state.n_systems, *values.shape[1:]))
-    return zeros.index_add(0, state.system, values)
+    return zeros.index_add(0, state.system_idx, values)

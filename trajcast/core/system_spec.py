@@ -12,13 +12,13 @@ from trajcast.core.state import State, single_system
 
 
 @dataclass(frozen=True, kw_only=True)
-class Topology:
+class SystemSpec:
     """What does not change along a trajectory."""
 
     numbers: NDArray[np.int64]  # atomic numbers
     masses: NDArray[np.float64]  # u
     cell: NDArray[np.float64]  # (3, 3) Å, rows are lattice vectors; zero without periodic directions
-    periodic: NDArray[np.bool_]  # (3,)
+    pbc: NDArray[np.bool_]  # (3,)
     molecules: NDArray[np.int64] | None = None  # index of each atom's molecule, where known
 
     @property
@@ -33,18 +33,18 @@ class Topology:
             masses=torch.as_tensor(self.masses, dtype=dtype),
             numbers=torch.as_tensor(self.numbers),
             cell=torch.as_tensor(self.cell, dtype=dtype),
-            periodic=torch.as_tensor(self.periodic),
+            pbc=torch.as_tensor(self.pbc),
         )
 
 
-def topology_of(state: State, molecules: NDArray[np.int64] | None = None) -> Topology:
+def spec_of(state: State, molecules: NDArray[np.int64] | None = None) -> SystemSpec:
     """The topology of a state of one system."""
     if state.n_systems != 1:
         raise ValueError(f"a trajectory holds one system, the state has {state.n_systems}")
-    return Topology(
+    return SystemSpec(
         numbers=state.numbers.cpu().numpy().astype(np.int64),
         masses=state.masses.cpu().numpy().astype(np.float64),
         cell=state.cell[0].cpu().numpy().astype(np.float64),
-        periodic=state.periodic[0].cpu().numpy(),
+        pbc=state.pbc[0].cpu().numpy(),
         molecules=molecules,
     )

@@ -39,9 +39,6 @@ CHECKS = {
         "thermostats and barostats do what the network cannot foresee: give NVE runs, with "
         "energies of the whole system",
     ),
-    "neighbors": Check(
-        1.0, "a network of lone atoms learns nothing: raise cutoff_A, and see whether positions are in Å, not in pm"
-    ),
     "distance": Check(0.5, "atoms on top of each other, or positions in nm: correct the trajectory"),
     "temperature": Check(
         1.6, "elements in equilibrium share one temperature: give the masses of the run, and equilibrate it"

@@ -17,21 +17,21 @@ from torch import Tensor
 from trajcast.core.elements import check_atoms
 from trajcast.core.errors import UserError, said
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
-from trajcast.io.hdf5 import hdf5_written_aside, open_hdf5, write_checked
+from trajcast.core.system_spec import SystemSpec
+from trajcast.io.formats import DATASET, check_format, dataset_spec
+from trajcast.io.hdf5 import atomic_hdf5, open_hdf5, write_checked
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 SPLITS = ("training", "validation", "test")
-FORMAT = "TrajCast data set 1"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
     """States of one split and where each is one horizon later; all samples share one topology."""
 
-    topology: Topology
+    spec: SystemSpec
     positions: NDArray[np.floating]  # (samples, atoms, 3) Å, unwrapped
     velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs
     displacements: NDArray[np.float32]  # (samples, atoms, 3) Å, over one horizon
@@ -46,12 +46,12 @@ class Pairs:
 
     def head(self, count: int) -> Pairs:
         """The first `count` pairs."""
-        return Pairs(topology=self.topology, **{name: getattr(self, name)[:count] for name in self.arrays})
+        return Pairs(spec=self.spec, **{name: getattr(self, name)[:count] for name in self.arrays})
 
     @property
     def arrays(self) -> list[str]:
         """The names of what there is of every sample."""
-        return [f.name for f in fields(self) if f.name != "topology" and getattr(self, f.name) is not None]
+        return [f.name for f in fields(self) if f.name != "spec" and getattr(self, f.name) is not None]
 
     def both_ways(self) -> Pairs:
         """Each pair, and it backwards: from its end, with all velocities turned round, to its start. Exact for NVE."""
@@ -76,7 +76,7 @@ class Pairs:
         self, indices: NDArray[np.integer], dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
     ) -> tuple[State, Float[Tensor, "atoms 3"], Float[Tensor, "atoms 3"]]:
         """The samples at `indices` as one state, with its displacements (Å) and new velocities (Å/fs)."""
-        systems, topology = len(indices), self.topology
+        systems, spec = len(indices), self.spec
 
         def atoms(values: NDArray) -> Tensor:
             return torch.as_tensor(values[indices].reshape(-1, 3)).to(device=device, dtype=dtype)
@@ -84,11 +84,11 @@ class Pairs:
         state = State(
             positions=atoms(self.positions),
             velocities=atoms(self.velocities),
-            masses=torch.as_tensor(topology.masses, dtype=dtype, device=device).repeat(systems),
-            numbers=torch.as_tensor(topology.numbers, device=device).repeat(systems),
-            cell=torch.as_tensor(topology.cell, dtype=dtype, device=device).repeat(systems, 1, 1),
-            periodic=torch.as_tensor(topology.periodic, device=device).repeat(systems, 1),
-            system=torch.arange(systems, device=device).repeat_interleave(topology.n_atoms),
+            masses=torch.as_tensor(spec.masses, dtype=dtype, device=device).repeat(systems),
+            numbers=torch.as_tensor(spec.numbers, device=device).repeat(systems),
+            cell=torch.as_tensor(spec.cell, dtype=dtype, device=device).repeat(systems, 1, 1),
+            pbc=torch.as_tensor(spec.pbc, device=device).repeat(systems, 1),
+            system_idx=torch.arange(systems, device=device).repeat_interleave(spec.n_atoms),
         )
         return state, atoms(self.displacements), atoms(self.new_velocities)
 
@@ -96,7 +96,7 @@ class Pairs:
 def joined(parts: Sequence[Pairs]) -> Pairs:
     """The pairs of all `parts`, which share one topology, one after the other."""
     whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].arrays}
-    return Pairs(topology=parts[0].topology, **whole)
+    return Pairs(spec=parts[0].spec, **whole)
 
 
 PAIR_UNITS = {"positions": "Angstrom", "velocities": "Angstrom fs-1"}
@@ -110,7 +110,6 @@ class Statistics:
 
     displacement_rms: float  # Å
     velocity_rms: float  # Å/fs, of the new velocities
-    average_neighbors: float  # atoms within the cutoff of an atom
     speed_rms: dict[int, float]  # Å/fs, RMS speed (all three components) by atomic number
 
 
@@ -119,9 +118,8 @@ class Dataset:
     """A data set in memory."""
 
     horizon_fs: float
-    cutoff_A: float
     time_reversed: bool = False  # training pairs are to be used backwards, too
-    topology: Topology
+    spec: SystemSpec
     statistics: Statistics
     splits: Mapping[str, Pairs]
     provenance: Mapping[str, Any]  # settings, versions, and `sources`: file, split, fingerprint of each trajectory
@@ -133,18 +131,17 @@ class Dataset:
 
 def write_dataset(path: Path | str, dataset: Dataset) -> None:
     """Write a data set, whole or not at all."""
-    with hdf5_written_aside(path) as file:
-        file.attrs["format"] = FORMAT
+    with atomic_hdf5(path) as file:
+        file.attrs["format"] = DATASET.name
         file.attrs["horizon_fs"] = dataset.horizon_fs
-        file.attrs["cutoff_A"] = dataset.cutoff_A
         file.attrs["time_reversed"] = dataset.time_reversed
         file.attrs["provenance"] = json.dumps(dict(dataset.provenance), sort_keys=True)
-        topology = file.create_group("topology")
-        for name in ("numbers", "masses", "cell", "periodic", "molecules"):
-            if (value := getattr(dataset.topology, name)) is not None:
-                write_checked(topology, name, value)
+        spec = file.create_group("spec")
+        for name in ("numbers", "masses", "cell", "pbc", "molecules"):
+            if (value := getattr(dataset.spec, name)) is not None:
+                write_checked(spec, name, value)
         statistics = file.create_group("statistics")
-        for name in ("displacement_rms", "velocity_rms", "average_neighbors"):
+        for name in ("displacement_rms", "velocity_rms"):
             statistics.attrs[name] = getattr(dataset.statistics, name)
         write_checked(statistics, "numbers", list(dataset.statistics.speed_rms))
         write_checked(statistics, "speed_rms", list(dataset.statistics.speed_rms.values()))
@@ -161,8 +158,7 @@ def read_dataset(path: Path | str) -> Dataset:
     """Read a data set into memory; UserError when the file is missing, damaged, or something else."""
     with open_hdf5(path, "a readable data set", "; make it with `trajcast dataset`") as file:
         try:
-            if file.attrs.get("format") != FORMAT:
-                raise UserError(f"{path}: not a data set of this version ({FORMAT}); make it with `trajcast dataset`")
+            check_format(file.attrs.get("format"), DATASET, str(path), "make it with `trajcast dataset`")
             return _read(file)
         except UserError:
             raise
@@ -171,27 +167,25 @@ def read_dataset(path: Path | str) -> Dataset:
 
 
 def _read(file: h5py.File) -> Dataset:
-    group, statistics = file["topology"], file["statistics"]
-    topology = Topology(
+    group, statistics = dataset_spec(file), file["statistics"]
+    spec = SystemSpec(
         numbers=group["numbers"][()],
         masses=group["masses"][()],
         cell=group["cell"][()],
-        periodic=group["periodic"][()],
+        pbc=group["pbc"][()],
         molecules=group["molecules"][()] if "molecules" in group else None,
     )
-    check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, file.filename)
+    check_atoms(spec.numbers, spec.masses, spec.cell, spec.pbc, file.filename)
     names = [*PAIR_UNITS, *(name for name in LATER_UNITS if name in file["training"]), "frames", "sources"]
     return Dataset(
         horizon_fs=float(file.attrs["horizon_fs"]),
-        cutoff_A=float(file.attrs["cutoff_A"]),
         time_reversed=bool(file.attrs.get("time_reversed", False)),
-        topology=topology,
+        spec=spec,
         statistics=Statistics(
             displacement_rms=float(statistics.attrs["displacement_rms"]),
             velocity_rms=float(statistics.attrs["velocity_rms"]),
-            average_neighbors=float(statistics.attrs["average_neighbors"]),
             speed_rms=dict(zip(statistics["numbers"][()].tolist(), statistics["speed_rms"][()].tolist(), strict=True)),
         ),
-        splits={s: Pairs(topology=topology, **{n: file[s][n][()] for n in names if n in file[s]}) for s in SPLITS},
+        splits={s: Pairs(spec=spec, **{n: file[s][n][()] for n in names if n in file[s]}) for s in SPLITS},
         provenance=json.loads(file.attrs["provenance"]),
     )

@@ -16,11 +16,12 @@ from torch import Tensor
 from trajcast.core.elements import check_atoms, check_masses, symbol
 from trajcast.core.errors import UserError
 from trajcast.core.state import State, single_system
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.data.checks import ON_THE_COMMAND_LINE
 from trajcast.data.dataset import Pairs
 from trajcast.data.limits import check_physics
 from trajcast.data.motion import check_motion, element_rms, motion_of, stray_atom, sums
+from trajcast.data.neighborhood import average_neighbors, check_neighbors
 from trajcast.data.physics import examine
 from trajcast.io.path_checks import HDF5
 from trajcast.io.readers.ase_file import masses_of, read_images
@@ -66,14 +67,14 @@ def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float
     """The checks of a data set, for the frames of each system in the file together."""
     systems: dict[bytes, list[int]] = {}
     for number, (state, _, _) in enumerate(pairs):
-        fixed = (state.numbers, state.masses, state.cell, state.periodic)
+        fixed = (state.numbers, state.masses, state.cell, state.pbc)
         systems.setdefault(b"".join(x.numpy().tobytes() for x in fixed), []).append(number)
     for numbers in systems.values():
         where = f"{path}: frames {numbers[0]} to {numbers[-1]}" if len(numbers) > 1 else f"{path}: frame {numbers[0]}"
         together = _joined([pairs[number] for number in numbers], numbers)
-        topology = together.topology
-        check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, where)
-        check_masses(topology.numbers, topology.masses, where, accept, ON_THE_COMMAND_LINE.format("masses"))
+        spec = together.spec
+        check_atoms(spec.numbers, spec.masses, spec.cell, spec.pbc, where)
+        check_masses(spec.numbers, spec.masses, where, accept, ON_THE_COMMAND_LINE.format("masses"))
         if math.isnan(horizon_fs):
             continue
         before, after = together.velocities.astype(np.float64), together.new_velocities.astype(np.float64)
@@ -81,26 +82,27 @@ def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float
         if "motion" not in accept and np.any(before) and np.any(moved):
             motion = motion_of(sums(moved, before, after, horizon_fs))
             check_motion(motion, where, horizon_fs)
-            for number in np.unique(topology.numbers).tolist():
-                own = topology.numbers == number
+            for number in np.unique(spec.numbers).tolist():
+                own = spec.numbers == number
                 of_element = motion_of(sums(moved[:, own], before[:, own], after[:, own], horizon_fs))
                 check_motion(of_element, f"{where}: {symbol(number)}", horizon_fs)
             if np.array_equal(before, after):
                 raise UserError(f"{where}: update_velocities are the velocities again; give those one horizon later")
-            rms = element_rms(before, topology.numbers)
-            if np.all(rms) and (stray := stray_atom(moved, before, after, horizon_fs, motion, rms, topology.numbers)):
+            rms = element_rms(before, spec.numbers)
+            if np.all(rms) and (stray := stray_atom(moved, before, after, horizon_fs, motion, rms, spec.numbers)):
                 raise UserError(
                     f"{path}: frame {numbers[stray[0]]}: {stray[1]}; displacements must be those of unwrapped positions"
                 )
-        found = examine(together, horizon_fs, cutoff_A, len(numbers))
-        check_physics(found, where, [str(path)], horizon_fs, cutoff_A, accept, ON_THE_COMMAND_LINE)
+        found = examine(together, horizon_fs, len(numbers))
+        check_physics(found, where, [str(path)], horizon_fs, accept, ON_THE_COMMAND_LINE)
+        check_neighbors(average_neighbors(together, cutoff_A), cutoff_A, f"{where}: the model's cutoff")
 
 
 def _joined(pairs: Sequence[Pair], numbers: Sequence[int]) -> Pairs:
     """Pairs of one system as a data set has them."""
     states, displacements, velocities = zip(*pairs, strict=True)
     return Pairs(
-        topology=topology_of(states[0]),
+        spec=spec_of(states[0]),
         positions=np.stack([state.positions.numpy() for state in states]),
         velocities=np.stack([state.velocities.numpy() for state in states]),
         displacements=np.stack([x.numpy() for x in displacements]),
@@ -136,6 +138,6 @@ def _pair(path: Path, atoms: Any, where: str, horizon_fs: float) -> Pair:
         masses=torch.as_tensor(masses_of(path, atoms)),
         numbers=torch.as_tensor(atoms.numbers),
         cell=torch.as_tensor(np.array(atoms.cell) * atoms.pbc[:, None]),
-        periodic=torch.as_tensor(atoms.pbc),
+        pbc=torch.as_tensor(atoms.pbc),
     )
     return state, displacements, new_velocities

@@ -19,7 +19,6 @@ def check_physics(
     where: str,
     files: Sequence[str],
     horizon_fs: float,
-    cutoff_A: float,
     accept: Sequence[str],
     override: str,
 ) -> None:
@@ -27,12 +26,12 @@ def check_physics(
 
     `files` are the sources by their number, `override` tells how to have it accepted, with {} for its name.
     """
-    for name, message in _failures(found, files, horizon_fs, cutoff_A):
+    for name, message in _failures(found, files, horizon_fs):
         if name not in accept:
             raise UserError(f"{where}: {message}; {CHECKS[name].reason}. If intended, {override.format(name)}")
 
 
-def _failures(found: Physics, files: Sequence[str], horizon_fs: float, cutoff_A: float) -> Iterator[tuple[str, str]]:
+def _failures(found: Physics, files: Sequence[str], horizon_fs: float) -> Iterator[tuple[str, str]]:
     limit = {name: f"{check.limit:g}" for name, check in CHECKS.items()}
     if found.repeated > CHECKS["repeats"].limit:
         yield "repeats", f"{100 * found.repeated:.3g} % of the pairs occur more than once, none may"
@@ -60,12 +59,6 @@ def _failures(found: Physics, files: Sequence[str], horizon_fs: float, cutoff_A:
             "energy",
             f"over {horizon_fs:g} fs the change of the total energy is {found.energy:.2g} times that of the kinetic "
             f"energy, at most {limit['energy']} is allowed",
-        )
-    if found.neighbors < CHECKS["neighbors"].limit:
-        yield (
-            "neighbors",
-            f"an atom has {found.neighbors:.2g} neighbours within cutoff_A {cutoff_A:g} on average, at least "
-            f"{limit['neighbors']} is needed",
         )
     if found.closest is not None and found.closest < CHECKS["distance"].limit:
         first, second = found.closest_atoms

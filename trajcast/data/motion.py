@@ -124,7 +124,7 @@ def examine_motion(frames: Frames, accept: Sequence[str] = ()) -> None:
     """Look at every interval, every element and every atom of a trajectory; UserError that names the frame."""
     _check_repeats(frames)
     _check_rest(frames)
-    numbers, where = frames.topology.numbers, str(frames.path)
+    numbers, where = frames.spec.numbers, str(frames.path)
     elements = np.unique(numbers).tolist()
     groups = [np.ones(len(numbers), dtype=bool), *(numbers == number for number in elements)]
     parts: list[list[NDArray[np.float64]]] = [[] for _ in groups]
@@ -142,7 +142,7 @@ def examine_motion(frames: Frames, accept: Sequence[str] = ()) -> None:
 
 def _intervals(frames: Frames) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
     """Displacements, and velocities before and after, of some intervals at a time."""
-    some = max(1, TOGETHER // (3 * frames.topology.n_atoms))
+    some = max(1, TOGETHER // (3 * frames.spec.n_atoms))
     for start in range(0, len(frames) - 1, some):
         end = min(start + some, len(frames) - 1)
         positions = frames.positions[start : end + 1].astype(np.float64)
@@ -187,7 +187,7 @@ def stray_atom(
 
 def _check_each(frames: Frames, motion: Motion) -> None:
     """UserError where one interval, or one atom in it, is unlike all others."""
-    numbers = frames.topology.numbers
+    numbers = frames.spec.numbers
     rms = element_rms(frames.velocities, numbers)
     found: list[NDArray[np.float64]] = []
     for part in _intervals(frames):
@@ -239,6 +239,6 @@ def _check_rest(frames: Frames) -> None:
         atom = int(resting[0])
         raise UserError(
             f"{frames.path}: {len(resting)} atom(s) never move, the first being {atom} "
-            f"({symbol(int(frames.topology.numbers[atom]))}); fixed atoms break the conservation of momentum that the "
+            f"({symbol(int(frames.spec.numbers[atom]))}); fixed atoms break the conservation of momentum that the "
             "network imposes: give runs without constraints"
         )

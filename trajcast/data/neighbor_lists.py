@@ -42,42 +42,46 @@ class NeighborLists:
     edges: NDArray[np.int64]  # of each sample
 
     def neighbors(
-        self, chosen: Int[Tensor, " batch"], positions: Float[Tensor, "batch*atoms 3"], room: int
+        self, chosen: Int[Tensor, " batch"], positions: Float[Tensor, "batch*atoms 3"], edge_capacity: int
     ) -> Neighbors:
-        """The neighbours in the `chosen` samples at these `positions` (Å), in `room` edges, which must suffice.
+        """The neighbours in the `chosen` samples at these `positions` (Å), padded to `edge_capacity` edges.
 
-        Shapes depend on `room` alone and nothing waits for the device.
+        Shapes depend on `edge_capacity` alone and nothing waits for the device.
         """
         counts = self.counts.index_select(0, chosen)
         batch, atoms = counts.shape
         first = torch.nn.functional.pad(counts.flatten().cumsum(0), (1, 0))
-        left = room - first[-1:]
-        sample = torch.repeat_interleave(torch.cat([counts.sum(1), left]), output_size=room)  # `batch` for room
-        atom = torch.repeat_interleave(torch.cat([counts.flatten(), left]), output_size=room)
+        left = edge_capacity - first[-1:]
+        sample = torch.repeat_interleave(
+            torch.cat([counts.sum(1), left]), output_size=edge_capacity
+        )  # `batch` for room
+        atom = torch.repeat_interleave(torch.cat([counts.flatten(), left]), output_size=edge_capacity)
         end = len(self.index) - 1
         shift = torch.nn.functional.pad(self.starts.index_select(0, chosen) - first[:-1:atoms], (0, 1), value=end)
-        source = (torch.arange(room, device=first.device) + shift.index_select(0, sample)).clamp(max=end)
+        source = (torch.arange(edge_capacity, device=first.device) + shift.index_select(0, sample)).clamp(max=end)
         index = self.index.index_select(0, source) + atoms * sample  # the last atom for room
         vectors = positions.index_select(0, index) - positions.index_select(0, atom.clamp(max=batch * atoms - 1))
         vectors += self.shifts.index_select(0, self.image.index_select(0, source).long())
         found = Neighbors(first=first, index=index, vectors=vectors, cutoff=self.cutoff)
         if self.pair is None:
             return found
-        before = torch.nn.functional.pad(first[:-1:atoms] // 2, (0, 1), value=room // 2)  # pairs, and room's number
+        before = torch.nn.functional.pad(
+            first[:-1:atoms] // 2, (0, 1), value=edge_capacity // 2
+        )  # pairs, and room's number
         pair = self.pair.index_select(0, source) + before.index_select(0, sample)
-        return replace(found, pair=pair, pairs=room // 2 + 1)
+        return replace(found, pair=pair, pairs=edge_capacity // 2 + 1)
 
 
 def in_cell(pairs: Pairs) -> Pairs:
     """The same pairs with all positions in the cell, in float64: so the images that neighbours lie in are few."""
-    cell = pairs.topology.cell * pairs.topology.periodic[:, None]
+    cell = pairs.spec.cell * pairs.spec.pbc[:, None]
     positions = pairs.positions.astype(np.float64)
     return replace(pairs, positions=positions - np.floor(positions @ np.linalg.pinv(cell)) @ cell)
 
 
 def find_lists(pairs: Pairs, cutoff: float, device: torch.device | str, at_most: int) -> NeighborLists | None:
     """The lists of `pairs`, all in the cell, on `device`; None where they would take more than `at_most` bytes."""
-    atoms, cells = pairs.topology.n_atoms, _Cells(pairs, cutoff)
+    atoms, cells = pairs.spec.n_atoms, _Cells(pairs, cutoff)
     to_cells, strides, shifts = (
         torch.as_tensor(x, device=device) for x in (cells.inverse, cells.strides, cells.shifts)
     )
@@ -128,10 +132,10 @@ class _Cells:
     """The images of the cell that a neighbour of an atom in the cell can lie in, numbered."""
 
     def __init__(self, pairs: Pairs, cutoff: float):
-        periodic = pairs.topology.periodic
-        cell = pairs.topology.cell * periodic[:, None]
+        pbc = pairs.spec.pbc
+        cell = pairs.spec.cell * pbc[:, None]
         self.inverse = np.linalg.pinv(cell)
-        reach = np.floor(cutoff * np.linalg.norm(self.inverse, axis=0) + 1).astype(int) * periodic
+        reach = np.floor(cutoff * np.linalg.norm(self.inverse, axis=0) + 1).astype(int) * pbc
         steps = [np.arange(-n, n + 1) for n in reach]
         grid = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1).reshape(-1, 3)
         self.shifts = np.concatenate([grid @ cell, [[cutoff, 0.0, 0.0]]])  # Å, and the vector of room

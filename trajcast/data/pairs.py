@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config.settings import Dataset as Settings
-from trajcast.config.settings import whole_multiple
+from trajcast.config.settings import DatasetSettings, whole_multiple
 from trajcast.core.elements import check_masses
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.data.checks import IN_SETTINGS
 from trajcast.data.dataset import Dataset, Pairs
 from trajcast.data.independence import Marks, check_apart, check_independent, frame_directions, frame_marks
@@ -30,7 +29,7 @@ log = logging.getLogger(__name__)
 FAR_A = 1000.0  # from there on single precision loses digits of positions, which are moved to the origin
 
 
-def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], reading: Reading) -> Dataset:
+def build_dataset(settings: DatasetSettings, files: Mapping[str, Sequence[Path]], reading: Reading) -> Dataset:
     """The data set cut from the trajectories of each split (training, validation, test).
 
     Every split takes its samples evenly from its files, which no other split may share.
@@ -42,14 +41,14 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
     energies: dict[str, list[float | None]] = {split: [] for split in files}
     durations_fs = dict.fromkeys(files, 0.0)
     reading = replace(reading, accept=settings.accept)
-    topology: Topology | None = None
+    spec: SystemSpec | None = None
     for index, source in enumerate(sources):
         split, path = source["split"], Path(source["file"])
         frames = read_frames(path, reading)
-        own = frames.topology
+        own = frames.spec
         check_masses(own.numbers, own.masses, str(path), settings.accept, IN_SETTINGS.format("masses"))
-        topology = topology or frames.topology
-        _check_same_system(frames, topology, sources[0]["file"])
+        spec = spec or frames.spec
+        _check_same_system(frames, spec, sources[0]["file"])
         share = _shares(getattr(settings.samples, split), len(files[split]))[len(drawn[split])]
         rng = np.random.default_rng([settings.seed, index])
         steps = settings.steps if split == "training" else 1
@@ -61,24 +60,21 @@ def build_dataset(settings: Settings, files: Mapping[str, Sequence[Path]], readi
         source |= {"frames": len(frames), "interval_fs": frames.interval_fs}
         log.info("%s: %d pairs from %s (%d frames, %g fs apart)", split, share, path, len(frames), frames.interval_fs)
     check_independent(marks)
-    check_apart(directions, topology.n_atoms if topology else 0)
+    check_apart(directions, spec.n_atoms if spec else 0)
     splits = {split: _interleaved(pairs) for split, pairs in drawn.items()}
     names = [source["file"] for source in sources]
     physics = {}
     for split, pairs in splits.items():
         stated = [energy for energy in energies[split] if energy is not None]
         samples = independent_samples(len(files[split]), durations_fs[split])
-        found = examine(pairs, settings.horizon_fs, settings.cutoff_A, samples, max(stated) if stated else None)
-        check_physics(
-            found, f"{split} pairs", names, settings.horizon_fs, settings.cutoff_A, settings.accept, IN_SETTINGS
-        )
+        found = examine(pairs, settings.horizon_fs, samples, max(stated) if stated else None)
+        check_physics(found, f"{split} pairs", names, settings.horizon_fs, settings.accept, IN_SETTINGS)
         physics[split] = found
     return Dataset(
         horizon_fs=settings.horizon_fs,
-        cutoff_A=settings.cutoff_A,
         time_reversed=settings.time_reversed,
-        topology=splits["training"].topology,
-        statistics=training_statistics(splits["training"], physics["training"].neighbors),
+        spec=splits["training"].spec,
+        statistics=training_statistics(splits["training"]),
         splits=splits,
         provenance=provenance("dataset", asdict(settings), sources=sources, physics=record(physics)),
     )
@@ -106,16 +102,16 @@ def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
     return sources
 
 
-def _check_same_system(frames: Frames, topology: Topology, first: str) -> None:
-    own = frames.topology
+def _check_same_system(frames: Frames, spec: SystemSpec, first: str) -> None:
+    own = frames.spec
     names = {
         "numbers": "elements or their order",
         "masses": "masses",
         "cell": "cell",
-        "periodic": "periodic directions",
+        "pbc": "periodic directions",
     }
     for name, what in names.items():
-        a, b = getattr(own, name), getattr(topology, name)
+        a, b = getattr(own, name), getattr(spec, name)
         rtol = 1e-3 if name == "masses" else 1e-6  # tables of masses differ in their last digits
         if a.shape != b.shape or not np.allclose(a, b, rtol=rtol, atol=1e-6):
             raise UserError(f"{frames.path}: {what} differ from those of {first}; a data set holds one system")
@@ -161,7 +157,7 @@ def pairs_at(frames: Frames, first: NDArray[np.int64], stride: int, source: int,
         later["later_displacements"] = moved(first + stride)
         later["later_velocities"] = frames.velocities[first + 2 * stride].astype(np.float32)
     return Pairs(
-        topology=frames.topology,
+        spec=frames.spec,
         positions=(frames.positions[first] - origin).astype(np.float32),
         velocities=frames.velocities[first].astype(np.float32),
         displacements=moved(first),
@@ -176,4 +172,4 @@ def _interleaved(parts: Sequence[Pairs]) -> Pairs:
     """All pairs of one split, taken from its sources in turn: the first n are spread as evenly as all are."""
     order = np.lexsort((np.concatenate([p.sources for p in parts]), np.concatenate([np.arange(len(p)) for p in parts])))
     joined = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in parts[0].arrays}
-    return Pairs(topology=parts[0].topology, **joined)
+    return Pairs(spec=parts[0].spec, **joined)

@@ -36,9 +36,7 @@ class Physics:
     center: float  # RMS of Σ m (Δr − v̄ horizon) / (√atoms × RMS of an atom's m v horizon)
     rigid: float | None  # smallest relative spread of a bond's length; None without bonds
     energy: float | None  # RMS change of the total over a horizon / that of the kinetic energy; None where not stated
-    neighbors: float  # within the cutoff, of an atom
-    lonely: float  # share of atoms without any
-    closest: float | None  # smallest distance within the cutoff / sum of the covalent radii
+    closest: float | None  # smallest distance / sum of the covalent radii; None: no two atoms are within `BONDED`
     closest_A: float | None
     closest_atoms: tuple[int, int]
     closest_frame: int  # of the source
@@ -48,25 +46,25 @@ class Physics:
     repeated: float  # share of frames that stand there twice
 
 
-def examine(pairs: Pairs, horizon_fs: float, cutoff_A: float, samples: float, energy: float | None = None) -> Physics:
+def examine(pairs: Pairs, horizon_fs: float, samples: float, energy: float | None = None) -> Physics:
     """Measure pairs. `samples`: how many independent ones they are, about; `energy` as `Physics` has it."""
-    topology = pairs.topology
+    spec = pairs.spec
     before, after = (np.asarray(v, dtype=np.float64) for v in (pairs.velocities, pairs.new_velocities))
     motion = motion_of(sums(np.asarray(pairs.displacements, dtype=np.float64), before, after, horizon_fs))
-    found = _surroundings(pairs, cutoff_A)
+    found = _closest(pairs)
     speed2 = np.square(before).sum(axis=2)
     temperatures, errors = {}, {}
-    for number in np.unique(topology.numbers):
-        those = topology.numbers == number
-        kinetic = 0.5 * KINETIC * float(np.mean(topology.masses[those] * speed2[:, those]))
+    for number in np.unique(spec.numbers):
+        those = spec.numbers == number
+        kinetic = 0.5 * KINETIC * float(np.mean(spec.masses[those] * speed2[:, those]))
         temperatures[symbol(int(number))] = kinetic / (1.5 * BOLTZMANN)
         errors[symbol(int(number))] = float(np.sqrt(2 / (3 * those.sum() * samples)))
     return Physics(
         pairs=len(pairs),
         flight=motion.flight,
         correlation=motion.correlation,
-        momentum=_change(topology.masses[:, None] * before, topology.masses[:, None] * after),
-        angular_momentum=None if topology.periodic.any() else _turning(pairs, before, after),
+        momentum=_change(spec.masses[:, None] * before, spec.masses[:, None] * after),
+        angular_momentum=None if spec.pbc.any() else _turning(pairs, before, after),
         center=_center(pairs, before, after, horizon_fs),
         rigid=_softest(pairs),
         energy=energy,
@@ -85,9 +83,9 @@ def _change(before: NDArray, after: NDArray) -> float:
 
 def _center(pairs: Pairs, before: NDArray, after: NDArray, horizon_fs: float) -> float:
     """How far the centre of mass is from where a constant total momentum takes it, exactly and at any horizon."""
-    masses = pairs.topology.masses[:, None]
+    masses = pairs.spec.masses[:, None]
     off = (masses * (pairs.displacements - 0.5 * (before + after) * horizon_fs)).sum(axis=1)
-    scale = np.mean(np.square(masses * before * horizon_fs)) * pairs.topology.n_atoms
+    scale = np.mean(np.square(masses * before * horizon_fs)) * pairs.spec.n_atoms
     return float(np.sqrt(np.mean(off**2) / max(scale, np.finfo(float).tiny)))
 
 
@@ -98,19 +96,19 @@ def _softest(pairs: Pairs) -> float | None:
     """
     from ase.data import covalent_radii
 
-    topology, some = pairs.topology, np.asarray(pairs.positions[:BONDS_IN], dtype=np.float64)
+    spec, some = pairs.spec, np.asarray(pairs.positions[:BONDS_IN], dtype=np.float64)
     if len(some) < FEWEST:
         return None
-    radii = covalent_radii[topology.numbers]
+    radii = covalent_radii[spec.numbers]
     i, j, d = NeighborList(cutoff=float(2 * BONDED * radii.max()), full_list=False).compute(
-        points=some[0], box=topology.cell, periodic=topology.periodic, quantities="ijd"
+        points=some[0], box=spec.cell, periodic=spec.pbc, quantities="ijd"
     )
     bonded = d < BONDED * (radii[i] + radii[j])
     i, j = i[bonded], j[bonded]
     apart = some[:, j] - some[:, i]
-    apart -= np.round(apart @ np.linalg.pinv(topology.cell)) * topology.periodic @ topology.cell  # runs in other images
+    apart -= np.round(apart @ np.linalg.pinv(spec.cell)) * spec.pbc @ spec.cell  # runs in other images
     lengths = np.linalg.norm(apart, axis=2)
-    kinds = np.sort(topology.numbers[np.stack([i, j])], axis=0)
+    kinds = np.sort(spec.numbers[np.stack([i, j])], axis=0)
     spreads = [
         float(np.sqrt(lengths[:, own].var(axis=0).mean()) / lengths[:, own].mean())
         for kind in np.unique(kinds, axis=1).T
@@ -120,7 +118,7 @@ def _softest(pairs: Pairs) -> float | None:
 
 
 def _turning(pairs: Pairs, before: NDArray, after: NDArray) -> float:
-    masses = pairs.topology.masses[:, None]
+    masses = pairs.spec.masses[:, None]
     start = np.asarray(pairs.positions, dtype=np.float64)
     both = []
     for positions, velocities in ((start, before), (start + pairs.displacements, after)):
@@ -133,7 +131,7 @@ def horizon_energy(frames: Frames, stride: int) -> float | None:
     """RMS change of the total energy over a horizon / that of the kinetic energy; None where the file states none."""
     if frames.energies is None or len(frames) <= stride:
         return None
-    masses = frames.topology.masses
+    masses = frames.spec.masses
     kinetic = 0.5 * KINETIC * np.einsum("a,nax,nax->n", masses, *[frames.velocities.astype(np.float64)] * 2)
     changes = [np.sqrt(np.mean(np.square(e[stride:] - e[:-stride]))) for e in (np.asarray(frames.energies), kinetic)]
     return float(changes[0] / max(changes[1], np.finfo(float).tiny))
@@ -144,22 +142,19 @@ def independent_samples(files: int, duration_fs: float) -> float:
     return files + duration_fs / PS
 
 
-def _surroundings(pairs: Pairs, cutoff_A: float) -> dict[str, Any]:
-    """Neighbours within the cutoff over all images, and the closest two atoms."""
+def _closest(pairs: Pairs) -> dict[str, Any]:
+    """The two atoms that are closest, in units of the sum of their covalent radii, over all images."""
     from ase.data import covalent_radii
 
-    topology, search = pairs.topology, NeighborList(cutoff=cutoff_A, full_list=True)
-    radii = covalent_radii[topology.numbers]
-    edges, lonely, least = 0, 0, np.inf
+    spec, radii = pairs.spec, covalent_radii[pairs.spec.numbers]
+    search, least = NeighborList(cutoff=float(2 * BONDED * radii.max()), full_list=False), np.inf
     best: dict[str, Any] = dict.fromkeys(("closest", "closest_A"))
     best |= {"closest_atoms": (0, 0), "closest_frame": 0, "closest_source": 0}
-    with progress("neighbours", len(pairs), unit="frames") as advance:
+    with progress("closest atoms", len(pairs), unit="frames") as advance:
         for number, positions in enumerate(pairs.positions):
             i, j, d = search.compute(
-                points=positions.astype(np.float64), box=topology.cell, periodic=topology.periodic, quantities="ijd"
+                points=positions.astype(np.float64), box=spec.cell, periodic=spec.pbc, quantities="ijd"
             )
-            edges += len(i)
-            lonely += topology.n_atoms - len(np.unique(i))
             if len(d):
                 share = d / (radii[i] + radii[j])
                 if share.min() < least:
@@ -172,8 +167,7 @@ def _surroundings(pairs: Pairs, cutoff_A: float) -> dict[str, Any]:
                         "closest_source": int(pairs.sources[number]),
                     }
             advance(1)
-    atoms = len(pairs) * topology.n_atoms
-    return {"neighbors": edges / atoms, "lonely": lonely / atoms, **best}
+    return best
 
 
 def record(found: Mapping[str, Physics]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ __all__ = ["Frames", "Reading", "read_frames"]
 def read_frames(path: Path, reading: Reading) -> Frames:
     """All frames of a trajectory, unwrapped, in Å and Å/fs, after all checks that any trajectory must pass.
 
-    With `reading.topology` MDAnalysis reads the file; else H5MD files must be TrajCast's, the others are ASE's.
+    With `reading.spec` MDAnalysis reads the file; else H5MD files must be TrajCast's, the others are ASE's.
     UserError when the file is damaged, lacks velocities or a known interval, its cell changes, or its positions and
     velocities cannot belong together.
     """
@@ -28,9 +28,9 @@ def read_frames(path: Path, reading: Reading) -> Frames:
     if not path.exists():
         raise UserError(f"{path}: no such file")
     frames = _reader(path, reading).read(path, reading)
-    topology = frames.topology
-    check_atoms(topology.numbers, topology.masses, topology.cell, topology.periodic, str(path))
-    if topology.n_atoms < 2:
+    spec = frames.spec
+    check_atoms(spec.numbers, spec.masses, spec.cell, spec.pbc, str(path))
+    if spec.n_atoms < 2:
         raise UserError(f"{path}: 1 atom, which keeps its velocity for ever; give a system of at least two")
     if len(frames) < 2:
         raise UserError(f"{path}: {len(frames)} frame(s); pairs need at least 2: give a longer run")

@@ -17,7 +17,7 @@ from trajcast.observables.result import Curve, Result
 if TYPE_CHECKING:
     from trajcast.figures.report.runs import Run
 
-HEADROOM = 1.0  # how far beyond the MD's range, in units of that range, a forecast is still drawn
+HEADROOM = 1.0  # how far beyond the MD's range, in units of that range, a rollout is still drawn
 BAND_POINTS = 400
 
 
@@ -27,11 +27,11 @@ def horizon_name(horizon_fs: float) -> str:
 
 
 def observable_figure(name: str, runs: Sequence[Run], styles: Sequence[int]) -> Figure | None:
-    """One row of panels per curve, one column per roll-out: MD and forecast at the same frame spacing.
+    """One row of panels per curve, one column per rollout: MD and rollout at the same frame spacing.
 
-    `styles` are the roll-outs' places in the colour sequence. None when no run has a curve of this observable.
+    `styles` are the rollouts' places in the colour sequence. None when no run has a curve of this observable.
     """
-    results = [result for run in runs for result in (run.md.get(name), run.forecast.get(name)) if result]
+    results = [result for run in runs for result in (run.md.get(name), run.rollout.get(name)) if result]
     curves = list(dict.fromkeys(curve.name for result in results for curve in result.curves))
     if not curves:
         return None
@@ -39,7 +39,7 @@ def observable_figure(name: str, runs: Sequence[Run], styles: Sequence[int]) -> 
     axes = figure.subplots(len(curves), len(runs), sharex=True, sharey="row", squeeze=False)
     for i, curve in enumerate(curves):
         for j, (run, style) in enumerate(zip(runs, styles, strict=True)):
-            _panel(axes[i, j], curve, run.md.get(name), run.forecast.get(name), style)
+            _panel(axes[i, j], curve, run.md.get(name), run.rollout.get(name), style)
         _limit_to_reference(list(axes[i]), curve, [run.md.get(name) for run in runs])
         axes[i, 0].set_ylabel(_with_line_breaks(results[0].y_label))
     limits = next((result.x_limits for result in results if result.x_limits), None)
@@ -49,28 +49,28 @@ def observable_figure(name: str, runs: Sequence[Run], styles: Sequence[int]) -> 
         for ax in axes[:, j]:
             ax.set_title(run.title, loc="right", color=horizon_style(styles[j])["color"])
         axes[-1, j].set_xlabel(results[0].x_label)
-        for result in (run.md.get(name), run.forecast.get(name)):
+        for result in (run.md.get(name), run.rollout.get(name)):
             if result:
                 _draw_marks(axes[:, j], result.marks)
     _legend(figure, runs, styles, theory=any(result.theory for result in results))
     return figure
 
 
-def _panel(ax: Axes, curve: str, md: Result | None, forecast: Result | None, style: int) -> None:
+def _panel(ax: Axes, curve: str, md: Result | None, rollout: Result | None, style: int) -> None:
     look = horizon_style(style)
     for result, line, band in (
         (md, REFERENCE, REFERENCE_BAND),
-        (forecast, look, {"color": look["color"], "alpha": 0.25, "linewidth": 0}),
+        (rollout, look, {"color": look["color"], "alpha": 0.25, "linewidth": 0}),
     ):
         found = _curve(result, curve)
         if found is None or not found.x:
-            who = "reference MD" if result is md else "forecast"
+            who = "reference MD" if result is md else "rollout"
             where = (0.5, 0.55 if result is md else 0.4)
             text = f"no {who} data"
             ax.text(*where, text, transform=ax.transAxes, ha="center", color=line["color"], bbox=LABEL_BOX)
             continue
         draw_curve(ax, found, line, band)
-    theory = next((_theory(result, curve) for result in (forecast, md) if result and _theory(result, curve)), None)
+    theory = next((_theory(result, curve) for result in (rollout, md) if result and _theory(result, curve)), None)
     if theory:
         ax.plot(theory.x, theory.y, **THEORY)
     ax.set_title(curve, loc="left", fontweight="bold")
@@ -100,7 +100,7 @@ def _thinned(values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _limit_to_reference(axes: Sequence[Axes], name: str, references: Sequence[Result | None]) -> None:
-    """Keep a runaway forecast from flattening the MD in its row; panels that it leaves say so."""
+    """Keep a runaway rollout from flattening the MD in its row; panels that it leaves say so."""
     found = [curve for curve in (_curve(result, name) for result in references) if curve and curve.y]
     if not found:
         return
@@ -112,7 +112,7 @@ def _limit_to_reference(axes: Sequence[Axes], name: str, references: Sequence[Re
     for ax in axes:
         drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in ax.lines] or [np.zeros(0)])
         if (drawn < low - room).any() or (drawn > high + room).any():
-            ax.text(0.03, 0.03, "forecast leaves the panel", transform=ax.transAxes, fontsize=8, bbox=LABEL_BOX)
+            ax.text(0.03, 0.03, "rollout leaves the panel", transform=ax.transAxes, fontsize=8, bbox=LABEL_BOX)
 
 
 def _draw_marks(axes: NDArray, marks: dict[str, float]) -> None:
@@ -152,7 +152,7 @@ def _with_line_breaks(label: str) -> str:
 
 def _legend(figure: Figure, runs: Sequence[Run], styles: Sequence[int], *, theory: bool) -> None:
     handles = [Line2D([], [], **REFERENCE)] + [Line2D([], [], **horizon_style(style)) for style in styles]
-    labels = ["reference MD"] + [f"forecast, {run.title}" for run in runs]
+    labels = ["reference MD"] + [f"rollout, {run.title}" for run in runs]
     if theory:
         handles.append(Line2D([], [], **THEORY))
         labels.append("theory")

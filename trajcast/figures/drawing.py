@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from trajcast.io.files import write_json, written_aside
+from trajcast.io.files import atomic_write, write_json
 
 PIXELS_PER_INCH = 300
 Value = str | float | int | None
@@ -35,9 +35,9 @@ def save(drawing: Drawing, stem: Path) -> None:
     """Write STEM.csv and STEM.json, and STEM.pdf and STEM.png for a figure, each whole or not at all."""
     if drawing.figure is not None:
         for suffix, metadata in ((".pdf", {"CreationDate": None, "Creator": "trajcast"}), (".png", {"Software": None})):
-            with written_aside(_with(stem, suffix)) as aside:
+            with atomic_write(_with(stem, suffix)) as aside:
                 drawing.figure.savefig(aside, format=suffix[1:], metadata=metadata, dpi=PIXELS_PER_INCH)
-    with written_aside(_with(stem, ".csv")) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+    with atomic_write(_with(stem, ".csv")) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
         table = csv.writer(handle)
         table.writerow(drawing.columns)
         table.writerows(["" if value is None else value for value in row] for row in drawing.rows)

@@ -21,8 +21,8 @@ THEORY: dict[str, Any] = {"color": "#8c8c8c", "linewidth": 1.1, "linestyle": "-.
 _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _DASHES: tuple[Any, ...] = ((0, (5, 1.5)), (0, (1.3, 1.3)), (0, (6, 1.5, 1.3, 1.5)), (0, (9, 2)), (0, (3, 1)), "-")
 
-FORECAST: dict[str, Any] = {"color": _COLOURS[0], "linestyle": _DASHES[0]}
-FORECAST_BAND = {"color": _COLOURS[0], "alpha": 0.25, "linewidth": 0}
+ROLLOUT: dict[str, Any] = {"color": _COLOURS[0], "linestyle": _DASHES[0]}
+ROLLOUT_BAND = {"color": _COLOURS[0], "alpha": 0.25, "linewidth": 0}
 PUBLISHED: dict[str, Any] = {"color": "#7b3294", "marker": "D", "markerfacecolor": "white", "linestyle": "none"}
 ELEMENTS = {"H": "#56B4E9", "C": "#4d4d4d", "N": "#0072B2", "O": "#D55E00", "Si": "#E69F00"}
 SYSTEMS: dict[str, dict[str, Any]] = {  # colour and marker of each of the paper's systems

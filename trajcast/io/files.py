@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
-def written_aside(path: Path | str) -> Iterator[Path]:
+def atomic_write(path: Path | str) -> Iterator[Path]:
     """Yield a path beside `path` to write to; on success it becomes `path`, on any error it goes.
 
     Raises OSError that names `path` and the remedy when the disk is full.
@@ -29,21 +29,21 @@ def written_aside(path: Path | str) -> Iterator[Path]:
             os.fsync(handle.fileno())
         os.replace(aside, path)
     except OSError as error:
-        if error.errno in NO_ROOM and error.filename is None:  # write(2) does not say which file it was
-            raise no_room(error, path) from None
+        if error.errno in DISK_FULL and error.filename is None:  # write(2) does not say which file it was
+            raise disk_full(error, path) from None
         raise
     finally:
         aside.unlink(missing_ok=True)
 
 
-def no_room(error: OSError, path: Path | str) -> OSError:
+def disk_full(error: OSError, path: Path | str) -> OSError:
     """The failure to write `path`, with its name and the remedy."""
     return OSError(error.errno, f"{error.strerror}; make room, then run the same command again", str(path))
 
 
 def write_text(path: Path | str, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
@@ -53,7 +53,7 @@ def write_json(path: Path | str, value: Any) -> None:
 
 
 def numbered(path: Path, number: int) -> Path:
-    """One of several files of a kind, counted from 1: `forecast.h5md`, `forecast-2.h5md`, …"""
+    """One of several files of a kind, counted from 1: `rollout.h5md`, `rollout-2.h5md`, …"""
     return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 
 VELOCITY_UNITS = ("A/fs", "A/ps", "nm/ps", "m/s", "ase", "bohr/aut")
 UNEVEN = 0.02  # of the interval: what may lie between times that are written with few digits
@@ -35,7 +35,7 @@ class Frames:
     """Evenly spaced frames of one system at constant cell."""
 
     path: Path
-    topology: Topology
+    spec: SystemSpec
     interval_fs: float
     positions: NDArray[np.floating]  # (frames, atoms, 3) Å, unwrapped
     velocities: NDArray[np.floating]  # (frames, atoms, 3) Å/fs
@@ -45,12 +45,12 @@ class Frames:
         return len(self.positions)
 
 
-def constant_cell(path: Path, cells: NDArray[np.floating], periodic: NDArray[np.bool_]) -> None:
+def constant_cell(path: Path, cells: NDArray[np.floating], pbc: NDArray[np.bool_]) -> None:
     """UserError where a lattice vector of a periodic direction changes, from (frames, 3, 3).
 
     Along other directions a cell means nothing: LAMMPS' shrink-wrapped boxes follow the atoms.
     """
-    cells = np.where(periodic[:, None], cells, 0.0)
+    cells = np.where(pbc[:, None], cells, 0.0)
     if len(broken := np.flatnonzero(~np.isfinite(cells).all(axis=(1, 2)))):
         raise UserError(f"{path}: the lattice vectors of frame {broken[0]} are not finite; cut or correct the file")
     differ = np.flatnonzero(~np.isclose(cells, cells[0], rtol=1e-6, atol=1e-6).all(axis=(1, 2)))

@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 
 from trajcast.core.errors import UserError, said
-from trajcast.io.files import no_room, written_aside
+from trajcast.io.files import atomic_write, disk_full
 from trajcast.io.path_checks import HDF5
 
 CHUNK_BYTES = 2**20
@@ -108,15 +108,15 @@ def write_checked(group: h5py.Group, name: str, values: Any) -> h5py.Dataset:
 
 
 @contextlib.contextmanager
-def hdf5_written_aside(path: Path | str) -> Iterator[h5py.File]:
+def atomic_hdf5(path: Path | str) -> Iterator[h5py.File]:
     """Yield a new HDF5 file that becomes `path` on success and goes on any error; OSError when it cannot be written."""
-    with written_aside(path) as aside, _PatientFile(aside, "w+") as raw:
+    with atomic_write(path) as aside, _PatientFile(aside, "w+") as raw:
         try:
             with h5py.File(raw, "w", libver=VERSION) as file:
                 yield file
         finally:
             if raw.failure is not None:
-                raise no_room(raw.failure, path) from None
+                raise disk_full(raw.failure, path) from None
 
 
 class _PatientFile(io.FileIO):

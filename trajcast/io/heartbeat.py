@@ -27,14 +27,14 @@ def record_path(output: Path) -> Path:
     return output.with_name(f".{output.name}.running.json")
 
 
-def note(**facts: Any) -> None:
+def update_heartbeat(**facts: Any) -> None:
     """Add to what is told of the output that this process makes; nothing where it tells nothing."""
     if (record := _record.get()) is not None:
         record.update(facts)
 
 
 @contextmanager
-def seen(output: Path) -> Iterator[None]:
+def heartbeat(output: Path) -> Iterator[None]:
     """Tell of the making of `output`: node, process, Slurm's job, and all that is noted, every ten seconds anew.
 
     The file goes when all is done; after an `error`, or when the work was `stopped`, it stays and says why.

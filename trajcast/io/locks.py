@@ -7,11 +7,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from trajcast.io.heartbeat import seen
+from trajcast.io.heartbeat import heartbeat
 
 
 @contextlib.contextmanager
-def sole_writer(path: Path | str) -> Iterator[None]:
+def exclusive_lock(path: Path | str) -> Iterator[None]:
     """Hold the lock that keeps a second process from writing `path`; the system frees it when the holder dies.
 
     Waits while another process holds it, and says so: a job may begin before the one that it replaces has ended.
@@ -27,7 +27,7 @@ def sole_writer(path: Path | str) -> Iterator[None]:
         print(f"{path} is being written by another process; waiting until it ends", file=sys.stderr, flush=True)
         lock.acquire(poll_interval=0.5)
     try:
-        with seen(path):  # in `trajcast status`
+        with heartbeat(path):  # in `trajcast status`
             yield
     finally:
         lock.release()

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
-from trajcast.io.heartbeat import note
+from trajcast.io.heartbeat import update_heartbeat
 
 LINE_EVERY_S = 10.0
 
@@ -18,13 +18,13 @@ LINE_EVERY_S = 10.0
 def progress(label: str, total: float, *, done: int = 0, unit: str = "steps") -> Iterator[Callable[[float], None]]:
     """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done`: in earlier runs."""
     reached = float(done)
-    note(label=label, total=total, unit=unit, done=reached, first=reached, since=time.time())
+    update_heartbeat(label=label, total=total, unit=unit, done=reached, first=reached, since=time.time())
     with _shown(label, total, done, unit) as show:
 
         def advance(n: float) -> None:
             nonlocal reached
             reached += n
-            note(done=reached)
+            update_heartbeat(done=reached)
             show(n)
 
         yield advance

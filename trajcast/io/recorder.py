@@ -16,9 +16,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.files import fingerprint
-from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.hdf5 import atomic_hdf5
 from trajcast.io.trajectory import GROUP, append_frames, write_trajectory_header
 
 
@@ -31,14 +31,14 @@ class Recorder:
     def __init__(
         self,
         path: Path | str,
-        topology: Topology,
+        spec: SystemSpec,
         *,
         identity: Mapping[str, Any],
         provenance: Mapping[str, Any],
         energies: tuple[str, ...] = (),
     ):
         self.path = Path(path)
-        self.topology = topology
+        self.spec = spec
         self.provenance = dict(provenance)
         self.energies = energies
         self.identity = fingerprint(dict(identity))
@@ -80,7 +80,7 @@ class Recorder:
         self._times.append(time_fs)
         self._positions.append(np.array(positions, dtype=np.float32))
         self._velocities.append(np.array(velocities, dtype=np.float32))
-        self._cells.append(np.array(self.topology.cell if cell is None else cell, dtype=np.float64))
+        self._cells.append(np.array(self.spec.cell if cell is None else cell, dtype=np.float64))
         for name in self.energies:
             self._energies[name].append((energies or {})[name])
 
@@ -96,7 +96,7 @@ class Recorder:
         path, write_frames = self.folder / f"segment-{len(self.segments):06d}.h5", self._take_frames()
 
         def write() -> None:
-            with hdf5_written_aside(path) as file:
+            with atomic_hdf5(path) as file:
                 write_frames(file)
                 for name, value in restart.items():
                     file[f"restart/{name}"] = value
@@ -110,7 +110,7 @@ class Recorder:
         self._clear()
 
         def write(file: h5py.File) -> None:
-            write_trajectory_header(file, self.topology, self.provenance, self.energies)
+            write_trajectory_header(file, self.spec, self.provenance, self.energies)
             if steps:
                 append_frames(
                     file,
@@ -131,8 +131,8 @@ class Recorder:
 
     def join(self, **provenance: Any) -> None:
         """Join all committed segments into the H5MD file; they stay until they are removed."""
-        with hdf5_written_aside(self.path) as file:
-            write_trajectory_header(file, self.topology, self.provenance | provenance, self.energies)
+        with atomic_hdf5(self.path) as file:
+            write_trajectory_header(file, self.spec, self.provenance | provenance, self.energies)
             for path in self.segments:
                 with h5py.File(path, "r") as segment:
                     group = segment[GROUP]

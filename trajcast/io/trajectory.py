@@ -1,4 +1,4 @@
-"""Trajectories in H5MD 1.1 files: reference MD and roll-outs share one format.
+"""Trajectories in H5MD 1.1 files: reference MD and rollouts share one format.
 
 Frames are float32 (positions unwrapped, Å; velocities Å/fs; time fs), energies and cell float64. Layout and units in
 docs/conventions.md; H5MD: de Buyl, Colberg & Höfling 2014, doi:10.1016/j.cpc.2014.01.018.
@@ -22,7 +22,8 @@ from trajcast import __version__
 from trajcast.core.elements import check_atoms
 from trajcast.core.errors import UserError
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
+from trajcast.io.formats import TRAJECTORY, check_format, provenance_record
 from trajcast.io.hdf5 import Series, open_hdf5, write_checked
 
 GROUP = "particles/all"
@@ -68,20 +69,20 @@ class Trajectory:
         self.steps: NDArray[np.int64] = group["position/step"][()]
         edges = group["box/edges/value"]
         molecules = group["molecule"][()] if "molecule" in group else None
-        self.topology = Topology(
+        self.spec = SystemSpec(
             numbers=group["species"][()].astype(np.int64),
             masses=group["mass"][()].astype(np.float64),
             cell=np.asarray(edges[0] if len(edges) else self._file["trajcast"].attrs["cell"], dtype=np.float64),
-            periodic=np.array([b == "periodic" for b in group["box"].attrs["boundary"]]),
+            pbc=np.array([b == "periodic" for b in group["box"].attrs["boundary"]]),
             molecules=molecules,
         )
-        numbers, n = self.topology.numbers, self.topology.n_atoms
-        if len(self.topology.masses) != n or self.topology.cell.shape != (3, 3) or len(self.topology.periodic) != 3:
-            raise ValueError(
-                f"species, masses and box do not go together: {n} atoms, {len(self.topology.masses)} masses"
-            )
-        check_atoms(numbers, self.topology.masses, self.topology.cell, self.topology.periodic, str(self.path))
-        self.provenance: dict[str, Any] = json.loads(self._file["trajcast"].attrs["provenance"])
+        numbers, n = self.spec.numbers, self.spec.n_atoms
+        if len(self.spec.masses) != n or self.spec.cell.shape != (3, 3) or len(self.spec.pbc) != 3:
+            raise ValueError(f"species, masses and box do not go together: {n} atoms, {len(self.spec.masses)} masses")
+        check_atoms(numbers, self.spec.masses, self.spec.cell, self.spec.pbc, str(self.path))
+        own = self._file["trajcast"].attrs
+        check_format(own.get("format", "TrajCast trajectory 1"), TRAJECTORY, str(self.path), "make it again")
+        self.provenance: dict[str, Any] = provenance_record(json.loads(own["provenance"]))
         self.positions = Series(self.path, group["position/value"])
         self.velocities = Series(self.path, group["velocity/value"])
         frames = (len(self.times), n, 3)
@@ -134,7 +135,7 @@ class Trajectory:
     def state(self, frame: int, dtype: torch.dtype = torch.float64) -> State:
         """The state at one frame (negative: counted from the end)."""
         frame = range(len(self))[frame]
-        return self.topology.state(self.positions[frame], self.velocities[frame], dtype)
+        return self.spec.state(self.positions[frame], self.velocities[frame], dtype)
 
     def energy(self, name: str) -> NDArray[np.float64] | None:
         """Energies per frame in eV (`potential` or `total`), or None where the file has none."""
@@ -143,10 +144,10 @@ class Trajectory:
 
 
 def write_trajectory_header(
-    file: h5py.File, topology: Topology, provenance: Mapping[str, Any], energies: tuple[str, ...] = ()
+    file: h5py.File, spec: SystemSpec, provenance: Mapping[str, Any], energies: tuple[str, ...] = ()
 ) -> None:
     """Lay out an empty H5MD trajectory in `file`, ready for `append_frames`."""
-    n = topology.n_atoms
+    n = spec.n_atoms
     header = file.create_group("h5md")
     header.attrs["version"] = np.array([1, 1], dtype=np.int32)
     header.create_group("author").attrs["name"] = "TrajCast user"
@@ -173,19 +174,20 @@ def write_trajectory_header(
     element(group, "velocity", (n, 3), "f4", UNITS["velocity"], frames_per_chunk)
     box = group.create_group("box")
     box.attrs["dimension"] = 3
-    box.attrs["boundary"] = ["periodic" if p else "none" for p in topology.periodic]
+    box.attrs["boundary"] = ["periodic" if p else "none" for p in spec.pbc]
     element(box, "edges", (3, 3), "f8", UNITS["position"], 256)
-    write_checked(group, "species", topology.numbers)
-    write_checked(group, "mass", topology.masses)
+    write_checked(group, "species", spec.numbers)
+    write_checked(group, "mass", spec.masses)
     group["mass"].attrs["unit"] = UNITS["mass"]
-    if topology.molecules is not None:
-        write_checked(group, "molecule", topology.molecules)
+    if spec.molecules is not None:
+        write_checked(group, "molecule", spec.molecules)
     observables = file.create_group("observables")
     for name in energies:
         element(observables, f"{name}_energy", (), "f8", UNITS["energy"], 4096)
     own = file.create_group("trajcast")
+    own.attrs["format"] = TRAJECTORY.name
     own.attrs["provenance"] = json.dumps(dict(provenance), sort_keys=True)
-    own.attrs["cell"] = topology.cell  # known even while there is no frame
+    own.attrs["cell"] = spec.cell  # known even while there is no frame
 
 
 def append_frames(

@@ -1,4 +1,4 @@
-"""A trained network made ready for roll-outs: nothing that is the same at every step is computed again.
+"""A trained network made ready for rollouts: nothing that is the same at every step is computed again.
 
 The last hidden values of the MLPs depend on an edge's length alone, or on an atom's speed and element: cubic splines
 take the place of bases and MLPs. Scale factors are multiplied into the weights.
@@ -35,7 +35,7 @@ FASTEST = 5.0  # widths of the speed basis beyond its end, where all of its Gaus
 
 @torch.no_grad()
 def prepared(model: TrajCast) -> TrajCast:
-    """A copy of `model` for roll-outs: the same predictions, to `TOLERANCE` of the hidden values, and no gradients."""
+    """A copy of `model` for rollouts: the same predictions, to `TOLERANCE` of the hidden values, and no gradients."""
     ready = copy.deepcopy(model).requires_grad_(False)
     ready.grid = None
     for module in ready.modules():

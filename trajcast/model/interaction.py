@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.model.embedding import SILU, TANH, RadialNet
 from trajcast.model.linear import EquivariantLinear, PathWeights, SpeciesLinear
 from trajcast.model.paths import Features, Parities, ProductShape, parities_after
@@ -26,7 +26,12 @@ class Interaction(nn.Module):
     """Messages from neighbours, conditioned on the own velocity, then a gated update with a self-connection."""
 
     def __init__(
-        self, settings: Network, parities: Parities, n_species: int, average_neighbors: float, rng: torch.Generator
+        self,
+        settings: NetworkSettings,
+        parities: Parities,
+        n_species: int,
+        average_neighbors: float,
+        rng: torch.Generator,
     ):
         super().__init__()
         channels, l_max = settings.channels, settings.l_max

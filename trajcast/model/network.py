@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import angular_momentum, isolated, momentum, set_angular_momentum, set_momentum
 from trajcast.core.neighbors.neighbor_list import Neighbors
@@ -57,13 +57,13 @@ class Prediction:
 
 
 @dataclass(frozen=True, slots=True)
-class Fixed:
+class CachedConstants:
     """What the model must know of systems that stays the same while their atoms move; finding it out waits for the
     device, using it does not."""
 
     species: Int[Tensor, " atoms"]  # index of each atom's element in the model
     elements: Any  # the same as the backend makes it
-    turning: bool  # whether any system is isolated, so that its angular momentum is conserved
+    conserve_angular_momentum: bool  # whether any system is isolated, so that its angular momentum is conserved
 
 
 class TrajCast(nn.Module):
@@ -76,13 +76,13 @@ class TrajCast(nn.Module):
     outputs: Tensor
     baseline: Tensor
 
-    def __init__(self, settings: Network, scales: Scales, rng: torch.Generator):
+    def __init__(self, settings: NetworkSettings, scales: Scales, rng: torch.Generator):
         super().__init__()
         self.settings, self.scales = settings, scales
         self.masses: tuple[float, ...] | None = None  # u, of each species in the data of its training; None: unknown
         self.backend: str | None = None  # its name in `ops`; None: the best one for the device
         self.grid: Grid | None = None  # where radial functions are computed when pairs are many; None: for every pair
-        self.speed_grid: Grid | None = None  # of those of each element's speeds, which a model for roll-outs has
+        self.speed_grid: Grid | None = None  # of those of each element's speeds, which a model for rollouts has
         n_species, l_max, channels = len(scales.species), settings.l_max, settings.channels
         self.bessel: nn.Module = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
         self.speed = SpeedBasis(settings.speed_basis, n_species, scales.speed_max, rng)
@@ -144,41 +144,47 @@ class TrajCast(nn.Module):
                 "learned: train a model on data with these masses"
             )
 
-    def fixed(self, state: State) -> Fixed:
+    def constants(self, state: State) -> CachedConstants:
         """What stays the same in all states of the systems of `state`; UserError for unknown elements, other masses."""
         species = self.species_index(state.numbers)
         self._check_masses(state, species)
-        return Fixed(
+        return CachedConstants(
             species=species,
             elements=self.ops.elements(species, len(self.scales.species)),
-            turning=bool(isolated(state).any()),
+            conserve_angular_momentum=bool(isolated(state).any()),
         )
 
-    def forward(self, state: State, neighbors: Neighbors, fixed: Fixed | None = None) -> Prediction:
-        """The step that follows `state`; `neighbors` within `scales.cutoff`, `fixed` found from `state` when not given.
+    def forward(self, state: State, neighbors: Neighbors, constants: CachedConstants | None = None) -> Prediction:
+        """The step that follows `state`; `neighbors` within `scales.cutoff`, `constants` from `self.constants(state)`.
 
         Total momentum is kept to rounding, and angular momentum too for systems without periodic directions;
         the centre of mass moves by its own velocity times the horizon. An imported model has its own `scales.totals`.
         """
-        fixed = fixed or self.fixed(state)
-        species = fixed.species
-        raw = self._network(state.velocities, fixed, neighbors).to(state.positions)
+        constants = constants or self.constants(state)
+        species = constants.species
+        raw = self._network(state.velocities, constants, neighbors).to(state.positions)
         baseline, outputs = (x[species].to(state.positions)[:, :, None] for x in (self.baseline, self.outputs))
         step = baseline * state.velocities[:, None] + outputs * raw
         if self.scales.totals is not None:
             return Prediction(*with_totals(state, step[:, 0], step[:, 1], self.scales.totals))
-        return conserving(state, step[:, 0], step[:, 1], self.scales.horizon_fs, turning=fixed.turning)
+        return conserving(
+            state,
+            step[:, 0],
+            step[:, 1],
+            self.scales.horizon_fs,
+            conserve_angular_momentum=constants.conserve_angular_momentum,
+        )
 
     def _network(
-        self, velocities: Float[Tensor, "atoms 3"], fixed: Fixed, neighbors: Neighbors
+        self, velocities: Float[Tensor, "atoms 3"], constants: CachedConstants, neighbors: Neighbors
     ) -> Float[Tensor, "atoms 2 3"]:
         l_max = self.settings.l_max
-        one_hot = nn.functional.one_hot(fixed.species, len(self.scales.species)).to(self.dtype)
+        one_hot = nn.functional.one_hot(constants.species, len(self.scales.species)).to(self.dtype)
         v, r = velocities.to(self.dtype), neighbors.vectors.to(self.dtype)
         radial_basis = self._radial_basis(_lengths(neighbors, r))
         speed = torch.linalg.vector_norm(v, dim=-1)
         speed_basis = self.speed(speed, one_hot)
-        own = speed_basis if self.speed_grid is None else self.speed_grid.place(speed, fixed.species)
+        own = speed_basis if self.speed_grid is None else self.speed_grid.place(speed, constants.species)
         velocity_directions, edge_directions = directions(torch.cat([v, r]), l_max).split([len(v), len(r)])
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
@@ -187,7 +193,7 @@ class TrajCast(nn.Module):
         features = self.embed(backend, entering)
         edges = backend.edges(neighbors, edge_directions)
         for layer in self.layers:
-            features = layer(backend, features, fixed.elements, edges, radial_basis, own, velocity_directions)
+            features = layer(backend, features, constants.elements, edges, radial_basis, own, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
         narrow = {(1, -1): self.compress(backend, vectors)[1]}
         return self.readout(backend, narrow)[1].transpose(1, 2)
@@ -206,16 +212,18 @@ def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[T
     return lengths.new_full((neighbors.pairs,), neighbors.cutoff).scatter_(0, neighbors.pair, lengths)
 
 
-def conserving(state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float, *, turning: bool) -> Prediction:
-    """The step with the momentum of `state` and, where `turning`, the angular momentum of its isolated systems."""
+def conserving(
+    state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float, *, conserve_angular_momentum: bool
+) -> Prediction:
+    """The step with the momentum of `state` and, where asked for, the angular momentum of its isolated systems."""
     mass_B = system_sum(state.masses, state)[:, None]
     momentum_BX = momentum(state)
     wanted_BX = horizon_fs * momentum_BX / mass_B
     moved_BX = system_sum(state.masses[:, None] * displacement, state) / mass_B
-    displacement = displacement + (wanted_BX - moved_BX)[state.system]
+    displacement = displacement + (wanted_BX - moved_BX)[state.system_idx]
     after = replace(state, positions=state.positions + displacement, velocities=velocity)
     after = set_momentum(after, momentum_BX)
-    if turning:
+    if conserve_angular_momentum:
         after = set_angular_momentum(after, angular_momentum(state))
     return Prediction(displacement=displacement, velocity=after.velocities)
 

@@ -19,7 +19,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from trajcast.config.files import read_yaml
-from trajcast.config.settings import Count, Network, Positive
+from trajcast.config.settings import Count, NetworkSettings, Positive
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.model.embedding import BesselBasis, RadialNet
@@ -130,11 +130,11 @@ def import_model(
         baseline=((0.0, 0.0),) * len(species),
         totals=Totals(
             momentum=tuple(config.net_lin_mom) if config.net_lin_mom else None,
-            turning=config.conserve_ang_mom,
+            conserve_angular_momentum=config.conserve_ang_mom,
             angular_momentum=tuple(config.net_ang_mom) if config.net_ang_mom else None,
         ),
     )
-    network = Network(
+    network = NetworkSettings(
         channels=config.num_hidden_channels,
         l_max=config.max_rotation_order,
         layers=config.num_mp_layers,

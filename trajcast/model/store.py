@@ -14,13 +14,12 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 
-from trajcast.config.settings import Network
+from trajcast.config.settings import NetworkSettings
 from trajcast.core.errors import UserError, said
-from trajcast.io.files import write_json, written_aside
+from trajcast.io.files import atomic_write, write_json
+from trajcast.io.formats import MODEL, check_format, model_record
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.totals import Totals
-
-FORMAT = "TrajCast model 1"
 
 
 def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
@@ -28,22 +27,22 @@ def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
     path = Path(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     data = save(weights)
-    with written_aside(path) as aside:
+    with atomic_write(path) as aside:
         aside.write_bytes(data)
     scales = asdict(model.scales)
     write_json(
         path.with_suffix(".json"),
         {
-            "format": FORMAT,
+            "format": MODEL.name,
             "horizon_fs": None if math.isnan(horizon_fs := scales.pop("horizon_fs")) else horizon_fs,
             "species": list(scales.pop("species")),
             "masses_u": None if model.masses is None else list(model.masses),
             "cutoff_A": scales.pop("cutoff"),
             "scales": scales,
-            "network": asdict(model.settings),
+            "network": {name: value for name, value in asdict(model.settings).items() if name != "cutoff_A"},
             "dtype": str(model.dtype).removeprefix("torch."),
             "sha256": hashlib.sha256(data).hexdigest(),
-            "weights": sum(p.numel() for p in model.parameters()),
+            "parameters": sum(p.numel() for p in model.parameters()),
             **record,
         },
     )
@@ -58,9 +57,10 @@ def read_record(path: Path | str) -> dict[str, Any]:
         raise UserError(f"{path}: no such file; a model is a .safetensors file with a .json beside it") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid JSON ({error}); copy it again, or train again") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise UserError(f"{path}: does not describe a model of this version ({FORMAT}); give another, or train again")
-    return record
+    if not isinstance(record, dict):
+        raise UserError(f"{path}: does not describe a model; give another, or train again")
+    check_format(record.get("format"), MODEL, str(path), "give another, or train again")
+    return model_record(record)
 
 
 def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast:
@@ -71,7 +71,7 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
     record = read_record(path)
     try:
         scales = _scales(record)
-        network = Network(**record["network"])
+        network = NetworkSettings(**record["network"], cutoff_A=record["cutoff_A"])
         dtype = {"float32": torch.float32, "float64": torch.float64}[record["dtype"]]
         model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
         if (masses := record.get("masses_u")) is not None:  # earlier versions did not keep them

@@ -21,7 +21,7 @@ class Totals:
     """The totals that every system has after a step."""
 
     momentum: tuple[float, ...] | None  # u Å/fs; None: that before the step
-    turning: bool  # whether the angular momentum is set, too, whatever directions are periodic
+    conserve_angular_momentum: bool  # whether the angular momentum is set, too, whatever directions are periodic
     angular_momentum: tuple[float, ...] | None  # u Å²/fs; None: that before the step
 
 
@@ -36,13 +36,17 @@ def with_totals(
     moved_BX = system_sum(state.masses[:, None] * displacement, state) / system_sum(state.masses, state)[:, None]
     at_rest_B = (wanted_BX == 0).all(1)
     held_BX = torch.where(at_rest_B[:, None], moved_BX, torch.zeros_like(moved_BX))
-    displacement = displacement - held_BX[state.system]
+    displacement = displacement - held_BX[state.system_idx]
     after = replace(state, positions=state.positions + displacement, velocities=velocity)
     after = set_momentum(after, wanted_BX)
-    if totals.turning:
-        turning = totals.angular_momentum
-        spin_BX = angular_momentum(state) if turning is None else _of_each_system(turning, state)
-        after = set_angular_momentum(replace(after, periodic=torch.zeros_like(after.periodic)), spin_BX)
+    if totals.conserve_angular_momentum:
+        conserve_angular_momentum = totals.angular_momentum
+        spin_BX = (
+            angular_momentum(state)
+            if conserve_angular_momentum is None
+            else _of_each_system(conserve_angular_momentum, state)
+        )
+        after = set_angular_momentum(replace(after, pbc=torch.zeros_like(after.pbc)), spin_BX)
     return displacement, after.velocities
 
 

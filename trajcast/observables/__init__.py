@@ -1,4 +1,4 @@
-"""Observables: one file each, measured on reference MD and roll-outs alike.
+"""Observables: one file each, measured on reference MD and rollouts alike.
 
 A module of this folder with a function
 
@@ -15,15 +15,15 @@ import pkgutil
 from dataclasses import dataclass
 from types import ModuleType
 
-from trajcast.config.schema import Observables, Reference
+from trajcast.config.schema import ObservableSettings, ReferenceSettings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What `measure` is given beside the frames."""
 
-    settings: Observables
-    reference: Reference  # of the reference MD, whose potential gives the energies of forecast frames
+    settings: ObservableSettings
+    reference: ReferenceSettings  # of the reference MD, whose potential gives the energies of rollout frames
 
 
 def observables() -> dict[str, ModuleType]:

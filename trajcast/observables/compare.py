@@ -1,4 +1,4 @@
-"""All observables of reference MD and forecast, measured at one frame spacing and written as files."""
+"""All observables of reference MD and rollout, measured at one frame spacing and written as files."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from trajcast.observables.result import Result
 from trajcast.observables.selection import Selection, select
 from trajcast.observables.summary import verdict_rows
 
-NAMES = {"md": "MD", "second": "second MD run", "forecast": "forecast"}
-SHORTEST = 0.95  # share of the roll-out that a second MD run as long as it may have
+NAMES = {"md": "MD", "second": "second MD run", "rollout": "rollout"}
+SHORTEST = 0.95  # share of the rollout that a second MD run as long as it may have
 log = logging.getLogger(__name__)
 
 
 def compare(
-    md: Trajectory | Path, forecast: Trajectory, context: Context, folder: Path, second: Trajectory | None = None
+    md: Trajectory | Path, rollout: Trajectory, context: Context, folder: Path, second: Trajectory | None = None
 ) -> None:
     """Measure every observable and write results, tables and the summary into `folder`.
 
     `md` is the reference MD, or the record of a summary of it (`observables.references`); `second` another MD run,
-    judged as if it were a roll-out, of which no more is read than the forecast is long. MD is read at the forecast's
-    frame spacing, or at its own where the forecast has fewer than two frames. Raises UserError when the MD is too
-    short, its interval does not divide the forecast's, or the elements differ.
+    judged as if it were a rollout, of which no more is read than the rollout is long. MD is read at the rollout's
+    frame spacing, or at its own where the rollout has fewer than two frames. Raises UserError when the MD is too
+    short, its interval does not divide the rollout's, or the elements differ.
     """
-    of_forecast = select(forecast)
-    selections = {"forecast": of_forecast}
+    of_rollout = select(rollout)
+    selections = {"rollout": of_rollout}
     for kind, trajectory in (("md", md), ("second", second)):
         if isinstance(trajectory, Trajectory):
-            _check_elements(trajectory, forecast)
-            selections[kind] = select(trajectory, of_forecast.spacing_fs or trajectory.interval_fs)
-    if "second" in selections and len(of_forecast) > 1:
+            _check_elements(trajectory, rollout)
+            selections[kind] = select(trajectory, of_rollout.spacing_fs or trajectory.interval_fs)
+    if "second" in selections and len(of_rollout) > 1:
         own = selections["second"]
-        selections["second"] = replace(own, frames=own.frames[: len(of_forecast)])
+        selections["second"] = replace(own, frames=own.frames[: len(of_rollout)])
     if second is None and (folder / "second").exists():
         shutil.rmtree(folder / "second")  # of a run that is no longer asked for
     results = {kind: _measure(kind, selection, context, folder) for kind, selection in selections.items()}
     frames, shipped = {kind: str(selection) for kind, selection in selections.items()}, None
     if not isinstance(md, Trajectory):
-        spacing_fs = of_forecast.spacing_fs or read_record(md)["spacings_fs"][0]
+        spacing_fs = of_rollout.spacing_fs or read_record(md)["spacings_fs"][0]
         results["md"] = _of_summary(md, spacing_fs, context, folder)
         shipped = read_record(md)
         frames["md"] = shipped["frames"][f"{spacing_fs:g}"]
@@ -58,19 +58,19 @@ def compare(
             "reference": shipped,
             "rows": verdict_rows(
                 results["md"],
-                results["forecast"],
+                results["rollout"],
                 results.get("second"),
                 context.settings.blocks,
-                second_as_long=len(selections.get("second", of_forecast)) >= SHORTEST * len(of_forecast),
+                second_as_long=len(selections.get("second", of_rollout)) >= SHORTEST * len(of_rollout),
             ),
         },
     )
 
 
-def _check_elements(md: Trajectory, forecast: Trajectory) -> None:
-    if set(md.topology.numbers.tolist()) != set(forecast.topology.numbers.tolist()):
+def _check_elements(md: Trajectory, rollout: Trajectory) -> None:
+    if set(md.spec.numbers.tolist()) != set(rollout.spec.numbers.tolist()):
         raise UserError(
-            f"{forecast.path} and {md.path} hold different elements; give a forecast and the reference MD of its system"
+            f"{rollout.path} and {md.path} hold different elements; give a rollout and the reference MD of its system"
         )
 
 
@@ -86,7 +86,7 @@ def _measure(kind: str, selection: Selection, context: Context, folder: Path) ->
 
 
 def _of_summary(record: Path, spacing_fs: float, context: Context, folder: Path) -> dict[str, Result]:
-    """What a summary of reference MD has, copied beside the forecast's; UserError where other settings made it."""
+    """What a summary of reference MD has, copied beside the rollout's; UserError where other settings made it."""
     made_with = read_record(record)
     if made_with["physics"] != physics(context.reference):
         raise UserError(f"{record}: is of reference MD with other settings; give the reference MD itself")

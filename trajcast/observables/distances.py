@@ -17,7 +17,7 @@ from trajcast.observables.result import Curve, Result
 from trajcast.observables.selection import Selection
 
 BIN_A = 0.02  # a third of the width of a bond length's distribution
-LONGEST_A = 50.0  # no bins beyond, for roll-outs that fly apart
+LONGEST_A = 50.0  # no bins beyond, for rollouts that fly apart
 FRAMES_AT_ONCE = 1000  # bounds the memory of the distances
 
 
@@ -28,7 +28,7 @@ def measure(selection: Selection, context: Context) -> Result:
     curves, note = [], ""
     if len(sparse) == 0:
         note = "not measured: no frames"
-    elif not selection.topology.periodic.any():
+    elif not selection.spec.pbc.any():
         blocks = sparse.blocks(settings.blocks)
         if not blocks:
             note = f"without errors: {len(sparse)} frame(s) for {settings.blocks} blocks"

@@ -1,6 +1,6 @@
 """Distribution of the potential energy, by the potential of the reference MD.
 
-The energies of MD and forecast frames alike are computed anew from the stored (single-precision) positions, so that
+The energies of MD and rollout frames alike are computed anew from the stored (single-precision) positions, so that
 nothing but the configurations differs.
 """
 
@@ -21,7 +21,7 @@ from trajcast.observables.selection import Selection
 
 UNIT = "meV/atom"
 TOLERANCE = 0.3  # of the mean: what 3.5 K do to harmonic vibrations
-DRAWN_WIDTHS = 10  # of the distribution on both sides of its mean: a roll-out gone wrong must not squeeze the rest
+DRAWN_WIDTHS = 10  # of the distribution on both sides of its mean: a rollout gone wrong must not squeeze the rest
 log = logging.getLogger(__name__)
 
 
@@ -61,7 +61,7 @@ def measure(selection: Selection, context: Context) -> Result:
             ),
         ],
         caption=f"Energies of the {context.reference.system} reference potential ({context.reference.engine}), "
-        f"recomputed for {sparse} of {selection.topology.n_atoms} atoms; width: standard deviation of the energy over "
+        f"recomputed for {sparse} of {selection.spec.n_atoms} atoms; width: standard deviation of the energy over "
         f"the number of atoms; standard errors from {settings.blocks} blocks.",
         note=note,
     )
@@ -74,13 +74,13 @@ def _energies(selection: Selection, context: Context) -> tuple[NDArray[np.float6
         return nothing, "not measured: no frames"
     try:
         engine = named_module("reference.engines", context.reference.engine)
-        energies = engine.potential_energies(context.reference, selection.topology, selection.positions)
+        energies = engine.potential_energies(context.reference, selection.spec, selection.positions)
     except UserError as error:
-        if selection.trajectory.provenance.get("stage") != "forecast":
+        if selection.trajectory.provenance.get("stage") != "rollout":
             raise
-        # a roll-out gone wrong may hold what the reference potential cannot take
+        # a rollout gone wrong may hold what the reference potential cannot take
         log.warning("%s: no potential energies: %s", selection.trajectory.path, error)
         return nothing, f"not measured: {error}"
     if not np.isfinite(energies).all():
         return nothing, f"not measured: {np.sum(~np.isfinite(energies))} of {len(energies)} energies are not finite"
-    return 1000 * energies / selection.topology.n_atoms, ""
+    return 1000 * energies / selection.spec.n_atoms, ""

@@ -81,7 +81,7 @@ def dihedral_angles(selection: Selection, atoms: list[list[int]]) -> NDArray[np.
 
     UserError where the system has no such atom.
     """
-    count = selection.topology.n_atoms
+    count = selection.spec.n_atoms
     if any(i >= count for four in atoms for i in four):
         raise UserError(
             f"observables.dihedrals: {atoms} names atoms beyond {count - 1}, the last of {count}; correct it"

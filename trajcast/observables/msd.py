@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Observables
+from trajcast.config.schema import ObservableSettings
 from trajcast.core.units import PS
 from trajcast.observables import Context
 from trajcast.observables.blocks import standard_error
@@ -30,18 +30,18 @@ def measure(selection: Selection, context: Context) -> Result:
     fit = _fit_range(context.settings)
     if fit is None:
         return _result([], [], str(selection), "" if len(selection) else "not measured: no frames")
-    if not selection.topology.periodic.any():
+    if not selection.spec.pbc.any():
         return _result([], [], str(selection), "not measured: what is alone in vacuum does not diffuse")
     return _measure(selection, context.settings, fit)
 
 
-def _fit_range(settings: Observables) -> tuple[float, float] | None:
+def _fit_range(settings: ObservableSettings) -> tuple[float, float] | None:
     if settings.msd_fit_from_ps is None or settings.msd_fit_to_ps is None:
         return None
     return settings.msd_fit_from_ps, settings.msd_fit_to_ps
 
 
-def _measure(selection: Selection, settings: Observables, fit: tuple[float, float]) -> Result:
+def _measure(selection: Selection, settings: ObservableSettings, fit: tuple[float, float]) -> Result:
     sparse = selection.at_least(settings.structure_interval_fs)
     heaviest = next(iter(selection.atoms_of))
     curves, scalars, note = [], [], ""
@@ -90,7 +90,7 @@ def _names(symbol: str, fit: tuple[float, float]) -> tuple[str, str]:
 
 def _without_drift(selection: Selection) -> NDArray[np.float64]:
     positions = selection.positions.astype(np.float64)
-    masses = selection.topology.masses
+    masses = selection.spec.masses
     return positions - np.einsum("n,fnx->fx", masses / masses.sum(), positions)[:, None]
 
 

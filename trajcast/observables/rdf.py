@@ -26,7 +26,7 @@ def measure(selection: Selection, context: Context) -> Result:
     settings = context.settings
     sparse = selection.at_least(settings.structure_interval_fs)
     curves, note = [], ""
-    if not selection.topology.periodic.all():
+    if not selection.spec.pbc.all():
         note = "not measured: a radial distribution function needs a system that is periodic in all directions"
     elif len(sparse) == 0:
         note = "not measured: no frames"
@@ -36,7 +36,7 @@ def measure(selection: Selection, context: Context) -> Result:
             note = f"without errors: {len(sparse)} frame(s) for {settings.blocks} blocks"
         parts = [universe_of(part) for part in (blocks or [sparse])]
         for pair in _pairs(selection):
-            r, y = _pair_distribution(parts, pair, selection.topology.cell, settings.rdf_bins)
+            r, y = _pair_distribution(parts, pair, selection.spec.cell, settings.rdf_bins)
             curves.append(
                 Curve(
                     name="–".join(pair),

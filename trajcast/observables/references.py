@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from trajcast import shipped
-from trajcast.config.schema import Observables, Reference
+from trajcast.config.schema import ObservableSettings, ReferenceSettings
 from trajcast.core.errors import UserError
+from trajcast.io.formats import MD_SUMMARY, check_format
 from trajcast.observables.result import Result, load_result
 
 RECORD = "reference.json"
-FORMAT = "TrajCast reference 1"
 FOLDER = shipped.FOLDER / "md"
 
 
-def physics(reference: Reference) -> dict[str, Any]:
+def physics(reference: ReferenceSettings) -> dict[str, Any]:
     """The settings that the distribution of an NVT run depends on; not its length, its start or its random numbers."""
     values = reference.model_dump(mode="json")
     names = ("system", "engine", "parameters", "potential", "temperature_K", "timestep_fs")
@@ -28,7 +28,9 @@ def physics(reference: Reference) -> dict[str, Any]:
     return found | {"npt": values["equilibration"]["npt"]}  # with it the cell is found anew in every run
 
 
-def matching(reference: Reference, observables: Observables, spacing_fs: float, folder: Path = FOLDER) -> Path | None:
+def matching(
+    reference: ReferenceSettings, observables: ObservableSettings, spacing_fs: float, folder: Path = FOLDER
+) -> Path | None:
     """The folder of the summary made with these settings at this frame spacing; None where there is none."""
     for path in sorted(folder.glob(f"*/{RECORD}")):
         record = read_record(path)
@@ -48,8 +50,9 @@ def read_record(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: no such file") from None
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise UserError(f"{path}: not a summary of reference MD ({FORMAT}); give the one of `trajcast summarize`")
+    if not isinstance(record, dict):
+        raise UserError(f"{path}: not a summary of reference MD; give the one of `trajcast summarize`")
+    check_format(record.get("format"), MD_SUMMARY, str(path), "give the one of `trajcast summarize`")
     return record
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trajcast.io.files import write_json, written_aside
+from trajcast.io.files import atomic_write, write_json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +72,7 @@ class Result:
 
     def save_csv(self, path: Path | str) -> None:
         """Write the curves as one table: curve, x, y, standard error of y (empty: unknown)."""
-        with written_aside(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+        with atomic_write(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
             table = csv.writer(handle)
             table.writerow(["curve", self.x_label, self.y_label, "standard error"])
             for curve in self.curves:

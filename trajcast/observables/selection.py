@@ -9,7 +9,7 @@ import numpy as np
 from ase.data import chemical_symbols
 from numpy.typing import NDArray
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.trajectory import Trajectory
 
@@ -29,8 +29,8 @@ class Selection:
         return len(self.frames)
 
     @property
-    def topology(self) -> Topology:
-        return self.trajectory.topology
+    def spec(self) -> SystemSpec:
+        return self.trajectory.spec
 
     @property
     def positions(self) -> NDArray[np.float32]:
@@ -49,7 +49,7 @@ class Selection:
     @property
     def atoms_of(self) -> dict[str, NDArray[np.int64]]:
         """Indices of the atoms of each element, by its symbol, heaviest first."""
-        return atoms_of(self.topology)
+        return atoms_of(self.spec)
 
     def at_least(self, interval_fs: float) -> Selection:
         """The fewest frames skipped so that neighbours are at least `interval_fs` apart."""
@@ -74,9 +74,9 @@ class Selection:
         return f"{len(self)} frames, {self.spacing_fs:g} fs apart ({(len(self) - 1) * self.spacing_fs / PS:g} ps)"
 
 
-def atoms_of(topology: Topology) -> dict[str, NDArray[np.int64]]:
+def atoms_of(spec: SystemSpec) -> dict[str, NDArray[np.int64]]:
     """Indices of the atoms of each element, by its symbol, heaviest first."""
-    numbers = topology.numbers
+    numbers = spec.numbers
     return {chemical_symbols[z]: np.flatnonzero(numbers == z) for z in sorted(set(numbers.tolist()), reverse=True)}
 
 

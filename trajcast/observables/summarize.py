@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from trajcast.io.files import write_json
+from trajcast.io.formats import MD_SUMMARY
 from trajcast.io.provenance import provenance
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context, observables
-from trajcast.observables.references import FORMAT, RECORD, physics
+from trajcast.observables.references import RECORD, physics
 from trajcast.observables.selection import select
 
 DIGITS = 7  # of every number, as in single precision: halves the files
@@ -33,13 +34,13 @@ def summarize(md: Trajectory, context: Context, spacings_fs: Sequence[float], fo
     write_json(
         folder / RECORD,
         {
-            "format": FORMAT,
+            "format": MD_SUMMARY.name,
             "physics": physics(context.reference),
             "observables": settings,
             "spacings_fs": list(spacings_fs),
             "frames": frames,
             "duration_ps": len(md) * md.interval_fs / 1000,
-            "atoms": md.topology.n_atoms,
+            "atoms": md.spec.n_atoms,
             "md": md.provenance,
             "provenance": provenance("observables", settings),
         },

@@ -1,6 +1,6 @@
-"""The verdict table: reference MD, roll-out and a second MD run side by side, quantity by quantity.
+"""The verdict table: reference MD, rollout and a second MD run side by side, quantity by quantity.
 
-The second run is MD from another start, as long as the roll-out at most, judged as if it were a roll-out: a perfect
+The second run is MD from another start, as long as the rollout at most, judged as if it were a rollout: a perfect
 model does no better. Every difference from the reference is judged twice:
 
 - within error: a number differs by no more than Student's t (95 %, degrees of freedom by Welch and Satterthwaite) times
@@ -32,20 +32,20 @@ Results = Mapping[str, Result]
 
 
 def verdict_rows(
-    md: Results, forecast: Results, second: Results | None, blocks: int, second_as_long: bool = True
+    md: Results, rollout: Results, second: Results | None, blocks: int, second_as_long: bool = True
 ) -> list[dict[str, Any]]:
     """One row per scored curve and per number of every observable; all mappings have the same keys.
 
     `blocks`: how many the standard errors come from. Curves are not judged by a second run that is not as long as the
-    roll-out: its blocks are noisier, and next to them all would pass.
+    rollout: its blocks are noisier, and next to them all would pass.
     """
     rows = []
     for name, of_md in md.items():
-        of_forecast, again = forecast[name], None if second is None else second[name]
+        of_rollout, again = rollout[name], None if second is None else second[name]
         if of_md.scored:
             for curve in of_md.curves:
-                rows.append(_curve_row(of_md, of_forecast, again, curve, second_as_long))
-        known = {scalar.name: scalar for scalar in of_forecast.scalars}
+                rows.append(_curve_row(of_md, of_rollout, again, curve, second_as_long))
+        known = {scalar.name: scalar for scalar in of_rollout.scalars}
         others = {scalar.name: scalar for scalar in again.scalars} if again else {}
         for scalar in of_md.scalars:
             if scalar.name in known:
@@ -59,17 +59,17 @@ def curve_quantity(observable: str, curve: str) -> str:
 
 
 def _curve_row(
-    md: Result, forecast: Result, second: Result | None, reference: Curve, second_as_long: bool
+    md: Result, rollout: Result, second: Result | None, reference: Curve, second_as_long: bool
 ) -> dict[str, Any]:
-    curve, again = (_named(result, reference.name) for result in (forecast, second))
+    curve, again = (_named(result, reference.name) for result in (rollout, second))
     value = None if curve is None else score(reference, curve)
     best, spread, within, second_within, why = None, None, None, None, ""
     if again is not None:
         best = score(reference, again)
-        of_forecast, of_second = ([] if c is None else block_scores(reference, c) for c in (curve, again))
+        of_rollout, of_second = ([] if c is None else block_scores(reference, c) for c in (curve, again))
         spread = _standard_error(of_second)
         if second_as_long:
-            within = _no_less(of_forecast, of_second)
+            within = _no_less(of_rollout, of_second)
             second_within = None if within is None else True
         else:
             why = "not judged by the second MD run, which is shorter"
@@ -87,8 +87,8 @@ def _curve_row(
         "unit": "",
         "md": None,
         "md_error": None,
-        "forecast": None,
-        "forecast_error": None,
+        "rollout": None,
+        "rollout_error": None,
         "second": None,
         "second_error": None,
         "theory": None,
@@ -99,24 +99,24 @@ def _curve_row(
         "second_within_error": second_within,
         "tolerance": SCORE_TOLERANCE,
         "within_tolerance": _within(below, SCORE_TOLERANCE, within),
-        "note": _notes(md.note, forecast.note, second.note if second else "", why),
+        "note": _notes(md.note, rollout.note, second.note if second else "", why),
     }
 
 
-def _scalar_row(observable: str, md: Scalar, forecast: Scalar, second: Scalar | None, blocks: int) -> dict[str, Any]:
-    within = _agree(md, forecast, blocks)
-    difference = None if md.value is None or forecast.value is None else forecast.value - md.value
+def _scalar_row(observable: str, md: Scalar, rollout: Scalar, second: Scalar | None, blocks: int) -> dict[str, Any]:
+    within = _agree(md, rollout, blocks)
+    difference = None if md.value is None or rollout.value is None else rollout.value - md.value
     return {
         "observable": observable,
         "quantity": md.name,
         "unit": md.unit,
         "md": md.value,
         "md_error": md.error,
-        "forecast": forecast.value,
-        "forecast_error": forecast.error,
+        "rollout": rollout.value,
+        "rollout_error": rollout.error,
         "second": second.value if second else None,
         "second_error": second.error if second else None,
-        "theory": forecast.theory,
+        "theory": rollout.theory,
         "score": None,
         "ceiling": None,
         "ceiling_error": None,
@@ -124,7 +124,7 @@ def _scalar_row(observable: str, md: Scalar, forecast: Scalar, second: Scalar | 
         "second_within_error": _agree(md, second, blocks) if second else None,
         "tolerance": md.tolerance,
         "within_tolerance": None if md.tolerance is None else _within(difference, md.tolerance, within),
-        "note": _notes(md.note, forecast.note, second.note if second else ""),
+        "note": _notes(md.note, rollout.note, second.note if second else ""),
     }
 
 
@@ -174,6 +174,6 @@ def _named(result: Result | None, name: str) -> Curve | None:
     return next((curve for curve in result.curves if curve.name == name), None) if result else None
 
 
-def _notes(md: str, forecast: str, second: str = "", why: str = "") -> str:
-    said = (("MD", md), ("forecast", forecast), ("second MD run", second), ("score", why))
+def _notes(md: str, rollout: str, second: str = "", why: str = "") -> str:
+    said = (("MD", md), ("rollout", rollout), ("second MD run", second), ("score", why))
     return "; ".join(f"{who}: {note}" for who, note in said if note)

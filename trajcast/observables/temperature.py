@@ -16,7 +16,7 @@ from torch import Tensor
 
 from trajcast.core.mechanics import center_of_mass, degrees_of_freedom, inertia, isolated
 from trajcast.core.state import State, join, system_sum
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import BOLTZMANN, KINETIC
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context
@@ -93,19 +93,19 @@ def canonical_temperature(trajectory: Trajectory) -> float | None:
 
 def temperatures(selection: Selection) -> dict[str, NDArray[np.float64]]:
     """Kinetic temperature (K) of each selected frame: of all atoms and of each element."""
-    return kinetic_temperatures(selection.topology, selection.positions, selection.velocities)
+    return kinetic_temperatures(selection.spec, selection.positions, selection.velocities)
 
 
 def kinetic_temperatures(
-    topology: Topology, positions: NDArray[np.float32], velocities: NDArray[np.float32]
+    spec: SystemSpec, positions: NDArray[np.float32], velocities: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float64]]:
     """Kinetic temperature (K) of each of many frames (frames, atoms, 3): of all atoms and of each element."""
-    masses = topology.masses
-    groups = {"all atoms": np.arange(len(masses)), **atoms_of(topology)}
-    if topology.periodic.any() or len(positions) == 0:
+    masses = spec.masses
+    groups = {"all atoms": np.arange(len(masses)), **atoms_of(spec)}
+    if spec.pbc.any() or len(positions) == 0:
         dof = 3 * (1 - masses / masses.sum())[None]  # what `atom_degrees_of_freedom` gives, the same in every frame
     else:
-        dof = _dof_by_frame(topology, positions)
+        dof = _dof_by_frame(spec, positions)
     series = {}
     for name, atoms in groups.items():
         v = velocities[:, atoms]
@@ -120,21 +120,21 @@ def atom_degrees_of_freedom(state: State) -> Float[Tensor, " atoms"]:
     P takes 3 m/M; L of an isolated system takes m tr(I⁻¹ (r² − r rᵀ)), r from the centre of mass. The sum over a
     system is `mechanics.degrees_of_freedom`.
     """
-    share_N = 3 * state.masses / system_sum(state.masses, state)[state.system]
-    r_NX = state.positions - center_of_mass(state)[state.system]
-    inverse_NXY = torch.linalg.pinv(inertia(state), hermitian=True, rtol=1e-6)[state.system]
+    share_N = 3 * state.masses / system_sum(state.masses, state)[state.system_idx]
+    r_NX = state.positions - center_of_mass(state)[state.system_idx]
+    inverse_NXY = torch.linalg.pinv(inertia(state), hermitian=True, rtol=1e-6)[state.system_idx]
     trace_N = torch.einsum("nxx->n", inverse_NXY)
     along_N = torch.einsum("nx,nxy,ny->n", r_NX, inverse_NXY, r_NX)
     turning_N = state.masses * ((r_NX**2).sum(1) * trace_N - along_N)
-    return 3 - share_N - torch.where(isolated(state)[state.system], turning_N, torch.zeros_like(turning_N))
+    return 3 - share_N - torch.where(isolated(state)[state.system_idx], turning_N, torch.zeros_like(turning_N))
 
 
-def _dof_by_frame(topology: Topology, positions: NDArray[np.float32]) -> NDArray[np.float64]:
+def _dof_by_frame(spec: SystemSpec, positions: NDArray[np.float32]) -> NDArray[np.float64]:
     """(frames, atoms): degrees of freedom of each atom, which change with the shape of an isolated system."""
     parts = []
     for start in range(0, len(positions), FRAMES_AT_ONCE):
         some = positions[start : start + FRAMES_AT_ONCE]
-        states = join([topology.state(frame, 0 * frame) for frame in some])
+        states = join([spec.state(frame, 0 * frame) for frame in some])
         parts.append(atom_degrees_of_freedom(states).numpy().reshape(len(some), -1))
     return np.concatenate(parts)
 

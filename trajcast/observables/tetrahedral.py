@@ -28,7 +28,7 @@ def measure(selection: Selection, context: Context) -> Result:
     heaviest, atoms = next(iter(selection.atoms_of.items()))
     curves: list[Curve] = []
     scalars: list[Scalar] = []
-    if not selection.topology.periodic.all():
+    if not selection.spec.pbc.all():
         note = "not measured: tetrahedral order needs a system that is periodic in all directions"
     elif len(atoms) <= NEIGHBORS:
         note = f"not measured: {len(atoms)} atom(s) of {heaviest}, at least {NEIGHBORS + 1} are needed"

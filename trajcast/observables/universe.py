@@ -13,9 +13,9 @@ from trajcast.observables.selection import Selection
 
 def universe_of(selection: Selection) -> Universe:
     """A Universe in memory with the selected frames' positions, elements and box."""
-    topology = selection.topology
-    universe = Universe.empty(topology.n_atoms, trajectory=False)
-    elements = np.empty(topology.n_atoms, dtype=object)
+    spec = selection.spec
+    universe = Universe.empty(spec.n_atoms, trajectory=False)
+    elements = np.empty(spec.n_atoms, dtype=object)
     for symbol, atoms in selection.atoms_of.items():
         elements[atoms] = symbol
     universe.add_TopologyAttr("elements", elements)
@@ -29,11 +29,11 @@ def positions_and_box(selection: Selection) -> tuple[NDArray[np.float32], NDArra
 
     MDAnalysis knows a box by lengths and angles and lays its first vector along x; positions are turned to match.
     """
-    topology, positions = selection.topology, selection.positions
-    if not topology.periodic.any():
+    spec, positions = selection.spec, selection.positions
+    if not spec.pbc.any():
         return positions, None
-    box = triclinic_box(*topology.cell)
-    turn = np.linalg.solve(topology.cell, triclinic_vectors(box, dtype=np.float64))
+    box = triclinic_box(*spec.cell)
+    turn = np.linalg.solve(spec.cell, triclinic_vectors(box, dtype=np.float64))
     if not np.allclose(turn, np.eye(3), atol=1e-6):
         positions = (positions @ turn).astype(np.float32)
     return positions, box

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import fields, replace
 
-from trajcast.config.settings import Forecast, whole_multiple
-from trajcast.config.studies import PS, Cooling, Ramp
+from trajcast.config.settings import RolloutSettings, whole_multiple
+from trajcast.config.studies import PS, CoolingStudy, RampSettings
 from trajcast.pipeline.plan import Plan, asked_for, in_paths
 
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
-def cooling_study(plan: Plan, system: str) -> Cooling:
+def cooling_study(plan: Plan, system: str) -> CoolingStudy:
     """The study; UserError where the configuration does not ask for it."""
     return asked_for(system, "cooling", plan.system(system).studies.cooling)
 
@@ -20,7 +20,7 @@ def cooling_study(plan: Plan, system: str) -> Cooling:
 def cooled_horizons(plan: Plan, system: str) -> list[str]:
     """The horizons (fs) that are cooled, as they stand in paths."""
     horizons_fs = cooling_study(plan, system).horizons_fs
-    return plan.forecast_horizons(system) if horizons_fs is None else in_paths(horizons_fs)
+    return plan.rollout_horizons(system) if horizons_fs is None else in_paths(horizons_fs)
 
 
 def cooled_md(plan: Plan, system: str) -> list[str]:
@@ -28,20 +28,20 @@ def cooled_md(plan: Plan, system: str) -> list[str]:
     return [f"results/{system}/cooling/md-s{seed}.h5md" for seed in _seeds(plan, system)]
 
 
-def cooled_roll_outs(plan: Plan, system: str) -> list[str]:
-    """The roll-outs of every horizon and seed."""
+def cooled_rollouts(plan: Plan, system: str) -> list[str]:
+    """The rollouts of every horizon and seed."""
     folders = [f"{plan.main_model_folder(system, horizon)}/cooling" for horizon in cooled_horizons(plan, system)]
-    return [f"{folder}/forecast-s{seed}.h5md" for folder in folders for seed in _seeds(plan, system)]
+    return [f"{folder}/rollout-s{seed}.h5md" for folder in folders for seed in _seeds(plan, system)]
 
 
-def ramp(plan: Plan, system: str) -> Ramp:
+def ramp(plan: Plan, system: str) -> RampSettings:
     """What the reference MD depends on."""
     study = cooling_study(plan, system)
-    return Ramp(**{field.name: getattr(study, field.name) for field in fields(Ramp)})
+    return RampSettings(**{field.name: getattr(study, field.name) for field in fields(RampSettings)})
 
 
 def start_frame(plan: Plan, system: str, seed: str) -> int:
-    """The frame of the NVT run where MD and roll-outs with this seed start, whichever other seeds there are.
+    """The frame of the NVT run where MD and rollouts with this seed start, whichever other seeds there are.
 
     Multiples of the golden ratio: any few seeds in a row lie far apart.
     """
@@ -50,11 +50,11 @@ def start_frame(plan: Plan, system: str, seed: str) -> int:
     return int(int(seed) * GOLDEN_RATIO % 1 * frames)
 
 
-def roll_out_settings(plan: Plan, system: str, horizon: str, seed: str) -> Forecast:
-    """The system's roll-out along the ramp, after its equilibration at the reference's temperature."""
+def rollout_settings(plan: Plan, system: str, horizon: str, seed: str) -> RolloutSettings:
+    """The system's rollout along the ramp, after its equilibration at the reference's temperature."""
     study, values = cooling_study(plan, system), plan.system(system)
     return replace(
-        values.forecast,
+        values.rollout,
         temperature_K=values.reference.temperature_K,
         final_temperature_K=study.final_temperature_K,
         duration_ps=study.duration_ps,

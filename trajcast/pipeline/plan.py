@@ -16,7 +16,7 @@ from trajcast import shipped
 from trajcast.config.configuration import Config, read_config
 from trajcast.config.files import Layers
 from trajcast.config.potential_names import named
-from trajcast.config.schema import TRAINED, System
+from trajcast.config.schema import TRAINED, SystemSettings
 from trajcast.config.settings import Settings
 from trajcast.config.validation import section_json
 from trajcast.core.errors import UserError
@@ -35,7 +35,7 @@ CODE = {
     "train": 4,
     "pretrained": 1,
     "evaluate": 2,
-    "forecast": 5,
+    "rollout": 5,
     "thermostat": 3,
     "same_start": 1,
     "speed": 1,
@@ -62,7 +62,7 @@ class Plan:
         """Names of all systems."""
         return list(self.config.kept)
 
-    def system(self, name: str) -> System:
+    def system(self, name: str) -> SystemSettings:
         """One system's sections."""
         return self.config.kept[name]
 
@@ -122,38 +122,38 @@ class Plan:
         return [f"results/{system}/reference/{name}.h5md" for name in names]
 
     def horizons(self, system: str) -> list[str]:
-        """All horizons (fs), of training and of roll-outs, as they stand in paths."""
+        """All horizons (fs), of training and of rollouts, as they stand in paths."""
         return in_paths(self.system(system).all_horizons_fs)
 
     def runs(self, system: str) -> list[str]:
-        """The names of the roll-outs that are judged."""
-        return list(self.system(system).roll_outs)
+        """The names of the rollouts that are judged."""
+        return list(self.system(system).rollouts)
 
     def run_horizon(self, system: str, run: str) -> str:
-        """The horizon (fs) of a roll-out as it stands in paths."""
+        """The horizon (fs) of a rollout as it stands in paths."""
         return f"{self.system(system).horizon_of(run):g}"
 
-    def forecast_horizons(self, system: str) -> list[str]:
+    def rollout_horizons(self, system: str) -> list[str]:
         """The horizons (fs) that are rolled out, as they stand in paths."""
         return in_paths({self.system(system).horizon_of(run) for run in self.runs(system)})
 
     def main_run(self, system: str, horizon: str) -> str | None:
-        """The first roll-out at a horizon, whose model stands for it in studies and published figures."""
+        """The first rollout at a horizon, whose model stands for it in studies and published figures."""
         return next((run for run in self.runs(system) if self.run_horizon(system, run) == horizon), None)
 
     def model(self, system: str, run: str) -> str:
-        """The folder name of a roll-out's model."""
-        model, training = self.system(system).roll_outs[run].model, self.system(system).training
+        """The folder name of a rollout's model."""
+        model, training = self.system(system).rollouts[run].model, self.system(system).training
         if model == TRAINED:
             return _trained(training.samples, training.seed)
         return f"model-{model if model in shipped.names() else Path(model).stem}"
 
     def run_model_folder(self, system: str, run: str) -> str:
-        """The folder of a roll-out's model: model.safetensors, model.json, test.json; metrics.csv of a trained one."""
+        """The folder of a rollout's model: model.safetensors, model.json, test.json; metrics.csv of a trained one."""
         return f"results/{system}/{self.run_horizon(system, run)}fs/{self.model(system, run)}"
 
     def run_folder(self, system: str, run: str) -> str:
-        """The folder of a roll-out and of what is observed on it."""
+        """The folder of a rollout and of what is observed on it."""
         return f"results/{system}/runs/{run}"
 
     def model_folder(self, system: str, horizon: str, samples: int, seed: int) -> str:
@@ -161,56 +161,56 @@ class Plan:
         return f"results/{system}/{horizon}fs/{_trained(samples, seed)}"
 
     def main_model_folder(self, system: str, horizon: str) -> str:
-        """The folder of the model that stands for a horizon: that of its first roll-out, or the trained one."""
+        """The folder of the model that stands for a horizon: that of its first rollout, or the trained one."""
         run = self.main_run(system, horizon)
         training = self.system(system).training
         if run is None:
             return self.model_folder(system, horizon, training.samples, training.seed)
         return self.run_model_folder(system, run)
 
-    def forecast_settings(self, system: str, run: str) -> str:
-        """The settings of one roll-out."""
-        return section_json(self.system(system).forecast_of(run))
+    def rollout_settings(self, system: str, run: str) -> str:
+        """The settings of one rollout."""
+        return section_json(self.system(system).rollout_of(run))
 
     def replicas(self) -> dict[int, str]:
-        """For each number of replicas the systems whose roll-outs have so many, as a regular expression.
+        """For each number of replicas the systems whose rollouts have so many, as a regular expression.
 
         It looks ahead in the path to the names of the runs: systems and runs belong together.
         """
         found: dict[int, list[str]] = {}
         for system in self.systems:
             for run in self.runs(system):
-                replicas = self.system(system).forecast_of(run).replicas
+                replicas = self.system(system).rollout_of(run).replicas
                 found.setdefault(replicas, []).append(rf"{system}(?=/runs/{re.escape(run)}/)")
         return {replicas: "|".join(pairs) for replicas, pairs in found.items()}
 
     def reported(self, system: str) -> list[str]:
-        """What the report shows of every roll-out."""
+        """What the report shows of every rollout."""
         files = []
         for run in self.runs(system):
-            trained = ("metrics.csv",) if self.system(system).roll_outs[run].model == TRAINED else ()
+            trained = ("metrics.csv",) if self.system(system).rollouts[run].model == TRAINED else ()
             files += [f"{self.run_model_folder(system, run)}/{name}" for name in ("model.json", *trained, "test.json")]
-            names = ("forecast.h5md", "outcome.json", "observables/summary.json")
+            names = ("rollout.h5md", "outcome.json", "observables/summary.json")
             files += [f"{self.run_folder(system, run)}/{name}" for name in names]
         return list(dict.fromkeys(files))
 
     def finished_model(self, system: str, horizon: str, name: str) -> dict[str, str]:
-        """The two files of a finished model that a roll-out names; UserError where none does."""
+        """The two files of a finished model that a rollout names; UserError where none does."""
         for run in self.runs(system):
-            model = self.system(system).roll_outs[run].model
+            model = self.system(system).rollouts[run].model
             if model != TRAINED and (self.run_horizon(system, run), self.model(system, run)) == (horizon, name):
                 path = shipped.resolve(model)
                 return {"model": str(path), "card": str(path.with_suffix(".json"))}
         raise UserError(f"config.yaml: systems.{system}.runs: none has the model {name!r} at {horizon} fs; add one")
 
     def judged_by(self, system: str, run: str) -> dict[str, str]:
-        """What a roll-out is compared with: `md`, and a `second` MD run that is judged as if it were a roll-out.
+        """What a rollout is compared with: `md`, and a `second` MD run that is judged as if it were a rollout.
 
-        Where long reference MD of this system's settings is shipped, at the roll-out's frame spacing, `md` is its
+        Where long reference MD of this system's settings is shipped, at the rollout's frame spacing, `md` is its
         summary and the NVT run made here the second.
         """
         section, nvt = self.system(system), f"results/{system}/reference/nvt.h5md"
-        spacing_fs = section.horizon_of(run) * section.forecast_of(run).frame_every
+        spacing_fs = section.horizon_of(run) * section.rollout_of(run).frame_every
         if section.shipped_reference:
             found = references.matching(section.reference, section.observables, spacing_fs)
             if found is not None:
@@ -225,7 +225,7 @@ class Plan:
         return list(product(in_paths(study.horizons_fs), sorted(study.samples), sorted(study.seeds)))
 
     def thermostat_runs(self, system: str) -> list[tuple[str, float, int]]:
-        """Horizon, relaxation time in horizons and seed of every roll-out of the thermostat study."""
+        """Horizon, relaxation time in horizons and seed of every rollout of the thermostat study."""
         study = self.system(system).studies.thermostat
         if study is None:
             return []
@@ -233,13 +233,13 @@ class Plan:
         return list(product(horizons, sorted(study.tau_horizons), sorted(study.seeds)))
 
     def thermostat_run(self, system: str, horizon: str, tau_horizons: float, seed: int) -> str:
-        """The temperatures of one roll-out of the thermostat study: JSON with mean and width."""
+        """The temperatures of one rollout of the thermostat study: JSON with mean and width."""
         return f"{self.main_model_folder(system, horizon)}/thermostat/tau{tau_horizons:g}-s{seed}.json"
 
     def thermostat_settings(self, system: str, horizon: str, tau_horizons: str, seed: str) -> str:
-        """The roll-out of the thermostat study with this relaxation time and seed: every step a frame."""
+        """The rollout of the thermostat study with this relaxation time and seed: every step a frame."""
         steps = asked_for(system, "thermostat", self.system(system).studies.thermostat).steps
-        return self._roll_out(
+        return self._rollout(
             system,
             duration_ps=steps * float(horizon) / PS,
             equilibration_ps=max(1, steps // 10) * float(horizon) / PS,
@@ -256,46 +256,46 @@ class Plan:
         return section_json(asked_for(system, "timestep", self.system(system).studies.timestep))
 
     def same_start(self, system: str) -> list[str]:
-        """The horizons (fs) of the roll-outs at constant energy that start where reference MD does."""
+        """The horizons (fs) of the rollouts at constant energy that start where reference MD does."""
         study = self.system(system).studies.same_start
         return in_paths(study.horizons_fs) if study else []
 
     def same_start_files(self, system: str, horizon: str) -> tuple[str, str]:
-        """Reference MD and roll-out from the same state; time 0 of both is the start."""
+        """Reference MD and rollout from the same state; time 0 of both is the start."""
         folder = f"{self.main_model_folder(system, horizon)}/same_start"
-        return f"{folder}/md.h5md", f"{folder}/forecast.h5md"
+        return f"{folder}/md.h5md", f"{folder}/rollout.h5md"
 
     def same_start_settings(self, system: str) -> str:
-        """The roll-out from a reference state, at constant energy."""
+        """The rollout from a reference state, at constant energy."""
         study = asked_for(system, "same_start", self.system(system).studies.same_start)
-        return self._roll_out(system, duration_ps=study.duration_fs / PS, equilibration_ps=0.0, thermostat=None)
+        return self._rollout(system, duration_ps=study.duration_fs / PS, equilibration_ps=0.0, thermostat=None)
 
     def speed_settings(self, system: str, horizon: str, cell: str) -> str:
-        """The roll-out of a supercell whose steps are timed."""
+        """The rollout of a supercell whose steps are timed."""
         steps = asked_for(system, "speed", self.system(system).studies.speed).steps
-        return self._roll_out(
+        return self._rollout(
             system,
             duration_ps=steps * float(horizon) / PS,
             equilibration_ps=0.0,
             supercell=[int(copies) for copies in cell.split("x")],
         )
 
-    def _roll_out(self, system: str, **changes: Any) -> str:
-        """The system's roll-out with changes, as one run of which every step is a frame."""
-        settings = replace(self.system(system).forecast, frame_every=1, replicas=1)
+    def _rollout(self, system: str, **changes: Any) -> str:
+        """The system's rollout with changes, as one run of which every step is a frame."""
+        settings = replace(self.system(system).rollout, frame_every=1, replicas=1)
         return section_json(replace(settings, **changes))
 
     def speed(self, system: str) -> list[str]:
         """The measured speed of every supercell, at every horizon that is rolled out: JSON."""
         study = self.system(system).studies.speed
         cells = ["x".join(map(str, cell)) for cell in study.supercells] if study else []
-        folders = [self.main_model_folder(system, horizon) for horizon in self.forecast_horizons(system)]
+        folders = [self.main_model_folder(system, horizon) for horizon in self.rollout_horizons(system)]
         return [f"{folder}/speed/{cell}.json" for folder in folders for cell in cells]
 
 
 def other_replicas(replicas: int) -> list[str]:
-    """What a roll-out writes beside the files of its first replica."""
-    names = (Path("forecast.h5md"), Path("outcome.json"))
+    """What a rollout writes beside the files of its first replica."""
+    names = (Path("rollout.h5md"), Path("outcome.json"))
     return [str(numbered(name, replica)) for replica in range(2, replicas + 1) for name in names]
 
 

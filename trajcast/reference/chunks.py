@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from trajcast.config.schema import Reference
-from trajcast.config.settings import Stream, whole_multiple
+from trajcast.config.schema import ReferenceSettings
+from trajcast.config.settings import StreamSettings, whole_multiple
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import thermal_velocities
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.files import fingerprint
 from trajcast.io.trajectory import Trajectory
@@ -43,19 +43,21 @@ def chunk_to_begin_with(folder: Path, processes: int, chain: int, needed: int) -
     return number
 
 
-def run_chunk(settings: Reference, stream: Stream, interval_fs: float, starts: Path, folder: Path, number: int) -> None:
+def run_chunk(
+    settings: ReferenceSettings, stream: StreamSettings, interval_fs: float, starts: Path, folder: Path, number: int
+) -> None:
     """Run one chunk with frames `interval_fs` apart, go on with it, or leave it alone where it is whole."""
     path = chunk_file(folder, number)
     if path.exists():
         return
     own = settings.model_copy(update={"seed": _seed(settings.seed, number)})
-    topology, positions = _start(stream, starts, folder, number)
+    spec, positions = _start(stream, starts, folder, number)
     state = thermal_velocities(positions, settings.temperature_K, torch.Generator().manual_seed(own.seed))
     files = [folder / f"decorrelation-{number}.h5md", path]
     for run, file in zip(_runs(settings, stream, interval_fs), files, strict=True):
         identity = {"chunk": number, "run": run.name, "seed": own.seed}
         identity |= {"start": fingerprint(state.positions.tolist(), state.velocities.tolist())}
-        record(own, run, topology, state, file, identity)
+        record(own, run, spec, state, file, identity)
         with Trajectory(file) as trajectory:
             state = trajectory.state(-1)
     remove_chunk_files(folder, number, keep=path)
@@ -69,7 +71,7 @@ def remove_chunk_files(folder: Path, number: int, keep: Path | None = None) -> N
                 path.unlink()
 
 
-def _runs(settings: Reference, stream: Stream, interval_fs: float) -> list[Run]:
+def _runs(settings: ReferenceSettings, stream: StreamSettings, interval_fs: float) -> list[Run]:
     try:
         every = whole_multiple(interval_fs, settings.timestep_fs, "the horizon (fs)", "reference.timestep_fs")
     except ValueError as error:
@@ -82,14 +84,14 @@ def _runs(settings: Reference, stream: Stream, interval_fs: float) -> list[Run]:
     ]
 
 
-def _start(stream: Stream, starts: Path, folder: Path, number: int) -> tuple[Topology, State]:
+def _start(stream: StreamSettings, starts: Path, folder: Path, number: int) -> tuple[SystemSpec, State]:
     """From the last frame of the chain's earlier chunk; the first ones from the starts of the training runs."""
     if number >= stream.processes:
         with Trajectory(chunk_file(folder, number - stream.processes)) as earlier:
-            return earlier.topology, earlier.state(-1)
+            return earlier.spec, earlier.state(-1)
     with Trajectory(starts) as trajectory:
         training = max(1, len(trajectory) - 3)  # then follow those of validation, test and NVT runs
-        return trajectory.topology, start_state(trajectory, number % training)
+        return trajectory.spec, start_state(trajectory, number % training)
 
 
 def _seed(seed: int, number: int) -> int:

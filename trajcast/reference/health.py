@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import degrees_of_freedom
 from trajcast.core.units import PS
@@ -47,7 +47,7 @@ def drift(times_fs: NDArray, energies_eV: NDArray, n_atoms: int) -> float:
     return float(slope * MEV / n_atoms)
 
 
-def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
+def examine(settings: ReferenceSettings, run: str, trajectory: Trajectory) -> Health:
     """The row of one run.
 
     An NVT run may miss the target by four standard errors of its mean temperature. The mean of an NVE run also
@@ -63,7 +63,7 @@ def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
     target, error = settings.temperature_K, correlated_mean_error(kinetic_K)
     allowed = STANDARD_ERRORS * np.hypot(error, target / np.sqrt(dof) if nve else 0.0)
     total = trajectory.energy("total")
-    slope = drift(trajectory.times, total, trajectory.topology.n_atoms) if nve and total is not None else None
+    slope = drift(trajectory.times, total, trajectory.spec.n_atoms) if nve and total is not None else None
     mean = float(kinetic_K.mean())
     return Health(
         run=run,
@@ -80,7 +80,7 @@ def examine(settings: Reference, run: str, trajectory: Trajectory) -> Health:
     )
 
 
-def check_health(settings: Reference, folder: Path) -> None:
+def check_health(settings: ReferenceSettings, folder: Path) -> None:
     """Write health.json (with the potential's warnings and hash) and health.csv; UserError that names every failure."""
     rows, warnings, weights, flat = [], dict[str, None](), dict[str, list[str]](), list[str]()
     for run in run_names(settings):
@@ -115,7 +115,7 @@ def check_health(settings: Reference, folder: Path) -> None:
         raise UserError("; ".join(failures) + f"; whole table: {folder / 'health.csv'}")
 
 
-def _failure(row: Health, settings: Reference) -> str:
+def _failure(row: Health, settings: ReferenceSettings) -> str:
     faults = []
     limit = settings.max_drift_meV_per_atom_per_ps
     if row.drift_meV_per_atom_per_ps is not None and abs(row.drift_meV_per_atom_per_ps) > limit:

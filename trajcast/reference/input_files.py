@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from trajcast.config.potential_names import named
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.io.files import file_hash
 from trajcast.io.readers.lammps_input import named_files
 
 
-def input_files(settings: Reference) -> list[str]:
+def input_files(settings: ReferenceSettings) -> list[str]:
     """Files of the potential and those that the system's parameters name: `…_file`, what `input_file` reads."""
     own = None if settings.potential is None else named(settings.potential).file
     files = [] if own is None else [own]
@@ -20,7 +20,7 @@ def input_files(settings: Reference) -> list[str]:
     return files
 
 
-def file_hashes(settings: Reference) -> dict[str, str]:
+def file_hashes(settings: ReferenceSettings) -> dict[str, str]:
     """SHA-256 of each of these files that is there."""
     found = [path for path in map(Path, input_files(settings)) if path.is_file()]
     return {str(path): file_hash(path) for path in found}

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from trajcast.config.schema import ConstantPressure, Reference
+from trajcast.config.schema import ConstantPressureSettings, ReferenceSettings
 from trajcast.config.settings import whole_multiple
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import set_momentum, thermal_velocities
 from trajcast.core.plugins import named_module
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.files import fingerprint
-from trajcast.io.locks import sole_writer
+from trajcast.io.locks import exclusive_lock
 from trajcast.io.provenance import provenance
 from trajcast.io.recorder import Recorder, remove_segments
 from trajcast.io.trajectory import Trajectory
@@ -44,13 +44,13 @@ CHECK_OF_TEMPERATURE_FS = 10.0  # between frames of the equilibration that may b
 CHECK_OF_ENERGY_FS = 2.0  # the window of energies is narrow: an isolated molecule passes it within femtoseconds
 
 
-def run_names(settings: Reference) -> list[str]:
+def run_names(settings: ReferenceSettings) -> list[str]:
     """The names of the runs that follow the equilibration."""
     second = [] if settings.nvt.second_run_ps is None else [SECOND_NVT]
     return [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), NVT, *second]
 
 
-def perform(settings: Reference, part: str, folder: Path) -> None:
+def perform(settings: ReferenceSettings, part: str, folder: Path) -> None:
     """Carry out one part, go on with it where it was broken off, or leave it alone where it is finished.
 
     Raises UserError when the equilibration is missing, or files in the folder come from other settings.
@@ -67,11 +67,11 @@ def perform(settings: Reference, part: str, folder: Path) -> None:
         start = _start(own, part, starts)
         identity = _identity(own, part) | {"start": fingerprint(start.positions.tolist(), start.velocities.tolist())}
         path = folder / f"{part}.h5md"
-        with sole_writer(path):
-            record(own, plan(own, part), starts.topology, start, path, identity)
+        with exclusive_lock(path):
+            record(own, plan(own, part), starts.spec, start, path, identity)
 
 
-def _start(settings: Reference, part: str, starts: Trajectory) -> State:
+def _start(settings: ReferenceSettings, part: str, starts: Trajectory) -> State:
     """The state that a part starts from; the second NVT run takes the first start with velocities of its own."""
     if part == SECOND_NVT:
         rng = torch.Generator().manual_seed(settings.seed)
@@ -79,7 +79,7 @@ def _start(settings: Reference, part: str, starts: Trajectory) -> State:
     return start_state(starts, [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), NVT].index(part))
 
 
-def plan(settings: Reference, part: str) -> Run:
+def plan(settings: ReferenceSettings, part: str) -> Run:
     """The run that a part consists of; UserError when its duration is no whole number of frames."""
     timestep_fs = settings.timestep_fs
     if part == CONSTANT_PRESSURE:
@@ -112,7 +112,7 @@ def plan(settings: Reference, part: str) -> Run:
     return Run(name=part, ensemble="NVE", steps=steps, every=every)
 
 
-def _constant_pressure(npt: ConstantPressure, timestep_fs: float) -> Run:
+def _constant_pressure(npt: ConstantPressureSettings, timestep_fs: float) -> Run:
     every = max(1, round(npt.damping_fs / timestep_fs / RESCALINGS_PER_DAMPING))
     return Run(
         name=CONSTANT_PRESSURE,
@@ -125,45 +125,45 @@ def _constant_pressure(npt: ConstantPressure, timestep_fs: float) -> Run:
     )
 
 
-def _equilibrate(settings: Reference, folder: Path) -> None:
+def _equilibrate(settings: ReferenceSettings, folder: Path) -> None:
     product, path = folder / "starts.h5", folder / f"{EQUILIBRATION}.h5md"
     identity = _identity(settings, EQUILIBRATION)
-    with sole_writer(product):
+    with exclusive_lock(product):
         if product.exists():
             with Trajectory(product) as starts:
                 _check_identity(starts, identity)
             return
-        topology, positions = structure_of(settings)
-        at_rest = topology.state(positions, 0 * positions)
+        spec, positions = structure_of(settings)
+        at_rest = spec.state(positions, 0 * positions)
         start = thermal_velocities(at_rest, settings.temperature_K, torch.Generator().manual_seed(settings.seed))
         if settings.equilibration.npt is not None:
             npt = folder / f"{CONSTANT_PRESSURE}.h5md"
-            _record_anew(settings, CONSTANT_PRESSURE, topology, start, npt)
-            topology, start = _with_mean_cell(npt)
-        _record_anew(settings, EQUILIBRATION, topology, start, path)
+            _record_anew(settings, CONSTANT_PRESSURE, spec, start, npt)
+            spec, start = _with_mean_cell(npt)
+        _record_anew(settings, EQUILIBRATION, spec, start, path)
         with Trajectory(path) as equilibration:
             write_starts(product, equilibration, settings, _provenance(settings, identity))
 
 
-def _with_mean_cell(npt: Path) -> tuple[Topology, State]:
+def _with_mean_cell(npt: Path) -> tuple[SystemSpec, State]:
     """The last frame in the mean cell of the second half, its atoms moved with the cell."""
     with Trajectory(npt) as trajectory:
         cells = trajectory.cells[len(trajectory) // 2 :]
-        topology = replace(trajectory.topology, cell=cells.mean(axis=0))
+        spec = replace(trajectory.spec, cell=cells.mean(axis=0))
         fractional = np.linalg.solve(cells[-1].T, trajectory.positions[-1].T.astype(np.float64)).T
-        return topology, set_momentum(topology.state(fractional @ topology.cell, trajectory.velocities[-1]))
+        return spec, set_momentum(spec.state(fractional @ spec.cell, trajectory.velocities[-1]))
 
 
-def _record_anew(settings: Reference, part: str, topology: Topology, start: State, path: Path) -> None:
+def _record_anew(settings: ReferenceSettings, part: str, spec: SystemSpec, start: State, path: Path) -> None:
     """Record a part of the equilibration; a file that other settings left behind, without their starts, goes first."""
     identity = _identity(settings, part)
     if path.exists() and not _is_from(path, identity):
         path.unlink()
-    record(settings, plan(settings, part), topology, start, path, identity)
+    record(settings, plan(settings, part), spec, start, path, identity)
 
 
 def record(
-    settings: Reference, run: Run, topology: Topology, start: State, path: Path, identity: Mapping[str, Any]
+    settings: ReferenceSettings, run: Run, spec: SystemSpec, start: State, path: Path, identity: Mapping[str, Any]
 ) -> None:
     """Record one run, go on with it where it was broken off, or leave it alone where it is finished.
 
@@ -177,7 +177,7 @@ def record(
     engine = named_module("reference.engines", settings.engine)
     recorder = Recorder(
         path,
-        topology,
+        spec,
         identity=identity,
         provenance=_provenance(settings, identity) | {"ensemble": _ensemble(run)},
         energies=("potential", "total"),
@@ -191,11 +191,11 @@ def _ensemble(run: Run) -> str:
     )
 
 
-def _provenance(settings: Reference, identity: Mapping[str, Any]) -> dict[str, Any]:
+def _provenance(settings: ReferenceSettings, identity: Mapping[str, Any]) -> dict[str, Any]:
     return provenance("reference", settings.model_dump(), identity=dict(identity))
 
 
-def _identity(settings: Reference, part: str) -> dict[str, Any]:
+def _identity(settings: ReferenceSettings, part: str) -> dict[str, Any]:
     """The settings that a part's frames depend on."""
     values = settings.model_dump(exclude={"max_drift_meV_per_atom_per_ps", "device", "accept"})
     used: Mapping[str, tuple[str, ...]] = {  # keys of each section

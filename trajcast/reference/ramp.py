@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.settings import whole_multiple
-from trajcast.config.studies import PS, Ramp
+from trajcast.config.studies import PS, RampSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import set_angular_momentum, set_momentum
 from trajcast.io.files import fingerprint
-from trajcast.io.locks import sole_writer
+from trajcast.io.locks import exclusive_lock
 from trajcast.io.trajectory import Trajectory
 from trajcast.reference.engines import Run
 from trajcast.reference.protocol import record
 
 
-def cool(reference: Reference, ramp: Ramp, start: Path, frame: int, seed: int, output: Path) -> None:
+def cool(reference: ReferenceSettings, ramp: RampSettings, start: Path, frame: int, seed: int, output: Path) -> None:
     """Record the run of one seed, or go on with it where it was broken off.
 
     Thermostat as in the NVT run, its noise from `seed`. UserError when a time is no whole number of steps, there is
@@ -26,7 +26,7 @@ def cool(reference: Reference, ramp: Ramp, start: Path, frame: int, seed: int, o
     with Trajectory(start) as nvt:
         if not 0 <= frame < len(nvt):
             raise UserError(f"{start}: no frame {frame}, it has {len(nvt)}, counted from 0")
-        state, topology = set_angular_momentum(set_momentum(nvt.state(frame))), nvt.topology
+        state, spec = set_angular_momentum(set_momentum(nvt.state(frame))), nvt.spec
     try:
         every = whole_multiple(ramp.interval_fs, reference.timestep_fs, "interval_fs", "timestep_fs")
         frames = whole_multiple(ramp.duration_ps * PS, ramp.interval_fs, "duration_ps in fs", "interval_fs")
@@ -48,5 +48,5 @@ def cool(reference: Reference, ramp: Ramp, start: Path, frame: int, seed: int, o
         "ramp": asdict(ramp),
         "start": fingerprint(state.positions.tolist(), state.velocities.tolist()),
     }
-    with sole_writer(output):
-        record(settings, run, topology, state, output, identity)
+    with exclusive_lock(output):
+        record(settings, run, spec, state, output, identity)

@@ -9,17 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import set_angular_momentum, set_momentum
 from trajcast.core.state import State
 from trajcast.core.units import PS
-from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.hdf5 import atomic_hdf5
 from trajcast.io.trajectory import Trajectory, append_frames, write_trajectory_header
 from trajcast.reference.temperatures import temperatures
 
 
-def pick_starts(times_fs: NDArray, temperatures_K: NDArray, energies_eV: NDArray, settings: Reference) -> list[int]:
+def pick_starts(
+    times_fs: NDArray, temperatures_K: NDArray, energies_eV: NDArray, settings: ReferenceSettings
+) -> list[int]:
     """Frames of the equilibration at which the NVE runs start.
 
     Of its second half, those whose temperature is within `start_window_K` of the target, or whose total energy is
@@ -48,21 +50,23 @@ def pick_starts(times_fs: NDArray, temperatures_K: NDArray, energies_eV: NDArray
     return [found[i] for i in np.linspace(0, len(found) - 1, nve.runs).round().astype(int)]
 
 
-def write_starts(path: Path, equilibration: Trajectory, settings: Reference, provenance: Mapping[str, Any]) -> None:
+def write_starts(
+    path: Path, equilibration: Trajectory, settings: ReferenceSettings, provenance: Mapping[str, Any]
+) -> None:
     """Write the starts of the NVE runs, then the end of the equilibration, where the NVT run starts."""
     energies = equilibration.energy("total")
     assert energies is not None  # engines record it
     frames = pick_starts(equilibration.times, temperatures(equilibration), energies, settings)
     frames.append(len(equilibration) - 1)
-    with hdf5_written_aside(path) as file:
-        write_trajectory_header(file, equilibration.topology, provenance)
+    with atomic_hdf5(path) as file:
+        write_trajectory_header(file, equilibration.spec, provenance)
         append_frames(
             file,
             steps=equilibration.steps[frames],
             times=equilibration.times[frames],
             positions=np.stack([equilibration.positions[f] for f in frames]),
             velocities=np.stack([equilibration.velocities[f] for f in frames]),
-            cells=np.stack([equilibration.topology.cell] * len(frames)),
+            cells=np.stack([equilibration.spec.cell] * len(frames)),
             energies={},
         )
 

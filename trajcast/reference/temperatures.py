@@ -19,5 +19,5 @@ def temperatures(trajectory: Trajectory) -> NDArray[np.float64]:
     for begin in range(0, len(trajectory), FRAMES_AT_ONCE):
         frames = slice(begin, begin + FRAMES_AT_ONCE)
         pairs = zip(trajectory.positions[frames], trajectory.velocities[frames], strict=True)
-        blocks.append(temperature(join([trajectory.topology.state(r, v) for r, v in pairs])))
+        blocks.append(temperature(join([trajectory.spec.state(r, v) for r, v in pairs])))
     return torch.cat(blocks).numpy() if blocks else np.empty(0)

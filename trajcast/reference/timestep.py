@@ -7,8 +7,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from trajcast.config.schema import Reference
-from trajcast.config.studies import PS, Timestep
+from trajcast.config.schema import ReferenceSettings
+from trajcast.config.studies import PS, TimestepStudy
 from trajcast.core.errors import UserError
 from trajcast.io.files import fingerprint, write_json
 from trajcast.io.provenance import provenance
@@ -21,7 +21,7 @@ from trajcast.reference.starts import start_state
 log = logging.getLogger(__name__)
 
 
-def largest_timestep(settings: Reference, study: Timestep, starts: Path, output: Path) -> None:
+def largest_timestep(settings: ReferenceSettings, study: TimestepStudy, starts: Path, output: Path) -> None:
     """Write `output`: the drift and speed of an NVE run from the first start with each time step, in ascending order.
 
     They end with the first whose energy drifts by more than the settings allow, or that LAMMPS gives up; `safe` is the
@@ -49,23 +49,23 @@ def largest_timestep(settings: Reference, study: Timestep, starts: Path, output:
     write_json(output, values)
 
 
-def _attempt(settings: Reference, study: Timestep, timestep_fs: float, starts: Path, folder: Path) -> dict[str, Any]:
+def _attempt(
+    settings: ReferenceSettings, study: TimestepStudy, timestep_fs: float, starts: Path, folder: Path
+) -> dict[str, Any]:
     changed = settings.model_copy(update={"timestep_fs": timestep_fs})
     run = Run(
         name=f"NVE, {timestep_fs:g} fs", ensemble="NVE", steps=math.ceil(study.duration_ps * PS / timestep_fs), every=1
     )
     with Trajectory(starts) as trajectory:
-        state, topology = start_state(trajectory, 0), trajectory.topology
+        state, spec = start_state(trajectory, 0), trajectory.spec
     kept = changed.model_dump(include={"system", "engine", "parameters", "potential", "temperature_K", "timestep_fs"})
     start = fingerprint(state.positions.tolist(), state.velocities.tolist())
     path = folder / f"{timestep_fs:g}fs.h5md"
-    record(
-        changed, run, topology, state, path, {"part": "timestep", "settings": kept, "steps": run.steps, "start": start}
-    )
+    record(changed, run, spec, state, path, {"part": "timestep", "settings": kept, "steps": run.steps, "start": start})
     with Trajectory(path) as trajectory:
         total = trajectory.energy("total")
         assert total is not None  # engines record it
-        slope = drift(trajectory.times, total, topology.n_atoms)
+        slope = drift(trajectory.times, total, spec.n_atoms)
         speed = trajectory.provenance["speed"]
     limit = settings.max_drift_meV_per_atom_per_ps
     safe = abs(slope) <= limit

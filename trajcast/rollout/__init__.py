@@ -1,1 +1,1 @@
-"""Roll-outs of a trained model."""
+"""Rollouts of a trained model."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trajcast.core.neighbors.search import Sight
+from trajcast.core.neighbors.search import NeighborResult
 from trajcast.core.state import State
 from trajcast.rollout.cuda_graph import CapturedStep
 from trajcast.rollout.outcome import Readings
-from trajcast.rollout.step import Moment, Report, Stepper
+from trajcast.rollout.step import Report, RolloutState, Stepper
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -32,7 +32,7 @@ def next_length(steps: int, seconds: float) -> int:
 class Burst:
     """What a burst leaves: the last moment on the device, all else on the host."""
 
-    moment: Moment  # of use until the next burst
+    rollout_state: RolloutState  # of use until the next burst
     readings: Readings  # of every step
     positions: Float[Tensor, "frames atoms 3"]  # Å, float32, after the steps that are kept
     velocities: Float[Tensor, "frames atoms 3"]  # Å/fs, float32
@@ -43,61 +43,76 @@ class Bursts:
 
     def __init__(self, stepper: Stepper):
         self.stepper = stepper
-        self._step: Callable[..., tuple[Moment, Report]] | None = None
+        self._step: Callable[..., tuple[RolloutState, Report]] | None = None
 
-    def begin(self, state: State, going: Bool[Tensor, " systems"]) -> tuple[Moment, Sight]:
+    def begin(self, state: State, active: Bool[Tensor, " systems"]) -> tuple[RolloutState, NeighborResult]:
         """The moment from which those systems set out that are going, with room for all of their neighbours."""
         while True:
-            moment, sight = self.stepper.begin(state, going)
-            needed, sizes = sight.needed.tolist(), self.stepper.search.sizes
-            if all(n <= size for n, size in zip(needed, sizes, strict=True)):
-                return moment, sight
-            self.stepper = replace(self.stepper, search=self.stepper.search.grown(needed))
+            rollout_state, result = self.stepper.begin(state, active)
+            required_capacity, capacity = result.required_capacity.tolist(), self.stepper.search.capacity
+            if all(n <= size for n, size in zip(required_capacity, capacity, strict=True)):
+                return rollout_state, result
+            self.stepper = replace(self.stepper, search=self.stepper.search.with_capacity(required_capacity))
             self._step = None
 
     def run(
         self,
-        moment: Moment,
+        rollout_state: RolloutState,
         normals: Float[Tensor, "steps systems ..."],
         targets_K: Float[Tensor, " steps"],
         *,
-        still: Sequence[bool],
+        remove_com_motion: Sequence[bool],
         kept: Sequence[bool],
     ) -> Burst:
         """As many steps as there are random numbers.
 
         For each the thermostat's temperature (K), whether momenta are zeroed, and whether a frame is kept.
         """
-        state, going = moment.state, moment.going.clone()
+        state, active = rollout_state.state, rollout_state.active.clone()
         state = replace(state, positions=state.positions.clone(), velocities=state.velocities.clone())
         while True:
-            burst, needed = self._run(moment, normals, targets_K, still, kept)
-            missing = [row for row in needed if any(n > s for n, s in zip(row, self.stepper.search.sizes, strict=True))]
+            burst, required_capacity = self._run(rollout_state, normals, targets_K, remove_com_motion, kept)
+            missing = [
+                row
+                for row in required_capacity
+                if any(n > s for n, s in zip(row, self.stepper.search.capacity, strict=True))
+            ]
             if not missing:
                 return burst
-            self.stepper = replace(self.stepper, search=self.stepper.search.grown(missing[0]))
+            self.stepper = replace(self.stepper, search=self.stepper.search.with_capacity(missing[0]))
             self._step = None
-            moment, _ = self.begin(state, going)
+            rollout_state, _ = self.begin(state, active)
 
     def _run(
-        self, moment: Moment, normals: Tensor, targets_K: Tensor, still: Sequence[bool], kept: Sequence[bool]
+        self,
+        rollout_state: RolloutState,
+        normals: Tensor,
+        targets_K: Tensor,
+        remove_com_motion: Sequence[bool],
+        kept: Sequence[bool],
     ) -> tuple[Burst, list[list[int]]]:
         if self._step is None:
             on_cuda = normals.device.type == "cuda"
-            self._step = CapturedStep(self.stepper, moment, normals[0], targets_K[0]) if on_cuda else self.stepper
+            self._step = (
+                CapturedStep(self.stepper, rollout_state, normals[0], targets_K[0]) if on_cuda else self.stepper
+            )
         reports: list[tuple[Tensor, ...]] = []
         frames: list[tuple[Tensor, Tensor]] = []
-        for normal, target_K, stills, keep in zip(normals, targets_K, still, kept, strict=True):
-            moment, report = self._step(moment, normal, target_K, still=stills)
+        for normal, target_K, remove, keep in zip(normals, targets_K, remove_com_motion, kept, strict=True):
+            rollout_state, report = self._step(rollout_state, normal, target_K, remove_com_motion=remove)
             seen = report.readings
-            reports.append(tuple(x.clone() for x in (seen.finite, seen.temperature, seen.closest, report.needed)))
+            reports.append(
+                tuple(x.clone() for x in (seen.finite, seen.temperature, seen.closest, report.required_capacity))
+            )
             if keep:
-                state = moment.state
+                state = rollout_state.state
                 frames.append((_single(state.positions), _single(state.velocities)))
-        nothing = torch.empty(0, moment.state.n_atoms, 3)
+        nothing = torch.empty(0, rollout_state.state.n_atoms, 3)
         positions, velocities = (_on_host(x) for x in zip(*frames, strict=True)) if frames else (nothing, nothing)
-        finite, temperature, closest, needed = (torch.stack(x).cpu() for x in zip(*reports, strict=True))
-        return Burst(moment, Readings(finite, temperature, closest), positions, velocities), needed.tolist()
+        finite, temperature, closest, required_capacity = (torch.stack(x).cpu() for x in zip(*reports, strict=True))
+        return Burst(
+            rollout_state, Readings(finite, temperature, closest), positions, velocities
+        ), required_capacity.tolist()
 
 
 def _single(x: Tensor) -> Tensor:

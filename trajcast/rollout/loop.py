@@ -1,4 +1,4 @@
-"""Roll-outs: one forward pass a step, conservation inside the model, a thermostat after it."""
+"""Rollouts: one forward pass a step, conservation inside the model, a thermostat after it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 from trajcast import __version__
-from trajcast.config.settings import Forecast
+from trajcast.config.settings import RolloutSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import thermal_velocities
 from trajcast.core.state import State, join
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.files import numbered, write_json
 from trajcast.io.progress import progress
@@ -32,7 +32,7 @@ from trajcast.rollout.burst import Bursts, next_length
 from trajcast.rollout.outcome import Ending, distance_alarm, first_alarm
 from trajcast.rollout.ramp import targets
 from trajcast.rollout.replicas import Replica, common_restart, finished, replica_generator
-from trajcast.rollout.step import Moment, stepper
+from trajcast.rollout.step import RolloutState, stepper
 from trajcast.rollout.steps import Plan, plan
 from trajcast.rollout.writer import Writer
 
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
 COMMIT_EVERY_S = 60.0
 
 
-def roll_out(
+def run_rollout(
     model: TrajCast,
-    settings: Forecast,
-    topology: Topology,
+    settings: RolloutSettings,
+    spec: SystemSpec,
     positions: Float[Tensor, "atoms 3"],
     *,
     output: Path,
@@ -56,25 +56,25 @@ def roll_out(
 ) -> list[dict[str, Any]]:
     """Roll out from `positions` and `velocities`, thermal ones without; an H5MD file and a JSON outcome a replica.
 
-    Returns the outcomes. A roll-out that the guard ends keeps its frames and says why in its outcome. `record` goes
+    Returns the outcomes. A rollout that the guard ends keeps its frames and says why in its outcome. `record` goes
     into the provenance and, together with settings and start, decides which interrupted run is continued. One process
-    at a time: commands hold `files.sole_writer`.
+    at a time: commands hold `files.exclusive_lock`.
     """
     if not torch.isfinite(positions).all():
-        raise UserError("forecast: a position of the start is not a finite number; start from another trajectory")
+        raise UserError("rollout: a position of the start is not a finite number; start from another trajectory")
     device = model.device
     given = torch.zeros_like(positions) if velocities is None else velocities
-    start = topology.state(positions.numpy(), given.numpy()).to(device=device)
+    start = spec.state(positions.numpy(), given.numpy()).to(device=device)
     steps = plan(settings, model.scales.horizon_fs)
     bursts = Bursts(stepper(prepared(model), settings, join([start] * settings.replicas)))
     logging.info("backend %s on %s", _backend(model), device)
     identity = {"settings": asdict(settings), "start": _digest(start), "record": record, "version": __version__}
-    origin = provenance("forecast", asdict(settings), ensemble=_ensemble(settings), **record)
+    origin = provenance("rollout", asdict(settings), ensemble=_ensemble(settings), **record)
     replicas = []
     for number in range(1, settings.replicas + 1):
         recorder = recorder_type(
             numbered(output, number),
-            topology,
+            spec,
             identity=identity | {"replica": number},
             provenance=origin | {"replica": number},
         )
@@ -83,7 +83,7 @@ def roll_out(
     if results := finished(replicas):
         logging.info("%s: finished already; remove it to roll out again", output)
         return results
-    run = _begin(bursts, steps, replicas, start, topology, thermal=velocities is None)
+    run = _begin(bursts, steps, replicas, start, spec, thermal=velocities is None)
     run.advance()
     results = [_outcome(model, settings, steps, replica) for replica in replicas]
     for replica, result in zip(replicas, results, strict=True):
@@ -101,11 +101,11 @@ class _Run:
     bursts: Bursts
     plan: Plan
     replicas: Sequence[Replica]
-    moment: Moment
+    rollout_state: RolloutState
     step: int  # steps done, by replicas that the guard did not stop
 
     @property
-    def going(self) -> list[Replica]:
+    def active(self) -> list[Replica]:
         return [replica for replica in self.replicas if replica.alarm is None]
 
     def advance(self) -> None:
@@ -115,13 +115,13 @@ class _Run:
         with (
             watched() as time_is_up,
             Writer([replica.recorder for replica in self.replicas]) as writer,
-            progress(f"forecast at {horizon_fs:g} fs", self.plan.total, done=self.step) as tick,
+            progress(f"rollout at {horizon_fs:g} fs", self.plan.total, done=self.step) as tick,
         ):
-            while self.step < self.plan.total and self.going:
-                count, going = min(length, self.plan.total - self.step), self.going
+            while self.step < self.plan.total and self.active:
+                count, active = min(length, self.plan.total - self.step), self.active
                 self.run_burst(count)
                 now = time.monotonic()
-                for replica in going:
+                for replica in active:
                     replica.wall_s += now - last
                 length = next_length(count, now - last)
                 last = now
@@ -138,19 +138,19 @@ class _Run:
 
     def run_burst(self, count: int) -> None:
         """Some steps of all replicas: stop those whose guard rings, keep the frames before that."""
-        stepper, going = self.bursts.stepper, self.going
+        stepper, active = self.bursts.stepper, self.active
         numbers = range(self.step + 1, self.step + count + 1)
         noise = torch.stack([replica.noise(count, stepper.noise_shape) for replica in self.replicas], dim=1)
         targets_K = targets(stepper.settings, self.plan, numbers)
-        device, every = self.moment.going.device, stepper.settings.zero_momenta_every
+        device, every = self.rollout_state.active.device, stepper.settings.remove_com_motion_every
         burst = self.bursts.run(
-            self.moment,
+            self.rollout_state,
             noise.to(device),
             targets_K.to(device),
-            still=[number % every == 0 for number in numbers],
+            remove_com_motion=[number % every == 0 for number in numbers],
             kept=[self.plan.keeps(number) for number in numbers],
         )
-        self.moment, self.step = burst.moment, numbers[-1]
+        self.rollout_state, self.step = burst.rollout_state, numbers[-1]
         guard, ratios = stepper.settings.guard, targets_K / stepper.settings.temperature_K
         for system, replica in enumerate(self.replicas):
             if replica.alarm is not None:
@@ -160,18 +160,18 @@ class _Run:
                 replica.steps, replica.alarm = numbers[0] + rung[0] - 1, rung[1]
         frames = [number for number in numbers if self.plan.keeps(number)]
         for number, positions, velocities in zip(frames, burst.positions, burst.velocities, strict=True):
-            self.keep(number, positions, velocities, going)
+            self.keep(number, positions, velocities, active)
 
-    def keep(self, number: int, positions: Tensor, velocities: Tensor, going: Sequence[Replica]) -> None:
+    def keep(self, number: int, positions: Tensor, velocities: Tensor, active: Sequence[Replica]) -> None:
         """The frames after one step, of replicas that came so far."""
         time_fs = (number - self.plan.equilibration) * self.bursts.stepper.model.scales.horizon_fs
         for replica, r, v in zip(self.replicas, *self._parts(positions, velocities), strict=True):
-            if replica in going and replica.steps >= number:
+            if replica in active and replica.steps >= number:
                 replica.recorder.add(number, time_fs, r.numpy(), v.numpy())
 
     def restarts(self) -> list[dict[str, Any]]:
         """What each replica needs to go on from here."""
-        parts = self._parts(self.moment.state.positions.cpu(), self.moment.state.velocities.cpu())
+        parts = self._parts(self.rollout_state.state.positions.cpu(), self.rollout_state.state.velocities.cpu())
         return [
             replica.restart_data(r.numpy(), v.numpy(), self.step)
             for replica, r, v in zip(self.replicas, *parts, strict=True)
@@ -182,7 +182,7 @@ class _Run:
 
 
 def _begin(
-    bursts: Bursts, steps: Plan, replicas: Sequence[Replica], start: State, topology: Topology, *, thermal: bool
+    bursts: Bursts, steps: Plan, replicas: Sequence[Replica], start: State, spec: SystemSpec, *, thermal: bool
 ) -> _Run:
     """Set out from the start, with `thermal` velocities or its own, or go on where an interrupted run was."""
     device, settings = start.positions.device, bursts.stepper.settings
@@ -193,19 +193,19 @@ def _begin(
     else:
         for replica, data in zip(replicas, saved, strict=True):
             replica.go_on(data)
-        state = join([topology.state(data["positions"], data["velocities"]) for data in saved]).to(device=device)
-    going = torch.tensor([replica.alarm is None for replica in replicas], device=device)
-    moment, sight = bursts.begin(state, going)
-    run = _Run(bursts, steps, replicas, moment, int(saved[0]["step"]) if saved else 0)
+        state = join([spec.state(data["positions"], data["velocities"]) for data in saved]).to(device=device)
+    active = torch.tensor([replica.alarm is None for replica in replicas], device=device)
+    rollout_state, result = bursts.begin(state, active)
+    run = _Run(bursts, steps, replicas, rollout_state, int(saved[0]["step"]) if saved else 0)
     if saved is None:
         if steps.keeps(0):
             run.keep(0, state.positions.cpu(), state.velocities.cpu(), replicas)
-        for replica, closest in zip(replicas, sight.closest.tolist(), strict=True):
+        for replica, closest in zip(replicas, result.closest.tolist(), strict=True):
             replica.alarm = distance_alarm(closest, settings.guard)
     return run
 
 
-def _outcome(model: TrajCast, settings: Forecast, steps: Plan, replica: Replica) -> dict[str, Any]:
+def _outcome(model: TrajCast, settings: RolloutSettings, steps: Plan, replica: Replica) -> dict[str, Any]:
     horizon_fs, alarm = model.scales.horizon_fs, replica.alarm
     produced = max(0, replica.steps - steps.equilibration)
     simulated_ns = replica.steps * horizon_fs / PS / 1000
@@ -225,7 +225,7 @@ def _outcome(model: TrajCast, settings: Forecast, steps: Plan, replica: Replica)
         "device": str(model.device),
         "backend": _backend(model),
         "replicas": settings.replicas,
-        "atoms": replica.recorder.topology.n_atoms,
+        "atoms": replica.recorder.spec.n_atoms,
         "ensemble": _ensemble(settings),
         "identity": replica.recorder.identity,
     }
@@ -235,7 +235,7 @@ def _backend(model: TrajCast) -> str:
     return model.ops.__name__.rpartition(".")[2]
 
 
-def _ensemble(settings: Forecast) -> str:
+def _ensemble(settings: RolloutSettings) -> str:
     if settings.thermostat is None:
         return "NVE"
     ramp = "" if settings.final_temperature_K is None else f", to {settings.final_temperature_K:g} K"
@@ -243,8 +243,8 @@ def _ensemble(settings: Forecast) -> str:
 
 
 def _digest(start: State) -> str:
-    """Changes with any of the numbers that a roll-out starts from."""
+    """Changes with any of the numbers that a rollout starts from."""
     digest = hashlib.sha256()
-    for tensor in (start.positions, start.velocities, start.masses, start.numbers, start.cell, start.periodic):
+    for tensor in (start.positions, start.velocities, start.masses, start.numbers, start.cell, start.pbc):
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())
     return digest.hexdigest()

@@ -1,4 +1,4 @@
-"""How a roll-out ended, and the guard that ends it."""
+"""How a rollout ended, and the guard that ends it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trajcast.config.settings import Guard
+from trajcast.config.settings import GuardSettings
 from trajcast.core.mechanics import kinetic_energy
 from trajcast.core.state import State, system_sum
 from trajcast.core.units import BOLTZMANN
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Ending(StrEnum):
-    """Why a roll-out ended."""
+    """Why a rollout ended."""
 
     COMPLETED = "completed"
     NOT_FINITE = "not finite"
@@ -30,7 +30,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A reason to end a roll-out."""
+    """A reason to end a rollout."""
 
     ending: Ending
     reason: str
@@ -52,7 +52,9 @@ def read_motion(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> 
     return finite, 2 * kinetic_energy(state) / (degrees_of_freedom * BOLTZMANN)
 
 
-def motion_allowed(finite: Tensor, temperature: Tensor, guard: Guard, ratio: Tensor) -> Bool[Tensor, " systems"]:
+def motion_allowed(
+    finite: Tensor, temperature: Tensor, guard: GuardSettings, ratio: Tensor
+) -> Bool[Tensor, " systems"]:
     """Whether each system is finite and inside the guard's band of temperatures.
 
     `ratio` is the thermostat's present temperature over its first: the band moves with it, as does the width of T.
@@ -61,12 +63,12 @@ def motion_allowed(finite: Tensor, temperature: Tensor, guard: Guard, ratio: Ten
     return finite & (temperature <= hottest) & (temperature >= coldest)
 
 
-def distance_allowed(closest: Tensor, guard: Guard) -> Bool[Tensor, " systems"]:
+def distance_allowed(closest: Tensor, guard: GuardSettings) -> Bool[Tensor, " systems"]:
     """Whether no two atoms of each system are closer than the guard allows."""
     return closest >= guard.min_distance_A
 
 
-def motion_alarm(finite: bool, temperature: float, guard: Guard, ratio: float) -> Alarm | None:
+def motion_alarm(finite: bool, temperature: float, guard: GuardSettings, ratio: float) -> Alarm | None:
     """Why one system's motion is not allowed; None when it is. `ratio` as in `motion_allowed`."""
     hottest, coldest = guard.max_temperature_K * ratio, guard.min_temperature_K * ratio
     if not finite:
@@ -78,7 +80,7 @@ def motion_alarm(finite: bool, temperature: float, guard: Guard, ratio: float) -
     return None
 
 
-def distance_alarm(closest: float, guard: Guard) -> Alarm | None:
+def distance_alarm(closest: float, guard: GuardSettings) -> Alarm | None:
     """Why one system's shortest distance is not allowed; None when it is."""
     if not closest >= guard.min_distance_A:
         return Alarm(Ending.OVERLAP, f"two atoms are {closest:.2f} Å apart, closer than {guard.min_distance_A:g} Å")
@@ -86,7 +88,7 @@ def distance_alarm(closest: float, guard: Guard) -> Alarm | None:
 
 
 def first_alarm(
-    readings: Readings, system: int, guard: Guard, ratios: Float[Tensor, " steps"]
+    readings: Readings, system: int, guard: GuardSettings, ratios: Float[Tensor, " steps"]
 ) -> tuple[int, Alarm] | None:
     """The first step (from 0) of a burst at which a system rings, and why; None when it never does."""
     own = (x[:, system].tolist() for x in (readings.finite, readings.temperature, readings.closest))

@@ -1,4 +1,4 @@
-"""The temperature that the thermostat holds along a roll-out: constant, or a ramp that is linear in steps."""
+"""The temperature that the thermostat holds along a rollout: constant, or a ramp that is linear in steps."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from trajcast.config.settings import Forecast
+from trajcast.config.settings import RolloutSettings
 from trajcast.rollout.steps import Plan
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-def targets(settings: Forecast, plan: Plan, steps: range) -> Float[Tensor, " steps"]:
+def targets(settings: RolloutSettings, plan: Plan, steps: range) -> Float[Tensor, " steps"]:
     """The thermostat's temperature (K, float64) in each of these steps, counted from 1.
 
     `temperature_K` to the end of the equilibration; from there the ramp, whose last step has `final_temperature_K`.

@@ -28,7 +28,7 @@ def replica_generator(seed: int, replica: int) -> Generator:
 
 @dataclass
 class Replica:
-    """One of the copies: what changes of it during a roll-out, apart from its atoms."""
+    """One of the copies: what changes of it during a rollout, apart from its atoms."""
 
     recorder: Recorder
     outcome: Path
@@ -76,7 +76,7 @@ def common_restart(recorders: Sequence[Recorder]) -> list[dict[str, Any]] | None
 
 
 def finished(replicas: Sequence[Replica]) -> list[dict[str, Any]]:
-    """The outcomes of a roll-out that has come to its end; empty where it has not.
+    """The outcomes of a rollout that has come to its end; empty where it has not.
 
     The process that this one had to wait for may have written them.
     """

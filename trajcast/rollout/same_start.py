@@ -1,4 +1,4 @@
-"""The beginning of a trajectory as one of its own, beside which a roll-out from its first state is set."""
+"""The beginning of a trajectory as one of its own, beside which a rollout from its first state is set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from trajcast.core.errors import UserError
-from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.hdf5 import atomic_hdf5
 from trajcast.io.trajectory import Trajectory, append_frames, write_trajectory_header
 
 
@@ -18,14 +18,14 @@ def write_beginning(trajectory: Trajectory, duration_fs: float, path: Path) -> N
     if not count or times[-1] < duration_fs - 1e-6:
         length = times[-1] if count else 0.0
         raise UserError(f"{trajectory.path}: {length:g} fs long, {duration_fs:g} fs are asked for; lengthen the run")
-    with hdf5_written_aside(path) as file:
-        write_trajectory_header(file, trajectory.topology, trajectory.provenance)
+    with atomic_hdf5(path) as file:
+        write_trajectory_header(file, trajectory.spec, trajectory.provenance)
         append_frames(
             file,
             steps=trajectory.steps[:count] - trajectory.steps[0],
             times=times[:count],
             positions=trajectory.positions[:count],
             velocities=trajectory.velocities[:count],
-            cells=np.stack([trajectory.topology.cell] * count),
+            cells=np.stack([trajectory.spec.cell] * count),
             energies={},
         )

@@ -1,4 +1,4 @@
-"""How fast a model rolls out: the forecaster's steps without output, timed."""
+"""How fast a model rolls out: the rollout's steps without output, timed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from trajcast.config.settings import Forecast
+from trajcast.config.settings import RolloutSettings
 from trajcast.core.mechanics import thermal_velocities
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.progress import progress
 from trajcast.io.provenance import provenance
@@ -20,7 +20,7 @@ from trajcast.model.network import TrajCast
 from trajcast.rollout.burst import Bursts, next_length
 from trajcast.rollout.outcome import Ending, first_alarm
 from trajcast.rollout.ramp import targets
-from trajcast.rollout.step import Moment, stepper
+from trajcast.rollout.step import RolloutState, stepper
 from trajcast.rollout.steps import plan
 
 if TYPE_CHECKING:
@@ -30,18 +30,18 @@ WARM_UP = 5  # steps before the clock starts: compilation, CUDA graphs, neighbou
 
 
 def measure_speed(
-    model: TrajCast, settings: Forecast, topology: Topology, positions: Float[torch.Tensor, "atoms 3"]
+    model: TrajCast, settings: RolloutSettings, spec: SystemSpec, positions: Float[torch.Tensor, "atoms 3"]
 ) -> dict[str, Any]:
-    """Time of the steps of `settings.duration_ps`, one system of `topology`, after some that are not counted.
+    """Time of the steps of `settings.duration_ps`, one system of `spec`, after some that are not counted.
 
     A system that the guard stops is computed on as long as it takes, standing still; the result says so.
     """
     steps = plan(settings, model.scales.horizon_fs).production
-    run = _Run(model, settings, topology, positions)
+    run = _Run(model, settings, spec, positions)
     run.advance(WARM_UP)
     done, length, begin = 0, 1, time.perf_counter()
     last = begin
-    with progress(f"speed, {topology.n_atoms} atoms", steps) as tick:
+    with progress(f"speed, {spec.n_atoms} atoms", steps) as tick:
         while done < steps:
             count = min(length, steps - done)
             run.advance(count)
@@ -51,7 +51,7 @@ def measure_speed(
     wall_s = time.perf_counter() - begin
     horizon_fs, device = model.scales.horizon_fs, model.device
     return {
-        "atoms": topology.n_atoms,
+        "atoms": spec.n_atoms,
         "supercell": list(settings.supercell),
         "horizon_fs": horizon_fs,
         "steps": steps,
@@ -63,7 +63,7 @@ def measure_speed(
         "threads": torch.get_num_threads(),
         "backend": model.ops.__name__.rpartition(".")[2],
         "dtype": str(model.dtype).removeprefix("torch."),
-        "weights": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(p.numel() for p in model.parameters()),
         "provenance": provenance("speed", asdict(settings)),
     }
 
@@ -71,31 +71,31 @@ def measure_speed(
 class _Run:
     """One system on its way."""
 
-    def __init__(self, model: TrajCast, settings: Forecast, topology: Topology, positions: torch.Tensor):
+    def __init__(self, model: TrajCast, settings: RolloutSettings, spec: SystemSpec, positions: torch.Tensor):
         self.settings, self.steps = settings, plan(settings, model.scales.horizon_fs)
         self.rng = torch.Generator().manual_seed(settings.seed)
-        still = topology.state(positions.numpy(), np.zeros(positions.shape))
-        start = thermal_velocities(still, settings.temperature_K, self.rng).to(device=model.device)
+        at_rest = spec.state(positions.numpy(), np.zeros(positions.shape))
+        start = thermal_velocities(at_rest, settings.temperature_K, self.rng).to(device=model.device)
         self.bursts = Bursts(stepper(prepared(model), settings, start))
-        self.moment: Moment
-        self.moment, _ = self.bursts.begin(start, torch.tensor([True], device=model.device))
+        self.rollout_state: RolloutState
+        self.rollout_state, _ = self.bursts.begin(start, torch.tensor([True], device=model.device))
         self.done, self.outcome = 0, Ending.COMPLETED.value
 
     def advance(self, count: int) -> None:
         """So many steps, until their results are there."""
-        device, stepper = self.moment.going.device, self.bursts.stepper
+        device, stepper = self.rollout_state.active.device, self.bursts.stepper
         numbers = range(self.done + 1, self.done + count + 1)
         noise = torch.randn((count, 1, *stepper.noise_shape), generator=self.rng, dtype=torch.float64)
         targets_K = targets(self.settings, self.steps, numbers)
-        every = self.settings.zero_momenta_every
+        every = self.settings.remove_com_motion_every
         burst = self.bursts.run(
-            self.moment,
+            self.rollout_state,
             noise.to(device),
             targets_K.to(device),
-            still=[number % every == 0 for number in numbers],
+            remove_com_motion=[number % every == 0 for number in numbers],
             kept=[False] * count,
         )
-        self.moment, self.done = burst.moment, self.done + count
+        self.rollout_state, self.done = burst.rollout_state, self.done + count
         rung = first_alarm(burst.readings, 0, self.settings.guard, targets_K / self.settings.temperature_K)
         if rung and self.outcome == Ending.COMPLETED.value:
             self.outcome = rung[1].ending.value

@@ -1,11 +1,11 @@
-"""How many steps a roll-out takes and which of them are kept."""
+"""How many steps a rollout takes and which of them are kept."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from trajcast.config.settings import Forecast, whole_multiple
+from trajcast.config.settings import RolloutSettings, whole_multiple
 from trajcast.core.errors import UserError
 from trajcast.core.units import PS
 
@@ -31,8 +31,8 @@ class Plan:
         return (step - self.equilibration) // self.frame_every + 1 if step >= self.equilibration else 0
 
 
-def plan(settings: Forecast, horizon_fs: float) -> Plan:
-    """Steps of a roll-out; UserError when the durations are not whole multiples of the horizon, or it is unknown."""
+def plan(settings: RolloutSettings, horizon_fs: float) -> Plan:
+    """Steps of a rollout; UserError when the durations are not whole multiples of the horizon, or it is unknown."""
     if math.isnan(horizon_fs):
         raise UserError("the model's file does not say its horizon; import it again with --horizon-fs")
     steps = []
@@ -41,5 +41,5 @@ def plan(settings: Forecast, horizon_fs: float) -> Plan:
         try:
             steps.append(whole_multiple(duration, horizon_fs, f"{name} in fs", "the horizon") if duration else 0)
         except ValueError as error:
-            raise UserError(f"forecast: {error}") from None
+            raise UserError(f"rollout: {error}") from None
     return Plan(equilibration=steps[0], production=steps[1], frame_every=settings.frame_every)

@@ -1,4 +1,4 @@
-"""Roll-outs of which only the temperature of every step is kept: many steps in little space."""
+"""Rollouts of which only the temperature of every step is kept: many steps in little space."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class TemperatureRecorder(Recorder):
 
         def write(file: h5py.File) -> None:
             if positions:
-                found = kinetic_temperatures(self.topology, np.stack(positions), np.stack(velocities))
+                found = kinetic_temperatures(self.spec, np.stack(positions), np.stack(velocities))
                 for name, values in found.items():
                     file[f"{GROUP}/{name}"] = values
                 file.attrs["degrees_of_freedom"] = _degrees_of_freedom(self, positions[0])
@@ -75,4 +75,4 @@ def _moments(kelvin: NDArray[np.float64]) -> dict[str, float | int | None]:
 
 
 def _degrees_of_freedom(recorder: Recorder, positions: NDArray[np.float32]) -> float:
-    return float(degrees_of_freedom(recorder.topology.state(positions, 0 * positions))[0])
+    return float(degrees_of_freedom(recorder.spec.state(positions, 0 * positions))[0])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trajcast.core.errors import UserError
+from trajcast.io.formats import model_record
 
 FOLDER = Path(__file__).parent
 MODELS = FOLDER / "models"
@@ -33,8 +34,7 @@ def resolve(model: str) -> Path:
 
 def record(name: str) -> dict[str, Any]:
     """What model.json says of a shipped model; UserError where there is none of this name."""
-    found: dict[str, Any] = json.loads((_folder(name) / "model.json").read_text(encoding="utf-8"))
-    return found
+    return model_record(json.loads((_folder(name) / "model.json").read_text(encoding="utf-8")))
 
 
 def card(name: str) -> str:

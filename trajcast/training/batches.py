@@ -16,7 +16,7 @@ from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.core.state import State
 from trajcast.data.dataset import Pairs
 from trajcast.data.neighbor_lists import find_lists, in_cell
-from trajcast.model.network import Fixed, TrajCast
+from trajcast.model.network import CachedConstants, TrajCast
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -32,7 +32,7 @@ class Batch:
 
     state: State
     neighbors: Neighbors
-    fixed: Fixed
+    constants: CachedConstants
     displacement: Float[Tensor, "atoms 3"]  # Å
     velocity: Float[Tensor, "atoms 3"]  # Å/fs
     later_displacement: Float[Tensor, "atoms 3"] | None = None  # Å, over the horizon after that
@@ -50,7 +50,7 @@ class Batches:
         if pairs.later_displacements is not None and pairs.later_velocities is not None:
             arrays += [pairs.later_displacements, pairs.later_velocities]
         self.arrays = [torch.as_tensor(array, device=self.device) for array in arrays]
-        self.templates: dict[int, tuple[State, Fixed]] = {}  # by number of samples
+        self.templates: dict[int, tuple[State, CachedConstants]] = {}  # by number of samples
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -60,11 +60,11 @@ class Batches:
         on_device = torch.as_tensor(chosen).to(self.device, non_blocking=True)
         if self.lists is None:
             return self._batch(on_device, lambda state: find_neighbors(state, self.model.scales.cutoff))
-        lists, room = self.lists, int(self.lists.edges[chosen].sum())
+        lists, edge_capacity = self.lists, int(self.lists.edges[chosen].sum())
 
         def neighbors(state: State) -> Neighbors:
             # all room is used: without the pair of unused room, sums over pairs are those over pairs found anew
-            return replace(lists.neighbors(on_device, state.positions, room), pairs=room // 2)
+            return replace(lists.neighbors(on_device, state.positions, edge_capacity), pairs=edge_capacity // 2)
 
         return self._batch(on_device, neighbors)
 
@@ -74,18 +74,20 @@ class Batches:
         Nothing waits for the device, on which `chosen` is. Only where neighbours are kept.
         """
         assert self.lists is not None
-        lists, room = self.lists, len(chosen) * int(self.lists.edges.max())
-        return self._batch(chosen, lambda state: lists.neighbors(chosen, state.positions, room))
+        lists, edge_capacity = self.lists, len(chosen) * int(self.lists.edges.max())
+        return self._batch(chosen, lambda state: lists.neighbors(chosen, state.positions, edge_capacity))
 
     def _batch(self, chosen: Int[Tensor, " samples"], neighbors: Callable[[State], Neighbors]) -> Batch:
         size = len(chosen)
         if size not in self.templates:
             some, _, _ = self.pairs.batch(np.zeros(size, dtype=np.int64), device=self.device)
-            self.templates[size] = some, self.model.fixed(some)
-        template, fixed = self.templates[size]
+            self.templates[size] = some, self.model.constants(some)
+        template, constants = self.templates[size]
         positions, velocities, *targets = (
             array.index_select(0, chosen).flatten(0, 1).to(template.positions.dtype) for array in self.arrays
         )
         state = replace(template, positions=positions, velocities=velocities)
         names = ("displacement", "velocity", "later_displacement", "later_velocity")
-        return Batch(state=state, neighbors=neighbors(state), fixed=fixed, **dict(zip(names, targets, strict=False)))
+        return Batch(
+            state=state, neighbors=neighbors(state), constants=constants, **dict(zip(names, targets, strict=False))
+        )

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from trajcast.core.errors import UserError
-from trajcast.io.files import written_aside
+from trajcast.io.files import atomic_write
+from trajcast.io.formats import CHECKPOINT, checkpoint_values
 from trajcast.training.schedule import Schedule
 
 
@@ -37,8 +38,8 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write `path`, whole or not at all."""
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
     whole = io.BytesIO()  # torch hides why a file could not be written
-    torch.save({**values, "schedule": asdict(checkpoint.schedule)}, whole)
-    with written_aside(path) as aside:
+    torch.save({"format": CHECKPOINT.name, **values, "schedule": asdict(checkpoint.schedule)}, whole)
+    with atomic_write(path) as aside:
         aside.write_bytes(whole.getbuffer())
 
 
@@ -47,7 +48,7 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     if not path.exists():
         return None
     try:
-        values = torch.load(path, weights_only=True, map_location="cpu")
+        values = checkpoint_values(torch.load(path, weights_only=True, map_location="cpu"))
         return Checkpoint(**{**values, "schedule": Schedule(**values["schedule"])})
     except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: damaged checkpoint ({error}); remove it to train from the start") from None

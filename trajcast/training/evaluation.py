@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trajcast.core.errors import UserError
 from trajcast.core.neighbors.find import find_neighbors
-from trajcast.core.parallel import ALONE, Processes
+from trajcast.core.parallel import SINGLE_PROCESS, Processes
 from trajcast.core.state import join
 from trajcast.data.dataset import Dataset
 from trajcast.io.progress import progress
@@ -46,23 +46,23 @@ def errors(
     model: TrajCast,
     batches: Batches,
     loss: Loss | None = None,
-    processes: Processes = ALONE,
+    processes: Processes = SINGLE_PROCESS,
 ) -> Errors:
     """Errors of `model` on all pairs, which the `processes` share, with the mean of `loss` where it is given."""
-    size = max(1, ATOMS_TOGETHER // batches.pairs.topology.n_atoms)
+    size = max(1, ATOMS_TOGETHER // batches.pairs.spec.n_atoms)
     sums = torch.zeros(5, dtype=torch.float64, device=batches.device)
     with progress(f"errors at {model.scales.horizon_fs:g} fs", len(batches), unit="pairs") as advance:
         for start in range(0, len(batches), size):
             indices = np.arange(start, min(start + size, len(batches)))
             if start // size % processes.count == processes.rank:
                 batch = batches.batch(indices)
-                prediction = model(batch.state, batch.neighbors, batch.fixed)
+                prediction = model(batch.state, batch.neighbors, batch.constants)
                 sums[:4] += len(indices) * _compared(prediction, batch.displacement, batch.velocity)
                 if loss:
                     value = loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
                     sums[4] += len(indices) * value
             advance(len(indices))
-    processes.add_up(sums)
+    processes.all_reduce(sums)
     *mean, mean_loss = (sums / len(batches)).tolist()
     return _errors(mean, mean_loss if loss else math.nan)
 
@@ -108,13 +108,13 @@ def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
 
 def _balance(model: TrajCast, batches: Batches) -> dict[str, dict[str, float]]:
     """What a step does to the kinetic energy of each element, over all pairs."""
-    size = max(1, ATOMS_TOGETHER // batches.pairs.topology.n_atoms)
+    size = max(1, ATOMS_TOGETHER // batches.pairs.spec.n_atoms)
     predicted = []
     for start in range(0, len(batches), size):
         batch = batches.batch(np.arange(start, min(start + size, len(batches))))
-        predicted.append(model(batch.state, batch.neighbors, batch.fixed).velocity.cpu().double().numpy())
+        predicted.append(model(batch.state, batch.neighbors, batch.constants).velocity.cpu().double().numpy())
     true = batches.pairs.new_velocities
-    return kinetic_balance(np.concatenate(predicted).reshape(true.shape), true, batches.pairs.topology.numbers)
+    return kinetic_balance(np.concatenate(predicted).reshape(true.shape), true, batches.pairs.spec.numbers)
 
 
 @torch.no_grad()

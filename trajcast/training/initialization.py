@@ -19,12 +19,12 @@ from torch import Tensor, nn
 
 from trajcast import shipped
 from trajcast.config.initial_model import misfit
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.core.errors import UserError
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.data.dataset import Dataset
 from trajcast.model.embedding import RadialNet
 from trajcast.model.interaction import Interaction
@@ -43,23 +43,23 @@ SAMPLE = 4
 """Pairs that the weights of a new network are scaled on."""
 
 
-def initial_identity(settings: Training) -> str | None:
+def initial_identity(settings: TrainingSettings) -> str | None:
     """What tells the model to go on from apart from all others."""
     return None if settings.initial is None else str(read_record(shipped.resolve(settings.initial)).get("sha256"))
 
 
-def initial_model(settings: Training, dataset: Dataset) -> TrajCast:
+def initial_model(settings: TrainingSettings, dataset: Dataset) -> TrajCast:
     """The model that training begins with: that of `settings.initial`, or one with new weights."""
     model = _initial_model(settings, dataset)
-    model.masses = _masses(model, dataset.topology)
+    model.masses = _masses(model, dataset.spec)
     return model
 
 
-def _masses(model: TrajCast, topology: Topology) -> tuple[float, ...] | None:
+def _masses(model: TrajCast, spec: SystemSpec) -> tuple[float, ...] | None:
     """Masses (u) of the model's species: those of the data, else earlier ones; None where an element has several."""
     masses = []
     for place, number in enumerate(model.scales.species):
-        own = topology.masses[topology.numbers == number]
+        own = spec.masses[spec.numbers == number]
         if not len(own) and model.masses is None:
             return None
         if len(own) and not np.allclose(own, own[0]):
@@ -68,19 +68,19 @@ def _masses(model: TrajCast, topology: Topology) -> tuple[float, ...] | None:
     return tuple(masses)
 
 
-def _initial_model(settings: Training, dataset: Dataset) -> TrajCast:
+def _initial_model(settings: TrainingSettings, dataset: Dataset) -> TrajCast:
     scales = scales_of(dataset, settings)
     if settings.initial is None:
         model = TrajCast(settings.network, scales, torch.Generator().manual_seed(settings.seed))
         pairs = dataset.split("training").head(settings.samples)
         sample, _, _ = pairs.batch(np.arange(min(SAMPLE, settings.samples)))
-        scale_weights(model, sample, find_neighbors(sample, dataset.cutoff_A))
+        scale_weights(model, sample, find_neighbors(sample, settings.network.cutoff_A))
         return model
     path = shipped.resolve(settings.initial)
-    if reason := misfit(read_record(path), settings.network, dataset.cutoff_A):
+    if reason := misfit(read_record(path), settings.network):
         raise UserError(f"training.initial {settings.initial}: {reason}")
     earlier = load_model(path)
-    earlier.species_index(torch.as_tensor(dataset.topology.numbers))
+    earlier.species_index(torch.as_tensor(dataset.spec.numbers))
     if earlier.scales.horizon_fs == scales.horizon_fs:
         return earlier.requires_grad_(True)
     # what a step moves grows with the horizon: its sizes are those of the new data

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from trajcast import __version__
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.core.device import tensor_float_32
 from trajcast.core.errors import UserError
-from trajcast.core.parallel import ALONE, Processes
+from trajcast.core.parallel import SINGLE_PROCESS, Processes
 from trajcast.data.dataset import Dataset
 from trajcast.io.files import fingerprint
 from trajcast.io.provenance import provenance
@@ -33,21 +33,21 @@ log = logging.getLogger(__name__)
 
 
 def train(
-    settings: Training,
+    settings: TrainingSettings,
     dataset: Dataset,
     folder: Path,
     device: torch.device | str = "cpu",
     *,
     backend: str | None = None,
     checkpoint: Path | None = None,
-    processes: Processes = ALONE,
+    processes: Processes = SINGLE_PROCESS,
     stream: Streaming | None = None,
 ) -> None:
     """Train on `dataset` and write model.safetensors, model.json and metrics.csv to `folder`.
 
     The weights kept are the averaged ones of the epoch with the lowest validation loss. A checkpoint in a hidden file
     beside `folder` is continued when settings and data are the same, and removed at the end. One process at a time:
-    commands hold `files.sole_writer`; or several `processes` that share each batch and take the same updates as one.
+    commands hold `files.exclusive_lock`; or several `processes` that share each batch and take the same updates as one.
 
     A `checkpoint` given by its path is continued even if its settings were others, and kept at the end: training in
     instalments, each with a larger budget. `backend`: its name in `trajcast.model.ops`; without it the best is taken.
@@ -60,7 +60,6 @@ def train(
         __version__,
         asdict(settings),
         dataset.horizon_fs,
-        dataset.cutoff_A,
         dict(dataset.provenance),
         initial_identity(settings),
         stream.source.identity if stream else None,
@@ -72,22 +71,22 @@ def train(
     with tensor_float_32(settings.tf32):
         run = Run(settings, dataset, device, backend, processes, stream)
         saved = read_checkpoint(path)
-        processes.wait()  # the first one may remove it
+        processes.barrier()  # the first one may remove it
         if saved is not None:
             run.restore(saved)
             log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
-        shown = tensorboard(folder, run.rows) if processes.leads else nullcontext(lambda row: None)
+        shown = tensorboard(folder, run.rows) if processes.is_rank_zero else nullcontext(lambda row: None)
         with watched() as time_is_up, shown as show:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
-                if cause := run.agreed(time_is_up()):
+                if cause := run.broadcast(time_is_up()):
                     raise Stopped(f"{cause}; {run.label} was not begun, all before is saved")
                 run.train_epoch(path, time_is_up)
                 run.end_epoch()
-                if processes.leads:
+                if processes.is_rank_zero:
                     write_checkpoint(path, run.checkpoint())
                     write_csv(folder / "metrics.csv", run.rows)
                 show(run.rows[-1])
-    if processes.leads:
+    if processes.is_rank_zero:
         write_csv(folder / "metrics.csv", run.rows)  # again: all epochs may be an earlier process's
         save_model(
             folder / "model.safetensors",

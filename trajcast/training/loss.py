@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.data.dataset import Dataset
 from trajcast.model.network import Prediction
 
@@ -44,10 +44,10 @@ class Loss:
         return self.displacement_weight * displacement_error + self.velocity_weight * velocity_error
 
 
-def loss_of(dataset: Dataset, settings: Training) -> Loss:
+def loss_of(dataset: Dataset, settings: TrainingSettings) -> Loss:
     """The loss on `dataset`: 1 for a model that predicts no displacement and no velocity."""
     pairs = dataset.split("training")
-    weights = dataset.topology.masses if settings.mass_weighted else np.ones(dataset.topology.n_atoms)
+    weights = dataset.spec.masses if settings.mass_weighted else np.ones(dataset.spec.n_atoms)
 
     def mean_square(values: np.ndarray) -> float:
         return float((weights[:, None] * np.square(values, dtype=np.float64)).mean())

@@ -1,6 +1,6 @@
 """Errors of a model that takes several steps by itself, beside the MD that began with it.
 
-In a roll-out a model goes on from its own predictions, so that the error of one step from a state of MD tells little.
+In a rollout a model goes on from its own predictions, so that the error of one step from a state of MD tells little.
 Without a thermostat; after ten steps the kinetic energy of an element has changed by what a thermostat has to mend.
 """
 
@@ -47,14 +47,14 @@ def repeated_errors(model: TrajCast, frames: Frames, steps: Sequence[int] = STEP
     if not reach:
         raise UserError(f"{frames.path}: {len(frames)} frames are less than one horizon, {horizon_fs:g} fs; run longer")
     starts = np.unique(np.linspace(0, len(frames) - 1 - reach[-1] * stride, STARTS).astype(np.int64))
-    ready, numbers = prepared(model), frames.topology.numbers
+    ready, numbers = prepared(model), frames.spec.numbers
     found: dict[int, list[list[float]]] = {n: [] for n in reach}
     with progress(f"errors of {reach[-1]} steps", len(starts), unit="starts") as advance:
         for start in starts:
-            state = frames.topology.state(frames.positions[start], frames.velocities[start]).to(device=model.device)
-            first, fixed = state.positions, ready.fixed(state)
+            state = frames.spec.state(frames.positions[start], frames.velocities[start]).to(device=model.device)
+            first, constants = state.positions, ready.constants(state)
             for n in range(1, reach[-1] + 1):
-                step = ready(state, find_neighbors(state, model.scales.cutoff), fixed)
+                step = ready(state, find_neighbors(state, model.scales.cutoff), constants)
                 state = replace(state, positions=state.positions + step.displacement, velocities=step.velocity)
                 if n in found:
                     later = start + n * stride

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.core.errors import UserError
 from trajcast.core.parallel import Processes
 from trajcast.data.dataset import Dataset, Pairs
@@ -24,7 +24,7 @@ from trajcast.training.checkpoint import Checkpoint, write_checkpoint
 from trajcast.training.evaluation import Errors, errors
 from trajcast.training.initialization import initial_model
 from trajcast.training.loss import loss_of
-from trajcast.training.schedule import after_epoch, begin, own_steps, rate, time_left_s
+from trajcast.training.schedule import after_epoch, begin, is_multistep, rate, time_left_s
 from trajcast.training.updates import Updates
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Run:
 
     def __init__(
         self,
-        settings: Training,
+        settings: TrainingSettings,
         dataset: Dataset,
         device: torch.device | str,
         backend: str | None,
@@ -55,10 +55,11 @@ class Run:
         )
         self.horizon_fs, self.device = dataset.horizon_fs, torch.device(device)
         pairs = dataset.split("training").head(settings.samples)
-        if settings.own_steps and stream is None and pairs.later_displacements is None:
+        if settings.multistep_fraction and stream is None and pairs.later_displacements is None:
             raise UserError(
-                f"training.own_steps {settings.own_steps:g} needs samples of two steps, the data set has one: make it "
-                "with `steps: 2`, or set own_steps to 0"
+                f"training.multistep_fraction {settings.multistep_fraction:g} needs samples of two "
+                "steps, the data set has one: make it "
+                "with `steps: 2`, or set multistep_fraction to 0"
             )
         self.model = initial_model(settings, dataset).to(device=device, dtype=getattr(torch, settings.dtype))
         self.model.backend = backend
@@ -133,7 +134,7 @@ class Run:
         """Updates over the rest of the current epoch, or until the budget is used; Stopped when time is up."""
         settings = self.settings
         if self.stream is not None:
-            pairs = self.stream.pairs(self.epoch, time_is_up, self.processes.wait)
+            pairs = self.stream.pairs(self.epoch, time_is_up, self.processes.barrier)
             self.known = Batches(pairs.head(len(self.validation)), self.model)
             self.updates.use(self._both_ways(pairs))
         order = np.random.default_rng((settings.seed, self.epoch)).permutation(len(self.updates.batches))
@@ -142,7 +143,7 @@ class Run:
             while self.batch < self.batches and self._budget_used() < 1:
                 chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
                 number, made = self.epoch * self.batches + self.batch, self._progress()
-                steps = 2 if own_steps(made, settings) else 1
+                steps = 2 if is_multistep(made, settings) else 1
                 self.updates.take(np.sort(chosen), rate(self.schedule, number, made, settings), steps)
                 self.batch += 1
                 self._count_time()
@@ -152,23 +153,23 @@ class Run:
                 save = may_save and self.elapsed_s - saved >= CHECKPOINT_EVERY_S
                 if save or self.elapsed_s - looked >= LOOK_EVERY_S:
                     looked = self.elapsed_s
-                    cause = self.agreed(time_is_up()) if may_save else None
+                    cause = self.broadcast(time_is_up()) if may_save else None
                 if save or cause:
                     saved = self.elapsed_s
-                    if self.processes.leads:
+                    if self.processes.is_rank_zero:
                         write_checkpoint(path, self.checkpoint())
                 if cause:
                     raise Stopped(f"{cause}; {self.label} saved after batch {self.batch}")
         self._count_time()
 
-    def agreed(self, cause: str | None) -> str | None:
+    def broadcast(self, cause: str | None) -> str | None:
         """Why to leave now: all processes do what the first one does."""
-        leave = self.processes.agreed(cause is not None)
+        leave = self.processes.broadcast(cause is not None)
         return (cause or "the first process leaves") if leave else None
 
     def _count_time(self) -> None:
         now = time.monotonic()
-        self.elapsed_s = self.processes.agreed(self.elapsed_s + now - self.clock)
+        self.elapsed_s = self.processes.broadcast(self.elapsed_s + now - self.clock)
         self.clock = now
 
     def _budget_used(self) -> float:

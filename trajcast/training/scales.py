@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.data.dataset import Dataset
+from trajcast.data.neighborhood import average_neighbors, check_neighbors
 from trajcast.model.network import Scales
 
 
-def scales_of(dataset: Dataset, settings: Training) -> Scales:
+def scales_of(dataset: Dataset, settings: TrainingSettings) -> Scales:
     """The scales for a network trained on `dataset`.
 
     With `velocity_baseline` each element gets the least-squares coefficients a, b of Δr ≈ a v and v' ≈ b v, else zeros.
@@ -17,10 +18,12 @@ def scales_of(dataset: Dataset, settings: Training) -> Scales:
     of each element.
     """
     statistics, pairs = dataset.statistics, dataset.split("training")
+    neighbors = average_neighbors(pairs, settings.network.cutoff_A)
+    check_neighbors(neighbors, settings.network.cutoff_A, "training.network.cutoff_A")
     species = tuple(sorted(statistics.speed_rms))
     baseline, squares, counts = [], [], []
     for number in species:
-        atoms = dataset.topology.numbers == number
+        atoms = dataset.spec.numbers == number
         v = pairs.velocities[:, atoms].astype(np.float64)
         targets = [x[:, atoms].astype(np.float64) for x in (pairs.displacements, pairs.new_velocities)]
         slopes = [float((v * x).sum() / (v * v).sum()) * settings.network.velocity_baseline for x in targets]
@@ -34,9 +37,9 @@ def scales_of(dataset: Dataset, settings: Training) -> Scales:
         outputs = np.sqrt(total.sum(0) / number_of.sum()) * np.ones_like(total)
     return Scales(
         horizon_fs=dataset.horizon_fs,
-        cutoff=dataset.cutoff_A,
+        cutoff=settings.network.cutoff_A,
         species=species,
-        average_neighbors=statistics.average_neighbors,
+        average_neighbors=neighbors,
         speed_max=settings.network.speed_max_rms * statistics.speed_rms[min(species)],
         outputs=tuple((float(a), float(b)) for a, b in outputs),
         baseline=tuple(baseline),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,18 +16,18 @@ class Schedule:
     best_loss: float = math.inf
     epochs_since_best: int = 0
     epochs_since_decay: int = 0  # or since the best, whichever is later
-    own_steps: bool = False  # whether the epochs have come whose updates take own steps
+    multistep: bool = False  # whether the epochs have come whose updates take two steps
 
 
-def begin(settings: Training) -> Schedule:
+def begin(settings: TrainingSettings) -> Schedule:
     """The schedule before the first epoch."""
     return Schedule(learning_rate=settings.learning_rate)
 
 
-def after_epoch(schedule: Schedule, validation_loss: float, progress: float, settings: Training) -> Schedule:
+def after_epoch(schedule: Schedule, validation_loss: float, progress: float, settings: TrainingSettings) -> Schedule:
     """The schedule for the next epoch: the rate falls after `plateau_patience` epochs without improvement."""
-    if own_steps(progress, settings) and not schedule.own_steps:
-        schedule = replace(schedule, own_steps=True, best_loss=math.inf)  # what came before is another kind of training
+    if is_multistep(progress, settings) and not schedule.multistep:
+        schedule = replace(schedule, multistep=True, best_loss=math.inf)  # what came before is another kind of training
     if validation_loss < schedule.best_loss:
         return replace(schedule, best_loss=validation_loss, epochs_since_best=0, epochs_since_decay=0)
     waited = replace(
@@ -40,7 +40,7 @@ def after_epoch(schedule: Schedule, validation_loss: float, progress: float, set
     return replace(waited, learning_rate=waited.learning_rate * settings.plateau_factor, epochs_since_decay=0)
 
 
-def rate(schedule: Schedule, update: int, progress: float, settings: Training) -> float:
+def rate(schedule: Schedule, update: int, progress: float, settings: TrainingSettings) -> float:
     """The learning rate of one update, counted from 0; `progress` of the whole run goes from 0 to 1.
 
     That of the plateau, rising linearly to it over the first `warmup_updates`, and falling linearly to zero over the
@@ -51,12 +51,12 @@ def rate(schedule: Schedule, update: int, progress: float, settings: Training) -
     return schedule.learning_rate * warm * cool
 
 
-def own_steps(progress: float, settings: Training) -> bool:
-    """Whether updates take own steps, too, at this `progress` of the whole run."""
-    return settings.own_steps > 0 and progress >= 1 - settings.own_steps
+def is_multistep(progress: float, settings: TrainingSettings) -> bool:
+    """Whether updates take two steps, too, at this `progress` of the whole run."""
+    return settings.multistep_fraction > 0 and progress >= 1 - settings.multistep_fraction
 
 
-def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: Training) -> str | None:
+def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: TrainingSettings) -> str | None:
     """Why training ends after `epoch` epochs, or None."""
     if epoch >= settings.max_epochs:
         return f"reached max_epochs {settings.max_epochs}"
@@ -67,7 +67,7 @@ def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: Trai
     return None
 
 
-def time_left_s(settings: Training, epoch: int, elapsed_s: float) -> float:
+def time_left_s(settings: TrainingSettings, epoch: int, elapsed_s: float) -> float:
     """Seconds until the last epoch or the end of the budget, after `epoch` (one or more) epochs; it may end earlier."""
     left = elapsed_s * (settings.max_epochs / epoch - 1)
     if settings.budget_minutes is not None:

@@ -18,7 +18,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from trajcast.config.settings import Stream
+from trajcast.config.settings import StreamSettings
 from trajcast.core.errors import UserError
 from trajcast.data.dataset import Pairs, joined
 from trajcast.data.pairs import pairs_at
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 class Source:
     """Where the chunks of a training come from: the command's settings as files."""
 
-    stream: Stream
+    stream: StreamSettings
     settings: Path  # section `training`
     reference_settings: Path
     starts: Path
@@ -63,10 +63,10 @@ class Source:
 
 
 class Streaming:
-    """The pairs of one epoch after the other; `leads` for the one process that has the chunks made and removes them."""
+    """The pairs of one epoch after the other; rank zero has the chunks made, and removes them."""
 
-    def __init__(self, source: Source, folder: Path, leads: bool):
-        self.source, self.folder, self.leads = source, folder, leads
+    def __init__(self, source: Source, folder: Path, is_rank_zero: bool):
+        self.source, self.folder, self.is_rank_zero = source, folder, is_rank_zero
         self.makers: list[subprocess.Popen[str]] = []
         self.logs: list[IO[str]] = []
 
@@ -74,12 +74,12 @@ class Streaming:
         """Those of an epoch; returns when they are there. `wait` returns when all processes have read theirs."""
         stream = self.source.stream
         last = epoch + stream.uses - 1
-        if self.leads and not self.makers:
+        if self.is_rank_zero and not self.makers:
             self._start(epoch)
         self._allow(last + AHEAD * stream.processes)
         parts = [self._chunk(number, time_is_up) for number in range(epoch, last + 1)]
         wait()
-        if self.leads:  # the one that has just become useless, here and to the next one of its chain
+        if self.is_rank_zero:  # the one that has just become useless, here and to the next one of its chain
             remove_chunk_files(self.folder, epoch - stream.processes - 1)
         return joined(parts)
 
@@ -133,10 +133,10 @@ class Streaming:
 
 
 @contextmanager
-def streaming(source: Source, folder: Path, leads: bool) -> Iterator[Streaming]:
+def streaming(source: Source, folder: Path, is_rank_zero: bool) -> Iterator[Streaming]:
     """Chunks are made in `folder` until the end of the block; they stay where it ends by an exception."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = Streaming(source, folder, leads)
+    made = Streaming(source, folder, is_rank_zero)
     try:
         yield made
     finally:

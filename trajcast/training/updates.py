@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajcast.config.settings import Training
-from trajcast.core.parallel import ALONE, Processes
+from trajcast.config.settings import TrainingSettings
+from trajcast.core.parallel import SINGLE_PROCESS, Processes
 from trajcast.data.dataset import Pairs
 from trajcast.model.network import TrajCast
 from trajcast.training.batches import Batches
@@ -26,7 +26,14 @@ class Updates:
     `seen` adds up the losses of all batches that were kept, and their number, on the device: reading waits for a GPU.
     """
 
-    def __init__(self, model: TrajCast, pairs: Pairs, loss: Loss, settings: Training, processes: Processes = ALONE):
+    def __init__(
+        self,
+        model: TrajCast,
+        pairs: Pairs,
+        loss: Loss,
+        settings: TrainingSettings,
+        processes: Processes = SINGLE_PROCESS,
+    ):
         self.loss, self.processes = loss, processes
         self.weights = Weights(model, settings)
         self.safeguard = Safeguard(self.weights)
@@ -67,7 +74,7 @@ class Updates:
             self.weights.gradient.zero_()
         if self.processes.count > 1:
             self.weights.gradient *= len(own) / len(chosen)
-            self.processes.add_up(self.weights.gradient)
+            self.processes.all_reduce(self.weights.gradient)
         if replay is None or self.processes.count > 1:
             self._step()
         self.safeguard.look()

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from trajcast.config.settings import Training
+from trajcast.config.settings import TrainingSettings
 from trajcast.model.network import Prediction, TrajCast
 from trajcast.training import optimizers
 from trajcast.training.batches import Batch
 from trajcast.training.loss import Loss
-from trajcast.training.own_steps import after_own_step
+from trajcast.training.multistep import after_own_step
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Weights:
     """The weights of `model`, which become views of one vector, their running averages, and their optimizer."""
 
-    def __init__(self, model: TrajCast, settings: Training):
+    def __init__(self, model: TrajCast, settings: TrainingSettings):
         self.model = model
         self.averaged = copy.deepcopy(model).requires_grad_(False)
         self.vector, self.averages = _as_vector(self.model), _as_vector(self.averaged)
@@ -31,7 +31,7 @@ class Weights:
         self.rate = torch.zeros((), device=self.vector.device, dtype=torch.float64)  # learning rate of an update
         shapes = [weight.shape for weight in self.model.parameters()]
         self.optimizer = optimizers.make(settings.optimizer, self.vector, self.gradient[:-1], shapes)
-        self.forgotten = self.vector.new_tensor(1 - settings.ema_decay)
+        self.one_minus_ema_decay = self.vector.new_tensor(1 - settings.ema_decay)
 
     @property
     def loss(self) -> Float[Tensor, ""]:
@@ -50,14 +50,14 @@ class Weights:
         torch.cat([*(part.flatten() for part in parts), value.detach()[None].to(self.gradient)], out=self.gradient)
 
     def _step_of(self, batch: Batch, loss: Loss) -> tuple[Prediction, Float[Tensor, ""]]:
-        prediction = self.model(batch.state, batch.neighbors, batch.fixed)
+        prediction = self.model(batch.state, batch.neighbors, batch.constants)
         return prediction, loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
 
     @torch.no_grad()
     def step(self, keep: Bool[Tensor, ""]) -> None:
         """Where `keep` is true, update the weights with the present gradient and rate, and their averages."""
         self.optimizer.step(self.rate, keep)
-        self.averages.lerp_(self.vector, torch.where(keep, self.forgotten, 0.0))
+        self.averages.lerp_(self.vector, torch.where(keep, self.one_minus_ema_decay, 0.0))
 
 
 def _as_vector(model: nn.Module) -> Float[Tensor, " weights"]:

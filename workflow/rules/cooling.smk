@@ -1,7 +1,7 @@
-# Cooling outside of the training data: reference MD and roll-outs along the same ramp, from the same frames of the NVT run.
+# Cooling outside of the training data: reference MD and rollouts along the same ramp, from the same frames of the NVT run.
 
 from trajcast.config.validation import section_json
-from trajcast.pipeline.cooling import cooled_md, cooled_roll_outs, cooling_study, ramp, roll_out_settings, start_frame
+from trajcast.pipeline.cooling import cooled_md, cooled_rollouts, cooling_study, ramp, rollout_settings, start_frame
 
 
 use rule reference_settings as cooling_settings with:
@@ -40,16 +40,16 @@ use rule reference_settings as cooling_observables_settings with:
         code=CODE["settings"],
 
 
-use rule reference_settings as cooling_forecast_settings with:
+use rule reference_settings as cooling_rollout_settings with:
     output:
-        "results/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.yaml",
+        "results/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.yaml",
     log:
-        "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}_settings.log",
+        "logs/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}_settings.log",
     localrule: True
     params:
-        section="forecast",
+        section="rollout",
         json=lambda wildcards: section_json(
-            roll_out_settings(plan, wildcards.system, wildcards.horizon, wildcards.seed)
+            rollout_settings(plan, wildcards.system, wildcards.horizon, wildcards.seed)
         ),
         code=CODE["settings"],
 
@@ -81,19 +81,19 @@ rule cooling_md:
         " --start {input.start:q} --frame {params.frame} --seed {wildcards.seed} --output {output:q} 2>&1 | tee -i {log:q}"
 
 
-rule cooling_forecast:
+rule cooling_rollout:
     input:
-        settings="results/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.yaml",
+        settings="results/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.yaml",
         model="results/{system}/{horizon}fs/{model}/model.safetensors",
         card="results/{system}/{horizon}fs/{model}/model.json",
         start="results/{system}/reference/nvt.h5md",
     output:
-        trajectory="results/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.h5md",
+        trajectory="results/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.h5md",
         outcome="results/{system}/{horizon}fs/{model}/cooling/outcome-s{seed}.json",
     log:
-        "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.log",
+        "logs/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.log",
     benchmark:
-        "logs/{system}/{horizon}fs/{model}/cooling/forecast-s{seed}.tsv"
+        "logs/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.tsv"
     conda:
         networks
     threads: 1
@@ -103,9 +103,9 @@ rule cooling_forecast:
         gpu=1,
     params:
         frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
-        code=CODE["forecast"],
+        code=CODE["rollout"],
     shell:
-        "trajcast forecast --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
+        "trajcast rollout --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
         " --frame {params.frame} --output {output.trajectory:q} --outcome {output.outcome:q} --threads {threads}"
         " --device auto 2>&1 | tee -i {log:q}"
 
@@ -116,7 +116,7 @@ rule cooling:
         observables="results/{system}/cooling/observables.yaml",
         reference_settings="results/{system}/reference/reference.yaml",
         md=lambda wildcards: cooled_md(plan, wildcards.system),
-        forecast=lambda wildcards: cooled_roll_outs(plan, wildcards.system),
+        rollout=lambda wildcards: cooled_rollouts(plan, wildcards.system),
     output:
         windows=multiext("results/{system}/cooling/windows", ".csv", ".json"),
         figure=multiext("results/{system}/cooling/cooling", ".pdf", ".png", ".csv", ".json"),
@@ -135,5 +135,5 @@ rule cooling:
         code=CODE["cooling"],
     shell:
         "trajcast cooling --settings {input.settings:q} --observables {input.observables:q} --reference-settings"
-        " {input.reference_settings:q} --md {input.md:q} --forecast {input.forecast:q} --output {params.folder:q}"
+        " {input.reference_settings:q} --md {input.md:q} --rollout {input.rollout:q} --output {params.folder:q}"
         " 2>&1 | tee -i {log:q}"

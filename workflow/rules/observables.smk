@@ -1,4 +1,4 @@
-# The same quantities from reference MD, a second MD run and a roll-out, at the roll-out's frame spacing.
+# The same quantities from reference MD, a second MD run and a rollout, at the rollout's frame spacing.
 
 
 rule observe:
@@ -6,10 +6,10 @@ rule observe:
         unpack(lambda wildcards: plan.judged_by(wildcards.system, wildcards.run)),
         settings="results/{system}/runs/{run}/observables.yaml",
         reference_settings="results/{system}/reference/reference.yaml",
-        forecast="results/{system}/runs/{run}/forecast.h5md",
+        rollout="results/{system}/runs/{run}/rollout.h5md",
     output:
         md=directory("results/{system}/runs/{run}/observables/md"),
-        forecast=directory("results/{system}/runs/{run}/observables/forecast"),
+        rollout=directory("results/{system}/runs/{run}/observables/rollout"),
         summary="results/{system}/runs/{run}/observables/summary.json",
     log:
         "logs/{system}/runs/{run}/observe.log",
@@ -28,5 +28,5 @@ rule observe:
         code=CODE["observe"],
     shell:
         "trajcast observe --settings {input.settings:q} --reference-settings {input.reference_settings:q}"
-        " --md {input.md:q} {params.second:q} --forecast {input.forecast:q} --output {params.folder:q}"
+        " --md {input.md:q} {params.second:q} --rollout {input.rollout:q} --output {params.folder:q}"
         " 2>&1 | tee -i {log:q}"

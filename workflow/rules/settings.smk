@@ -46,15 +46,15 @@ use rule reference_settings as training_settings with:
         code=CODE["settings"],
 
 
-use rule reference_settings as forecast_settings with:
+use rule reference_settings as rollout_settings with:
     output:
-        "results/{system}/runs/{run}/forecast.yaml",
+        "results/{system}/runs/{run}/rollout.yaml",
     log:
-        "logs/{system}/runs/{run}/forecast_settings.log",
+        "logs/{system}/runs/{run}/rollout_settings.log",
     localrule: True
     params:
-        section="forecast",
-        json=lambda wildcards: plan.forecast_settings(wildcards.system, wildcards.run),
+        section="rollout",
+        json=lambda wildcards: plan.rollout_settings(wildcards.system, wildcards.run),
         code=CODE["settings"],
 
 
@@ -77,7 +77,7 @@ use rule reference_settings as thermostat_settings with:
         "logs/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}_settings.log",
     localrule: True
     params:
-        section="forecast",
+        section="rollout",
         json=lambda wildcards: plan.thermostat_settings(
             wildcards.system, wildcards.horizon, wildcards.tau, wildcards.seed
         ),
@@ -86,12 +86,12 @@ use rule reference_settings as thermostat_settings with:
 
 use rule reference_settings as same_start_settings with:
     output:
-        "results/{system}/{horizon}fs/{model}/same_start/forecast.yaml",
+        "results/{system}/{horizon}fs/{model}/same_start/rollout.yaml",
     log:
         "logs/{system}/{horizon}fs/{model}/same_start_settings.log",
     localrule: True
     params:
-        section="forecast",
+        section="rollout",
         json=lambda wildcards: plan.same_start_settings(wildcards.system),
         code=CODE["settings"],
 
@@ -103,6 +103,6 @@ use rule reference_settings as speed_settings with:
         "logs/{system}/{horizon}fs/{model}/speed/{cell}_settings.log",
     localrule: True
     params:
-        section="forecast",
+        section="rollout",
         json=lambda wildcards: plan.speed_settings(wildcards.system, wildcards.horizon, wildcards.cell),
         code=CODE["settings"],

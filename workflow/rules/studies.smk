@@ -1,4 +1,4 @@
-# What is asked of the rolled-out model beyond its report: thermostat, roll-outs from reference states, speed.
+# What is asked of the rolled-out model beyond its report: thermostat, rollouts from reference states, speed.
 
 
 rule thermostat:
@@ -31,13 +31,13 @@ rule thermostat:
 
 rule same_start:
     input:
-        settings="results/{system}/{horizon}fs/{model}/same_start/forecast.yaml",
+        settings="results/{system}/{horizon}fs/{model}/same_start/rollout.yaml",
         model="results/{system}/{horizon}fs/{model}/model.safetensors",
         card="results/{system}/{horizon}fs/{model}/model.json",
         md=lambda wildcards: plan.nve(wildcards.system)[-1],
     output:
         md="results/{system}/{horizon}fs/{model}/same_start/md.h5md",
-        forecast="results/{system}/{horizon}fs/{model}/same_start/forecast.h5md",
+        rollout="results/{system}/{horizon}fs/{model}/same_start/rollout.h5md",
         outcome="results/{system}/{horizon}fs/{model}/same_start/outcome.json",
     log:
         "logs/{system}/{horizon}fs/{model}/same_start.log",
@@ -54,7 +54,7 @@ rule same_start:
         code=CODE["same_start"],
     shell:
         "trajcast same_start --settings {input.settings:q} --model {input.model:q} --md {input.md:q}"
-        " --md-output {output.md:q} --output {output.forecast:q} --outcome {output.outcome:q}"
+        " --md-output {output.md:q} --output {output.rollout:q} --outcome {output.outcome:q}"
         " --threads {threads} --device auto 2>&1 | tee -i {log:q}"
 
 

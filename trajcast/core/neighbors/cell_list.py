@@ -40,7 +40,7 @@ class Found:
     fullest: Int[Tensor, ""]  # atoms in the fullest bin
 
     @property
-    def needed(self) -> Int[Tensor, " 2"]:
+    def required_capacity(self) -> Int[Tensor, " 2"]:
         """The slots and the room that would hold all."""
         return torch.stack([self.count_N.amax(), self.fullest])
 
@@ -50,8 +50,8 @@ class DeviceSearch:
     """Finds the neighbours of systems like those it was made for, as long as they fit."""
 
     cutoff: float  # Å
-    slots: int  # neighbours that an atom can have
-    room: int  # atoms that a bin can hold
+    max_neighbors: int  # neighbours that an atom can have
+    bin_capacity: int  # atoms that a bin can hold
     system_N: Int[Tensor, " atoms"]
     cell_BXX: Float[Tensor, "systems 3 3"]  # made invertible where a direction is not periodic
     inverse_BXX: Float[Tensor, "systems 3 3"]
@@ -70,23 +70,26 @@ class DeviceSearch:
         wrapped_NX, bin_N = self._wrapped(positions.detach().double())
         table_GR, fullest = self._bins(bin_N)
         atoms = len(positions)
-        rows = max(1, CANDIDATES // (self.around_GI.shape[1] * self.room))
+        rows = max(1, CANDIDATES // (self.around_GI.shape[1] * self.bin_capacity))
         parts = [
             self._near(wrapped_NX, bin_N, table_GR, start, min(start + rows, atoms)) for start in range(0, atoms, rows)
         ]
         index_NS, vector_NSX, count_N = (torch.cat(part) for part in zip(*parts, strict=True))
         neighbors = Neighbors(
-            first=torch.arange(atoms + 1, device=positions.device) * self.slots,
+            first=torch.arange(atoms + 1, device=positions.device) * self.max_neighbors,
             index=index_NS.flatten(),
             vectors=vector_NSX.flatten(0, 1).to(positions.dtype),
             cutoff=self.cutoff,
         )
         return Found(neighbors=neighbors, count_N=count_N, fullest=fullest)
 
-    def grown(self, needed: Sequence[int]) -> DeviceSearch:
+    def with_capacity(self, required_capacity: Sequence[int]) -> DeviceSearch:
         """The same with at least the slots and room that are needed, and some to spare."""
-        slots, room = (max(old, _with_spare(new)) for old, new in zip((self.slots, self.room), needed, strict=True))
-        return replace(self, slots=slots, room=room)
+        max_neighbors, bin_capacity = (
+            max(old, _with_spare(new))
+            for old, new in zip((self.max_neighbors, self.bin_capacity), required_capacity, strict=True)
+        )
+        return replace(self, max_neighbors=max_neighbors, bin_capacity=bin_capacity)
 
     def _wrapped(self, positions: Float[Tensor, "atoms 3"]) -> tuple[Tensor, Int[Tensor, " atoms"]]:
         """Positions inside the cell along periodic directions, and the bin of each atom."""
@@ -105,9 +108,9 @@ class DeviceSearch:
         ordered, order = torch.sort(bin_N, stable=True)
         count_G = torch.zeros(bins, dtype=torch.long, device=bin_N.device).index_add(0, bin_N, torch.ones_like(bin_N))
         rank = torch.arange(atoms, device=bin_N.device) - (count_G.cumsum(0) - count_G)[ordered]
-        table = torch.full((bins + 1, self.room + 1), atoms, dtype=torch.long, device=bin_N.device)
-        table[ordered, rank.clamp(max=self.room)] = order  # the last column takes what does not fit
-        return table[:, : self.room], count_G.amax()
+        table = torch.full((bins + 1, self.bin_capacity + 1), atoms, dtype=torch.long, device=bin_N.device)
+        table[ordered, rank.clamp(max=self.bin_capacity)] = order  # the last column takes what does not fit
+        return table[:, : self.bin_capacity], count_G.amax()
 
     def _near(
         self,
@@ -131,12 +134,12 @@ class DeviceSearch:
         near_NIR = square_NIR < self.cutoff**2
         near_NIR = torch.cat([near_NIR[:, :1] & ~itself, near_NIR[:, 1:]], dim=1)
         number_NC = near_NIR.flatten(1).cumsum(1, dtype=torch.int32)
-        wanted = torch.arange(1, self.slots + 1, dtype=torch.int32, device=own_N.device).repeat(end - start, 1)
+        wanted = torch.arange(1, self.max_neighbors + 1, dtype=torch.int32, device=own_N.device).repeat(end - start, 1)
         place_NS = torch.searchsorted(number_NC, wanted)  # of the first, second, … neighbour
         used_NS = place_NS < number_NC.shape[1]
         place_NS = place_NS.clamp(max=number_NC.shape[1] - 1)
         index_NS = torch.where(used_NS, candidate_NIR.flatten(1).gather(1, place_NS), own_N[:, None])
-        image_NS = (place_NS // self.room)[..., None].expand(-1, -1, 3)
+        image_NS = (place_NS // self.bin_capacity)[..., None].expand(-1, -1, 3)
         vector_NSX = wrapped_NX[index_NS] + offset_NIX.gather(1, image_NS)
         long_X = self.cutoff * torch.eye(3, dtype=vector_NSX.dtype, device=own_N.device)[0]
         return index_NS, torch.where(used_NS[..., None], vector_NSX, long_X), number_NC[:, -1].long()
@@ -148,10 +151,10 @@ def device_search(state: State, cutoff: float) -> DeviceSearch:
     around: list[NDArray] = []
     shifts: list[NDArray] = []
     bins: list[NDArray] = []
-    for cell, periodic in zip(state.cell.cpu().double().numpy(), state.periodic.cpu().numpy(), strict=True):
-        whole = _invertible(cell, periodic)
-        counts = _bin_counts(whole, periodic, cutoff)
-        table, shift = _bins_around(whole, periodic, counts, cutoff)
+    for cell, pbc in zip(state.cell.cpu().double().numpy(), state.pbc.cpu().numpy(), strict=True):
+        whole = _invertible(cell, pbc)
+        counts = _bin_counts(whole, pbc, cutoff)
+        table, shift = _bins_around(whole, pbc, counts, cutoff)
         around.append(table + sum(len(t) for t in around))
         cells.append(whole)
         shifts.append(shift)
@@ -163,41 +166,41 @@ def device_search(state: State, cutoff: float) -> DeviceSearch:
     device = state.positions.device
     search = DeviceSearch(
         cutoff=cutoff,
-        slots=1,
-        room=1,
-        system_N=state.system,
+        max_neighbors=1,
+        bin_capacity=1,
+        system_N=state.system_idx,
         cell_BXX=torch.as_tensor(np.stack(cells), device=device),
         inverse_BXX=torch.as_tensor(np.linalg.inv(np.stack(cells)), device=device),
-        periodic_BX=state.periodic,
+        periodic_BX=state.pbc,
         bins_BX=torch.as_tensor(np.stack(bins), device=device),
         first_bin_B=torch.as_tensor(first[:-1], device=device),
         around_GI=torch.as_tensor(np.concatenate(around), device=device),
         shift_GIX=torch.as_tensor(np.concatenate(shifts), device=device),
     )
     for name in ("room", "slots"):  # what is needed of slots is known once there is room
-        slots, room = search(state.positions).needed.tolist()
-        search = replace(search, **{name: max(1, {"slots": slots, "room": room}[name])})
+        max_neighbors, bin_capacity = search(state.positions).required_capacity.tolist()
+        search = replace(search, **{name: max(1, {"slots": max_neighbors, "room": bin_capacity}[name])})
     return search
 
 
-def _invertible(cell: NDArray, periodic: NDArray) -> NDArray:
+def _invertible(cell: NDArray, pbc: NDArray) -> NDArray:
     """The cell with unit vectors across the periodic ones in place of those that are not."""
-    result = np.where(periodic[:, None], cell, 0.0)
+    result = np.where(pbc[:, None], cell, 0.0)
     _, _, across = np.linalg.svd(result)
-    result[~periodic] = across[3 - (~periodic).sum() :]
+    result[~pbc] = across[3 - (~pbc).sum() :]
     return result
 
 
-def _bin_counts(cell: NDArray, periodic: NDArray, cutoff: float) -> NDArray:
+def _bin_counts(cell: NDArray, pbc: NDArray, cutoff: float) -> NDArray:
     """Bins along each direction: as many as are no thinner than the cutoff, one where that is none."""
     heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    return np.where(periodic, np.maximum(1, np.floor(heights / cutoff)), 1).astype(np.int64)
+    return np.where(pbc, np.maximum(1, np.floor(heights / cutoff)), 1).astype(np.int64)
 
 
-def _bins_around(cell: NDArray, periodic: NDArray, counts: NDArray, cutoff: float) -> tuple[NDArray, NDArray]:
+def _bins_around(cell: NDArray, pbc: NDArray, counts: NDArray, cutoff: float) -> tuple[NDArray, NDArray]:
     """For each bin those within the cutoff of it, its own first, and the shift (Å) of the image that each is of."""
     heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    reach = np.where(periodic, np.ceil(cutoff * counts / heights), 0).astype(np.int64)
+    reach = np.where(pbc, np.ceil(cutoff * counts / heights), 0).astype(np.int64)
     steps = np.array(sorted(itertools.product(*(range(-r, r + 1) for r in reach)), key=lambda s: np.abs(s).sum()))
     places = np.array(list(itertools.product(*(range(n) for n in counts))))
     there = places[:, None] + steps
@@ -206,6 +209,6 @@ def _bins_around(cell: NDArray, periodic: NDArray, counts: NDArray, cutoff: floa
     return index, image @ cell
 
 
-def _with_spare(needed: int) -> int:
+def _with_spare(required_capacity: int) -> int:
     """A sixteenth more, in multiples of eight."""
-    return 8 * math.ceil(needed * 1.0625 / 8)
+    return 8 * math.ceil(required_capacity * 1.0625 / 8)

@@ -21,20 +21,20 @@ def find_neighbors(state: State, cutoff: float) -> Neighbors:
 
 
 def _with_vesin(state: State, cutoff: float) -> Neighbors:
-    # No skin: its list depends on where the last rebuilding was, and with it the order of the sums, so that a roll-out
+    # No skin: its list depends on where the last rebuilding was, and with it the order of the sums, so that a rollout
     # that goes on after a kill would differ from one that never stopped.
     from vesin import NeighborList
 
     positions = state.positions.detach().cpu().double().numpy()
     cells = state.cell.cpu().double().numpy()
-    ends = torch.bincount(state.system, minlength=state.n_systems).cumsum(0).tolist()
+    ends = torch.bincount(state.system_idx, minlength=state.n_systems).cumsum(0).tolist()
     search = NeighborList(cutoff=cutoff, full_list=False, n_threads=torch.get_num_threads())
     atoms, vectors = [], []
     for system, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
         pairs, vector = search.compute(
             points=positions[start:end],
             box=cells[system],
-            periodic=state.periodic[system].tolist(),
+            periodic=state.pbc[system].tolist(),
             quantities="PD",
             copy=False,  # views of what the next search overwrites
         )
@@ -61,7 +61,7 @@ def _with_torch(state: State, cutoff: float) -> Neighbors:
     search = device_search(state, cutoff)
     found = search(state.positions)
     counts, padded = found.count_N, found.neighbors
-    used = torch.arange(search.slots, device=counts.device) < counts[:, None]
+    used = torch.arange(search.max_neighbors, device=counts.device) < counts[:, None]
     return Neighbors(
         first=torch.nn.functional.pad(counts.cumsum(0), (1, 0)),
         index=padded.index[used.flatten()],

@@ -1,4 +1,4 @@
-"""Where a roll-out's neighbours come from: vesin on the CPU, on other devices a search that never waits for them."""
+"""Where a rollout's neighbours come from: vesin on the CPU, on other devices a search that never waits for them."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class NeighborResult:
     """What a search sees around all atoms."""
 
     neighbors: Neighbors
     closest: Float[Tensor, " systems"]  # Å between two atoms; the cutoff where none are closer
-    needed: Int[Tensor, " sizes"]  # to see everything, the search must have these sizes
+    required_capacity: Int[Tensor, " sizes"]  # to see everything, the search must have these sizes
 
 
 class Search(Protocol):
     """Finds neighbours of one set of systems."""
 
     @property
-    def sizes(self) -> Sequence[int]:
+    def capacity(self) -> Sequence[int]:
         """How much it can hold; it misses neighbours when any of these is less than needed."""
 
-    def __call__(self, state: State) -> Sight:
+    def __call__(self, state: State) -> NeighborResult:
         """The neighbours in one state of the systems."""
 
-    def grown(self, needed: Sequence[int]) -> Search:
-        """The same search that can hold `needed` and some more."""
+    def with_capacity(self, required_capacity: Sequence[int]) -> Search:
+        """The same search that can hold `required_capacity` and some more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,21 @@ class HostSearch:
     cutoff: float
 
     @property
-    def sizes(self) -> Sequence[int]:
+    def capacity(self) -> Sequence[int]:
         return ()
 
-    def __call__(self, state: State) -> Sight:
+    def __call__(self, state: State) -> NeighborResult:
         found = find_neighbors(state, self.cutoff)
-        ends = torch.bincount(state.system, minlength=state.n_systems).cumsum(0)
+        ends = torch.bincount(state.system_idx, minlength=state.n_systems).cumsum(0)
         closest = torch.segment_reduce(
             torch.linalg.vector_norm(found.vectors, dim=1),
             "min",
             lengths=found.first[ends].diff(prepend=ends.new_zeros(1)),
             initial=self.cutoff,
         )
-        return Sight(found, closest, torch.empty(0, dtype=torch.long))
+        return NeighborResult(found, closest, torch.empty(0, dtype=torch.long))
 
-    def grown(self, needed: Sequence[int]) -> Search:
+    def with_capacity(self, required_capacity: Sequence[int]) -> Search:
         return self
 
 
@@ -73,18 +73,20 @@ class FixedSearch:
     search: DeviceSearch
 
     @property
-    def sizes(self) -> Sequence[int]:
-        return self.search.slots, self.search.room
+    def capacity(self) -> Sequence[int]:
+        return self.search.max_neighbors, self.search.bin_capacity
 
-    def __call__(self, state: State) -> Sight:
+    def __call__(self, state: State) -> NeighborResult:
         found = self.search(state.positions)
         neighbors = found.neighbors
         distance = torch.linalg.vector_norm(neighbors.vectors, dim=1).view(state.n_atoms, -1).amin(1)
         closest = distance.new_full((state.n_systems,), self.search.cutoff)
-        return Sight(neighbors, closest.scatter_reduce(0, state.system, distance, "amin"), found.needed)
+        return NeighborResult(
+            neighbors, closest.scatter_reduce(0, state.system_idx, distance, "amin"), found.required_capacity
+        )
 
-    def grown(self, needed: Sequence[int]) -> Search:
-        return FixedSearch(self.search.grown(needed))
+    def with_capacity(self, required_capacity: Sequence[int]) -> Search:
+        return FixedSearch(self.search.with_capacity(required_capacity))
 
 
 def search_for(state: State, cutoff: float) -> Search:
@@ -92,4 +94,4 @@ def search_for(state: State, cutoff: float) -> Search:
     if state.positions.device.type == "cpu":
         return HostSearch(cutoff)
     search = device_search(state, cutoff)
-    return FixedSearch(search.grown((search.slots, search.room)))
+    return FixedSearch(search.with_capacity((search.max_neighbors, search.bin_capacity)))

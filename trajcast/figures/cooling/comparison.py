@@ -1,4 +1,4 @@
-"""The windows of reference MD and of the roll-outs at each horizon, measured and kept as files."""
+"""The windows of reference MD and of the rollouts at each horizon, measured and kept as files."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from trajcast.config.studies import Cooling
+from trajcast.config.studies import CoolingStudy
 from trajcast.core.errors import UserError
 from trajcast.figures.cooling.windows import Window, measure_windows, window_of
-from trajcast.io.files import write_json, written_aside
+from trajcast.io.files import atomic_write, write_json
 from trajcast.io.provenance import provenance
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context
@@ -24,27 +24,29 @@ COLUMNS = ["method", "from / K", "to / K", "runs", "quantity", "unit", "value", 
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """Reference MD, or the roll-outs at one horizon."""
+    """Reference MD, or the rollouts at one horizon."""
 
     horizon_fs: float | None  # None: MD
     runs: int
-    endings: list[str]  # of the roll-outs that ended early
+    endings: list[str]  # of the rollouts that ended early
     windows: list[Window]
 
     @property
     def name(self) -> str:
-        return "reference MD" if self.horizon_fs is None else f"forecast, Δt = {self.horizon_fs:g} fs"
+        return "reference MD" if self.horizon_fs is None else f"rollout, Δt = {self.horizon_fs:g} fs"
 
 
-def compare(md: Sequence[Path], forecasts: Sequence[Path], cooling: Cooling, context: Context, folder: Path) -> None:
+def compare(
+    md: Sequence[Path], rollouts: Sequence[Path], cooling: CoolingStudy, context: Context, folder: Path
+) -> None:
     """Measure everything and write windows.json and windows.csv into `folder`."""
     by_horizon: dict[float, list[Path]] = {}
     endings: dict[float, list[str]] = {}
-    for path in forecasts:
+    for path in rollouts:
         with Trajectory(path) as trajectory:
             outcome = trajectory.provenance.get("outcome")
         if outcome is None:
-            raise UserError(f"{path}: not a roll-out; give those made by trajcast forecast")
+            raise UserError(f"{path}: not a rollout; give those made by trajcast rollout")
         by_horizon.setdefault(outcome["horizon_fs"], []).append(path)
         if outcome["reason"]:
             how = f"{outcome['outcome']} at {outcome['time_ps']:g} of {outcome['planned_ps']:g} ps: {outcome['reason']}"
@@ -76,7 +78,7 @@ def read_methods(path: Path | str) -> list[Method]:
 
 
 def _write_table(path: Path, methods: Sequence[Method]) -> None:
-    with written_aside(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+    with atomic_write(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
         table = csv.writer(handle)
         table.writerow(COLUMNS)
         for method in methods:

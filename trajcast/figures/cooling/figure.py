@@ -48,7 +48,7 @@ def draw(path: Path | str) -> Drawing:
     first, last = methods[0].windows[0], methods[0].windows[-1]
     return Drawing(
         title=f"Cooling from {first.from_K:g} to {last.to_K:g} K",
-        caption="Reference MD and forecasts along the same ramp, linear in time, by models trained at "
+        caption="Reference MD and rollouts along the same ramp, linear in time, by models trained at "
         f"{first.from_K:g} K alone. In windows of equal length: deviation of each element's kinetic temperature from "
         "the middle of the window; diffusion coefficient D from the mean squared displacement (not corrected for the "
         "size of the box); tetrahedral order q (Errington & Debenedetti 2001); score of the radial distribution "

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from trajcast.config.studies import Cooling
+from trajcast.config.studies import CoolingStudy
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context, msd, rdf, temperature, tetrahedral
 from trajcast.observables.blocks import standard_error
@@ -40,7 +40,7 @@ class Window:
         return next((scalar for scalar in self.scalars if scalar.name.startswith(start)), None)
 
 
-def measure_windows(paths: Sequence[Path], first_K: float, cooling: Cooling, context: Context) -> list[Window]:
+def measure_windows(paths: Sequence[Path], first_K: float, cooling: CoolingStudy, context: Context) -> list[Window]:
     """The windows of one method's runs along the ramp from `first_K`; without runs where all of them ended early."""
     found: list[list[list[Result]]] = [[] for _ in range(cooling.windows)]  # window, run, observable
     for path in paths:
@@ -62,7 +62,7 @@ def measure_windows(paths: Sequence[Path], first_K: float, cooling: Cooling, con
     ]
 
 
-def window(trajectory: Trajectory, index: int, cooling: Cooling) -> Selection | None:
+def window(trajectory: Trajectory, index: int, cooling: CoolingStudy) -> Selection | None:
     """The frames of one window, both ends included; None where the trajectory does not come to its end."""
     length_fs = cooling.window_fs
     begin, end = index * length_fs - 1e-6, (index + 1) * length_fs + 1e-6

@@ -1,4 +1,4 @@
-"""Reference MD and roll-out of one system side by side: what figures 2, 3 and 4 are made of."""
+"""Reference MD and rollout of one system side by side: what figures 2, 3 and 4 are made of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trajcast.figures.drawing import Value
 from trajcast.figures.numbers import fixed
 from trajcast.figures.paper import system_of_kind
 from trajcast.figures.published import published_result
-from trajcast.figures.style import FORECAST, FORECAST_BAND, GUIDE, REFERENCE, REFERENCE_BAND
+from trajcast.figures.style import GUIDE, REFERENCE, REFERENCE_BAND, ROLLOUT, ROLLOUT_BAND
 from trajcast.observables.result import Curve, Result, Scalar, load_result
 from trajcast.observables.summary import curve_quantity
 
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
 
 PUBLISHED_ENSEMBLE = "NVT (CSVR)"
-METHODS = {"md": ("reference MD", REFERENCE, REFERENCE_BAND), "forecast": ("forecast", FORECAST, FORECAST_BAND)}
+METHODS = {"md": ("reference MD", REFERENCE, REFERENCE_BAND), "rollout": ("rollout", ROLLOUT, ROLLOUT_BAND)}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The results of `trajcast observe` for one roll-out, and how that ended."""
+    """The results of `trajcast observe` for one rollout, and how that ended."""
 
     outcome: dict[str, Any]
     summary: list[dict[str, Any]]
-    results: dict[str, dict[str, Result]]  # "md" or "forecast" → observable → result
+    results: dict[str, dict[str, Result]]  # "md" or "rollout" → observable → result
 
     def curve(self, method: str, observable: str, name: str) -> Curve | None:
         """One curve of a method, where it was measured."""
@@ -47,7 +47,7 @@ class Comparison:
         return next((s for s in result.scalars if s.name.startswith(start)), None) if result else None
 
     def names(self, observable: str) -> list[str]:
-        """The curves that MD or roll-out has."""
+        """The curves that MD or rollout has."""
         found = [self.results[method].get(observable) for method in METHODS]
         return list(dict.fromkeys(curve.name for result in found if result for curve in result.curves))
 
@@ -58,11 +58,11 @@ class Comparison:
 
 
 def comparison_sources(plan: Plan, kind: str, published_horizon_fs: float) -> dict[str, list[str]]:
-    """The observables of the first roll-out at the published horizon, or at the nearest one that is rolled out."""
+    """The observables of the first rollout at the published horizon, or at the nearest one that is rolled out."""
     system = system_of_kind(plan, kind)
     if system is None:
         return {}
-    horizon = min(plan.forecast_horizons(system), key=lambda h: abs(float(h) - published_horizon_fs))
+    horizon = min(plan.rollout_horizons(system), key=lambda h: abs(float(h) - published_horizon_fs))
     folder = plan.run_folder(system, plan.main_run(system, horizon) or "")
     return {
         "summary": [f"{folder}/observables/summary.json"],
@@ -71,7 +71,7 @@ def comparison_sources(plan: Plan, kind: str, published_horizon_fs: float) -> di
 
 
 def read_comparison(sources: dict[str, list[str]]) -> Comparison:
-    """The results beside the summary, and the roll-out's outcome."""
+    """The results beside the summary, and the rollout's outcome."""
     (summary,), (outcome,) = sources["summary"], sources["outcome"]
     return Comparison(
         outcome=json.loads(Path(outcome).read_text(encoding="utf-8")),
@@ -86,7 +86,7 @@ def read_comparison(sources: dict[str, list[str]]) -> Comparison:
 def curve_panel(
     ax: Axes, compared: Comparison, observable: str, name: str, sigmas: float = 1.0, origin: float = 0.0
 ) -> list[list[Value]]:
-    """Draw one curve of MD and roll-out with x counted from `origin`; the rows of data, with x as it is."""
+    """Draw one curve of MD and rollout with x counted from `origin`; the rows of data, with x as it is."""
     rows: list[list[Value]] = []
     missing = []
     for method, (label, line, band) in METHODS.items():
@@ -101,7 +101,7 @@ def curve_panel(
     if missing:
         ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room above what there is
         text = f"no {' and no '.join(missing)}"
-        ax.text(0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top", color=FORECAST["color"])
+        ax.text(0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top", color=ROLLOUT["color"])
     result = compared.results["md"].get(observable)
     if result:
         ax.set_xlabel(result.x_label)
@@ -140,7 +140,7 @@ def score_label(ax: Axes, compared: Comparison, observable: str, name: str, publ
     ax.text(0.98, 0.98, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=7.5, bbox=LABEL_BOX)
     panel = f"score of {observable} {name}"
     return [
-        [panel, "forecast", None, None, row["score"], None],
+        [panel, "rollout", None, None, row["score"], None],
         [panel, "MD against MD", None, None, row["ceiling"], spread],
     ]
 
@@ -155,18 +155,18 @@ def method_legend(figure: Figure, compared: Comparison) -> None:
     """Which line is which, above the panels."""
     horizon = horizon_name(compared.outcome["horizon_fs"])
     handles = [Line2D([], [], **line) for _, line, _ in METHODS.values()]
-    figure.legend(handles, ["reference MD", f"forecast, {horizon}"], loc="outside upper center", ncols=2)
+    figure.legend(handles, ["reference MD", f"rollout, {horizon}"], loc="outside upper center", ncols=2)
 
 
 def outcome_notes(compared: Comparison, published_horizon_fs: float, observables: Sequence[str]) -> list[str]:
-    """What a reader must know of the roll-out: its thermostat, another horizon than the paper's, an early end, gaps."""
+    """What a reader must know of the rollout: its thermostat, another horizon than the paper's, an early end, gaps."""
     outcome = compared.outcome
-    notes = [f"Roll-out: {outcome['ensemble']}; the paper's: {PUBLISHED_ENSEMBLE}."]
+    notes = [f"Rollout: {outcome['ensemble']}; the paper's: {PUBLISHED_ENSEMBLE}."]
     if abs(outcome["horizon_fs"] - published_horizon_fs) > 1e-6:
         notes.append(f"Horizon {outcome['horizon_fs']:g} fs; the paper shows {published_horizon_fs:g} fs.")
     if outcome["outcome"] != "completed":
         notes.append(
-            f"The roll-out ended early ({outcome['outcome']}): {outcome['time_ps']:g} of {outcome['planned_ps']:g} ps."
+            f"The rollout ended early ({outcome['outcome']}): {outcome['time_ps']:g} of {outcome['planned_ps']:g} ps."
         )
     for method, (label, _, _) in METHODS.items():
         for result in compared.results[method].values():

@@ -12,7 +12,7 @@ from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 
-from trajcast.config.settings import Forecast
+from trajcast.config.settings import RolloutSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.units import BOLTZMANN
 from trajcast.figures.curves import LABEL_BOX
@@ -42,16 +42,16 @@ RIGHT_ANGLES = [-180, -90, 0, 90, 180]
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The molecule's observables, and the roll-out's settings for its temperature."""
+    """The molecule's observables, and the rollout's settings for its temperature."""
     found = comparison_sources(plan, "molecule", HORIZON_FS)
-    settings = [str(Path(outcome).with_name("forecast.yaml")) for outcome in found.get("outcome", [])]
+    settings = [str(Path(outcome).with_name("rollout.yaml")) for outcome in found.get("outcome", [])]
     return found | {"settings": settings} if settings else {}
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """Spectra per element, distribution of the energy, free-energy surface with its cuts."""
     compared = read_comparison(sources)
-    thermal_meV = 1000 * BOLTZMANN * read_settings(Forecast, sources["settings"][0]).temperature_K
+    thermal_meV = 1000 * BOLTZMANN * read_settings(RolloutSettings, sources["settings"][0]).temperature_K
     elements = compared.names("vdos")
     free = {method: compared.results[method].get("free_energy") for method in METHODS}
     surfaces = {method: result.surface for method, result in free.items() if result and result.surface}
@@ -79,9 +79,9 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         title="Molecule: vibrations, energy and free energy",
         caption="Vibrational density of states of each element; distribution of the potential energy, recomputed with "
         "the reference force field; cuts of the free-energy surface F = −kT ln P along either dihedral angle where the "
-        "other is 0°, with the height of the barrier ΔF; the surface of reference MD and of the forecast (white: never "
+        "other is 0°, with the height of the barrier ΔF; the surface of reference MD and of the rollout (white: never "
         "visited). Ceiling: score of MD against MD. Dark: "
-        "reference MD; dashed: forecast; bands: one standard error. Published: barriers within "
+        "reference MD; dashed: rollout; bands: one standard error. Published: barriers within "
         f"{paper['relation']} {paper['value']} {paper['unit']} of those of MD; kT is {thermal_meV:.1f} meV here.",
         columns=FIGURE_COLUMNS,
         rows=rows + barriers + _differences(compared, thermal_meV),
@@ -127,19 +127,19 @@ def _barriers(compared: Comparison) -> tuple[list[list[Value]], list[str]]:
 
 
 def _differences(compared: Comparison, thermal_meV: float) -> list[list[Value]]:
-    """Barriers of the forecast less those of MD in kT, where both are known, with the published largest difference."""
+    """Barriers of the rollout less those of MD in kT, where both are known, with the published largest difference."""
     paper = published_result("fig2", "difference of barriers")
-    md, forecast = (
+    md, rollout = (
         {s.name: s for s in result.scalars} if (result := compared.results[method].get("free_energy")) else {}
-        for method in ("md", "forecast")
+        for method in ("md", "rollout")
     )
     rows: list[list[Value]] = []
-    for name in (name for name in md if name in forecast):
-        ours, theirs = forecast[name], md[name]
+    for name in (name for name in md if name in rollout):
+        ours, theirs = rollout[name], md[name]
         if ours.value is not None and theirs.value is not None:
             both = [s.error for s in (ours, theirs) if s.error is not None]
             error = math.hypot(*both) / thermal_meV if len(both) == 2 else None
-            rows.append([f"{name} / kT", "forecast − MD", None, None, (ours.value - theirs.value) / thermal_meV, error])
+            rows.append([f"{name} / kT", "rollout − MD", None, None, (ours.value - theirs.value) / thermal_meV, error])
     published = ["|difference of barriers| / kT", "published", None, None, float(paper["value"]), None]
     return [*rows, published]
 

@@ -36,7 +36,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         title="Crystal: vibrations and energy",
         caption="Vibrational density of states of each element and distribution of the potential energy, recomputed "
         "with the reference potential. Ceiling: score of MD against MD. Dark: "
-        "reference MD; dashed: forecast; bands: one standard error.",
+        "reference MD; dashed: rollout; bands: one standard error.",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,

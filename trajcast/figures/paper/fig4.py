@@ -63,7 +63,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         caption="Vibrational density of states of each element; mean squared displacement of the heaviest element "
         "with the diffusion coefficient D; radial distribution functions, bonded pairs included (their peaks are cut "
         "off). Ceiling: score of MD against MD. Dark: "
-        "reference MD; dashed: forecast; bands: one standard error, three for the mean squared "
+        "reference MD; dashed: rollout; bands: one standard error, three for the mean squared "
         "displacement. D is not corrected for the size of the box. Published D: 4 blocks, fit 1–10 ps.",
         columns=FIGURE_COLUMNS,
         rows=rows,
@@ -80,7 +80,7 @@ def _diffusion_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
     lines = ["D / 10⁻⁹ m² s⁻¹"]
     for method, (label, _, _) in METHODS.items():
         found = compared.scalar(method, "msd", f"D of {name} (MSD")
-        quantity = "D of MD" if method == "md" else "D of the forecast"
+        quantity = "D of MD" if method == "md" else "D of the rollout"
         paper = published_result("fig4", quantity)
         lines.append(f"{label} {measured(found.value, found.error) if found else MISSING}")
         if found is not None and found.value is not None:

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.validation import read_settings
 from trajcast.figures.curves import horizon_name
 from trajcast.figures.drawing import FIGURE_COLUMNS, Drawing, Value
@@ -63,7 +63,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
 
     shown = [parity(Path(files[0]), Path(files[2])) for role, files in sources.items() if role.startswith("parity")]
     errors = {kind: read_model_errors(files) for kind, files in of_kinds(sources).items()}
-    steps = {kind: read_settings(Reference, sources[f"{kind} reference"][0]).timestep_fs for kind in errors}
+    steps = {kind: read_settings(ReferenceSettings, sources[f"{kind} reference"][0]).timestep_fs for kind in errors}
     figure = Figure(figsize=(PRINT_WIDTH_IN, 6.2), layout="constrained")
     axes = figure.subplots(2, 2)
     rows: list[list[Value]] = []

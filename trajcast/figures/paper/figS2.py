@@ -1,4 +1,4 @@
-"""Figure S2: temperature error and width of thermostatted roll-outs against the horizon, for each relaxation time."""
+"""Figure S2: temperature error and width of thermostatted rollouts against the horizon, for each relaxation time."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PAPER: dict[str, Any] = {"color": PUBLISHED["color"], "linestyle": ":", "linewid
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """Temperature of one roll-out; None where it ended too early to tell."""
+    """Temperature of one rollout; None where it ended too early to tell."""
 
     horizon_fs: float
     tau_horizons: float
@@ -46,7 +46,7 @@ class Run:
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The thermostat study of each system: temperatures, and how each roll-out ended."""
+    """The thermostat study of each system: temperatures, and how each rollout ended."""
     found: dict[str, list[str]] = {}
     for kind in KINDS:
         if system := system_of_kind(plan, kind):
@@ -70,9 +70,9 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return Drawing(
         title="Temperature against the thermostat's relaxation time",
-        caption="Mean temperature of NVT roll-outs less its target, and standard deviation of the temperature, against "
+        caption="Mean temperature of NVT rollouts less its target, and standard deviation of the temperature, against "
         "the horizon, for relaxation times τ of so many horizons. Points: means over seeds with their standard errors; "
-        "crosses: horizons at which a roll-out ended early, which is left out. Theory: T √(2/dof) with the degrees of "
+        "crosses: horizons at which a rollout ended early, which is left out. Theory: T √(2/dof) with the degrees of "
         "freedom that are left. Violet: the paper's theory, T √(2/3N), and its largest error of the mean with "
         f"τ = {PUBLISHED_TAU:g} Δt, whose sign and horizon its text leaves open, on either side of zero.",
         columns=FIGURE_COLUMNS,
@@ -154,14 +154,14 @@ def _notes(runs: dict[str, list[Run]]) -> list[str]:
     notes = []
     for kind, found in runs.items():
         own = ", ".join(dict.fromkeys(run.ensemble for run in found))
-        notes.append(f"{kind}, roll-outs: {own}; the paper's: {PUBLISHED_ENSEMBLE}.")
+        notes.append(f"{kind}, rollouts: {own}; the paper's: {PUBLISHED_ENSEMBLE}.")
         ended = [run for run in found if run.ended]
         if ended:
             which = dict.fromkeys(
                 f"{run.horizon_fs:g} fs with τ = {run.tau_horizons:g} Δt ({run.ended})" for run in ended
             )
             notes.append(
-                f"{kind}: {len(ended)} of {len(found)} roll-outs ended early and are left out: {', '.join(which)}."
+                f"{kind}: {len(ended)} of {len(found)} rollouts ended early and are left out: {', '.join(which)}."
             )
     alone = [kind for kind, found in runs.items() if len({run.seed for run in found}) < 2]
     if alone:

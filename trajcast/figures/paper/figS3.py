@@ -1,4 +1,4 @@
-"""Figure S3: the molecule at constant energy, roll-out against MD from the same state."""
+"""Figure S3: the molecule at constant energy, rollout against MD from the same state."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from trajcast.figures.curves import LABEL_BOX, horizon_name
 from trajcast.figures.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.figures.panels import PRINT_WIDTH_IN, letter_panels
 from trajcast.figures.paper import system_of_kind
-from trajcast.figures.style import FORECAST, REFERENCE
+from trajcast.figures.style import REFERENCE, ROLLOUT
 
 if TYPE_CHECKING:
     from trajcast.io.trajectory import Trajectory
     from trajcast.pipeline.plan import Plan
 
 BOND_TOLERANCE = 1.2  # bonds are shorter than this × the sum of covalent radii
-MARKED = 40  # frames of a roll-out at most that get a marker each
+MARKED = 40  # frames of a rollout at most that get a marker each
 THIN = REFERENCE | {"linewidth": 1.3}  # bonds to hydrogen swing fast
 
 Internal = Mapping[str, list[int]]  # name → its two or three atoms
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The molecule's reference MD and roll-out from the same state, horizon by horizon."""
+    """The molecule's reference MD and rollout from the same state, horizon by horizon."""
     system = system_of_kind(plan, "molecule")
     if system is None:
         return {}
@@ -51,24 +51,24 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     notes: list[str] = []
     for column, (role, files) in enumerate(sources.items()):
         horizon = float(role.removesuffix(" fs"))
-        with Trajectory(Path(files[0])) as md, Trajectory(Path(files[1])) as forecast:
+        with Trajectory(Path(files[0])) as md, Trajectory(Path(files[1])) as rollout:
             what = internal_coordinates(md)
             for ax, name in zip(axes[:, column], names, strict=True):
-                rows += _panel(ax, name, what[name], md, forecast, horizon)
-            reached = forecast.times[-1] if len(forecast) else 0.0
+                rows += _panel(ax, name, what[name], md, rollout, horizon)
+            reached = rollout.times[-1] if len(rollout) else 0.0
             if reached < md.times[-1] - horizon:
-                notes.append(f"{horizon_name(horizon)}: the roll-out ended early, after {reached:g} fs.")
+                notes.append(f"{horizon_name(horizon)}: the rollout ended early, after {reached:g} fs.")
         axes[0, column].set_title(horizon_name(horizon), loc="left")
         axes[-1, column].set_xlabel("t / fs")
     for ax, name in zip(axes[:, 0], names, strict=True):
         ax.set_ylabel(name)
     letter_panels(axes.flat)
-    handles = [Line2D([], [], **THIN), Line2D([], [], **FORECAST, marker="o", markersize=3)]
-    figure.legend(handles, ["reference MD", "forecast"], loc="outside upper center", ncols=2)
+    handles = [Line2D([], [], **THIN), Line2D([], [], **ROLLOUT, marker="o", markersize=3)]
+    figure.legend(handles, ["reference MD", "rollout"], loc="outside upper center", ncols=2)
     return Drawing(
-        title="Roll-out and MD from the same state",
+        title="Rollout and MD from the same state",
         caption="The molecule at constant energy: distance of the two oxygen atoms, N–H bond and hydroxyl angle along "
-        "reference MD and along roll-outs from the same positions and velocities. Neighbouring trajectories of a "
+        "reference MD and along rollouts from the same positions and velocities. Neighbouring trajectories of a "
         "molecule part exponentially: late differences need not be errors of the model.",
         columns=FIGURE_COLUMNS,
         rows=rows,
@@ -82,7 +82,7 @@ def internal_coordinates(trajectory: Trajectory) -> Internal:
 
     UserError unless the molecule has two oxygen atoms, an N–H bond and a hydroxyl group on carbon.
     """
-    numbers = trajectory.topology.numbers
+    numbers = trajectory.spec.numbers
     atoms = Atoms(numbers=numbers, positions=trajectory.positions[0])
     bonded = neighbor_list("ij", atoms, natural_cutoffs(atoms, mult=BOND_TOLERANCE))
     neighbours = {i: bonded[1][bonded[0] == i].tolist() for i in range(len(numbers))}
@@ -113,16 +113,16 @@ def values(trajectory: Trajectory, atoms: list[int]) -> NDArray[np.float64]:
 
 
 def _panel(
-    ax: Axes, name: str, atoms: list[int], md: Trajectory, forecast: Trajectory, horizon_fs: float
+    ax: Axes, name: str, atoms: list[int], md: Trajectory, rollout: Trajectory, horizon_fs: float
 ) -> list[list[Value]]:
-    reference, found = values(md, atoms), values(forecast, atoms)
-    times, steps = md.times[()], forecast.times[()]
+    reference, found = values(md, atoms), values(rollout, atoms)
+    times, steps = md.times[()], rollout.times[()]
     ax.plot(times, reference, **THIN)
-    ax.plot(steps, found, **FORECAST, marker="o" if len(steps) <= MARKED else None, markersize=3)
+    ax.plot(steps, found, **ROLLOUT, marker="o" if len(steps) <= MARKED else None, markersize=3)
     if len(found):
         error = float(np.sqrt(np.mean((found - np.interp(steps, times, reference)) ** 2)))
         text = f"RMS difference {error:.2g}"
         ax.text(0.98, 0.96, text, transform=ax.transAxes, ha="right", va="top", fontsize=7, bbox=LABEL_BOX)
     panel = f"{name}, {horizon_fs:g} fs"
-    series = (("reference MD", times, reference), ("forecast", steps, found))
+    series = (("reference MD", times, reference), ("rollout", steps, found))
     return [[panel, who, t, None, v, None] for who, at, what in series for t, v in zip(at.tolist(), what, strict=True)]

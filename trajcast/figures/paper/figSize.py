@@ -22,12 +22,12 @@ RDFS = 2  # of each system, the heaviest pairs
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """Every roll-out of a larger cell."""
+    """Every rollout of a larger cell."""
     return larger_sources(plan)
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
-    """One row of panels per roll-out: spectra of two elements, two radial distribution functions, energies."""
+    """One row of panels per rollout: spectra of two elements, two radial distribution functions, energies."""
     figure = Figure(figsize=(PRINT_WIDTH_IN, 0.6 + 2.5 * len(sources)), layout="constrained")
     axes = figure.subplots(len(sources), 5, squeeze=False)
     rows: list[list[Value]] = []
@@ -57,7 +57,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     letter_panels(axes.flat)
     figure.legend(
         [Line2D([], [], **line) for _, line, _ in METHODS.values()],
-        ["reference MD of the same cell", "forecast"],
+        ["reference MD of the same cell", "rollout"],
         loc="outside upper center",
         ncols=2,
     )
@@ -65,7 +65,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         title="Larger cells than those of the training",
         caption="Vibrational densities of states, radial distribution functions (high peaks are cut off) and "
         "distribution of the potential energy of cells that the models have not seen, against MD of the same cell. "
-        "Ceiling: the score of a second MD run as long as the roll-out. Dark: reference MD; dashed: forecast; bands: "
+        "Ceiling: the score of a second MD run as long as the rollout. Dark: reference MD; dashed: rollout; bands: "
         "one standard error.",
         columns=FIGURE_COLUMNS,
         rows=rows,

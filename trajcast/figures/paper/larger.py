@@ -17,7 +17,7 @@ def larger_systems(plan: Plan) -> list[str]:
 
 
 def larger_sources(plan: Plan) -> dict[str, list[str]]:
-    """Summary and outcome of every roll-out of these systems, by the names of both."""
+    """Summary and outcome of every rollout of these systems, by the names of both."""
     return {
         f"{system}, {run}": [
             f"{plan.run_folder(system, run)}/observables/summary.json",

@@ -33,14 +33,14 @@ def parity(weights: Path, dataset: Path) -> Parity:
     """Predictions for evenly spaced pairs of the test set."""
     model = load_model(weights, use_device("cpu", threads=1))
     pairs = read_dataset(dataset).split("test")
-    count = min(len(pairs), max(1, ATOMS // pairs.topology.n_atoms))
+    count = min(len(pairs), max(1, ATOMS // pairs.spec.n_atoms))
     batches = Batches(pairs, model)
     true, predicted = [], []
     for index in np.linspace(0, len(pairs) - 1, count).astype(int):
         batch = batches.batch(np.array([index]))
-        predicted.append(model(batch.state, batch.neighbors, batch.fixed).velocity.double().numpy().ravel())
+        predicted.append(model(batch.state, batch.neighbors, batch.constants).velocity.double().numpy().ravel())
         true.append(batch.velocity.double().numpy().ravel())
-    symbols = [chemical_symbols[z] for z in pairs.topology.numbers]
+    symbols = [chemical_symbols[z] for z in pairs.spec.numbers]
     return Parity(
         horizon_fs=model.scales.horizon_fs,
         true=np.concatenate(true),

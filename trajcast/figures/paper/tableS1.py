@@ -55,7 +55,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         title="Test errors",
         caption="Mean absolute errors on the test set of the models with the most samples, absolute and relative to "
         "the mean absolute value over that set: means over seeds with their standard errors (±; none for one seed). "
-        "Published: Table S1 of arXiv:2503.23794v1, the best models, about 2.2 million weights, trained for days.",
+        "Published: Table S1 of arXiv:2503.23794v1, the best models, about 2.2 million parameters, trained for days.",
         columns=columns,
         rows=rows,
         notes=[],

@@ -1,4 +1,4 @@
-"""Table S2: time of 1000 steps of a roll-out without output, beside the published ones."""
+"""Table S2: time of 1000 steps of a rollout without output, beside the published ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COLUMNS = [
     "s / 1000 steps",
     "ns / day",
     "device",
-    "weights",
+    "parameters",
     "precision",
     "thermostat",
 ]
@@ -46,7 +46,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
                 device = f"CPU, {speed['threads']} thread(s), {speed['provenance']['machine']['processor']}"
             measured = [speed[key] for key in ("atoms", "horizon_fs", "ms_per_step", "ns_per_day")]
             thermostat = speed["provenance"]["settings"]["thermostat"]
-            rows.append([kind, cell, *measured, device, speed["weights"], speed["dtype"], thermostat or "none"])
+            rows.append([kind, cell, *measured, device, speed["parameters"], speed["dtype"], thermostat or "none"])
             if speed["outcome"] != "completed":
                 stopped.append(f"{kind} {cell} at {speed['horizon_fs']:g} fs ({speed['outcome']})")
         for row in published("table_s2"):
@@ -57,8 +57,8 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
                 rows.append([kind, cell, int(row["atoms"]), *numbers, device, 2_200_000, "float64", "csvr"])
     return Drawing(
         title="Speed",
-        caption="Time of 1000 steps of an NVT roll-out without output, and simulated time per day. Published: Table S2 "
-        "of arXiv:2503.23794v1, networks of about 2.2 million weights in double precision.",
+        caption="Time of 1000 steps of an NVT rollout without output, and simulated time per day. Published: Table S2 "
+        "of arXiv:2503.23794v1, networks of about 2.2 million parameters in double precision.",
         columns=COLUMNS,
         rows=rows,
         notes=[f"Stopped by the guard, its time is that of standing still: {name}." for name in stopped],

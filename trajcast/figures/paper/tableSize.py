@@ -17,20 +17,20 @@ COLUMNS = [
     "quantity",
     "reference MD",
     "± reference MD",
-    "forecast",
-    "± forecast",
+    "rollout",
+    "± rollout",
     "second MD run",
     "± second",
 ]
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """Every roll-out of a larger cell."""
+    """Every rollout of a larger cell."""
     return larger_sources(plan)
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
-    """One row per quantity of each roll-out's verdict."""
+    """One row per quantity of each rollout's verdict."""
     rows: list[list[Value]] = []
     for name, files in sources.items():
         compared = read_comparison({"summary": files[:1], "outcome": files[1:]})
@@ -42,12 +42,12 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
                 rows.append([heading, *what, row["ceiling"], row["ceiling_error"]])
                 continue
             quantity = f"{row['quantity']} / {unit_text(row['unit'])}" if row["unit"] else row["quantity"]
-            numbers = [row[key] for kind in ("md", "forecast", "second") for key in (kind, f"{kind}_error")]
+            numbers = [row[key] for kind in ("md", "rollout", "second") for key in (kind, f"{kind}_error")]
             rows.append([heading, quantity, *numbers])
     return Drawing(
         title="Larger cells than those of the training, in numbers",
         caption="Means with standard errors from blocks, and scores of curves against reference MD. Second MD run: MD "
-        "from another start, as long as the roll-out, judged as if it were a roll-out.",
+        "from another start, as long as the rollout, judged as if it were a rollout.",
         columns=COLUMNS,
         rows=rows,
         notes=[],

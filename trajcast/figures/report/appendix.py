@@ -12,7 +12,7 @@ from trajcast.figures.table import Cell, Table
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """One stage of one roll-out ("" where all share it) and the record of how it was run."""
+    """One stage of one rollout ("" where all share it) and the record of how it was run."""
 
     stage: str
     where: str
@@ -21,16 +21,16 @@ class Origin:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Settings of one stage as YAML, and the roll-outs that used exactly them."""
+    """Settings of one stage as YAML, and the rollouts that used exactly them."""
 
     title: str
     text: str
 
 
 def origins(study: Study) -> list[Origin]:
-    """All stages of all roll-outs that carry provenance, in the order of the workflow."""
+    """All stages of all rollouts that carry provenance, in the order of the workflow."""
     found = [Origin(stage="reference", where="", provenance=study.provenance)]
-    for stage in ("dataset", "training", "forecast", "observables"):
+    for stage in ("dataset", "training", "rollout", "observables"):
         for run in study.runs:
             if run.provenance.get(stage):
                 where = run.title
@@ -39,7 +39,7 @@ def origins(study: Study) -> list[Origin]:
 
 
 def settings(study: Study) -> list[Settings]:
-    """Settings of every stage, those that are the same for several roll-outs once."""
+    """Settings of every stage, those that are the same for several rollouts once."""
     horizons: dict[tuple[str, str], list[str]] = {}
     for origin in origins(study):
         text = yaml_text(origin.provenance["settings"])

@@ -33,7 +33,6 @@ def data_table(study: Study) -> Table | None:
         f"≤ {CHECKS['momentum'].limit:g}",
         f"≤ {CHECKS['center'].limit:g}",
         f"≤ {CHECKS['energy'].limit:g}",
-        f"≥ {CHECKS['neighbors'].limit:g}",
         f"≥ {CHECKS['distance'].limit:g}",
         f"within a factor of {CHECKS['temperature'].limit:g}",
     ]
@@ -52,7 +51,6 @@ def data_table(study: Study) -> Table | None:
             "ΔP",
             "Centre",
             "ΔE",
-            "Neighbours",
             "Closest",
             "Temperatures / K",
         ],
@@ -73,7 +71,6 @@ def _row(split: str, found: dict[str, Any]) -> list[Cell]:
             number(momentum, 2),
             number(found.get("center"), 2),
             MISSING if found["energy"] is None else number(found["energy"], 2),
-            number(found["neighbors"], 3),
             MISSING if found["closest"] is None else f"{number(found['closest'], 3)} ({found['closest_A']:.3g} Å)",
             kelvin,
         ]

@@ -1,6 +1,6 @@
-"""The verdict on a roll-out in a sentence: how it ended, how much agrees with MD, and what does not.
+"""The verdict on a rollout in a sentence: how it ended, how much agrees with MD, and what does not.
 
-A roll-out agrees with MD where it came to its end, nothing is known to exceed the tolerance that matters to a user, at
+A rollout agrees with MD where it came to its end, nothing is known to exceed the tolerance that matters to a user, at
 least half of what has a tolerance is within it (what is too short to tell anything does not agree), and no more
 quantities miss their error than chance lets a perfect model miss, of which each has one chance in twenty.
 """
@@ -22,7 +22,7 @@ RAREST = 0.05  # chance of so many misses by a perfect model, below which they a
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the rows of one roll-out add up to."""
+    """What the rows of one rollout add up to."""
 
     completed: bool
     within: int  # quantities within error
@@ -68,7 +68,7 @@ def _by_chance(misses: int, judged: int) -> bool:
 
 
 def headline(run: Run) -> str:
-    """The sentence, with the roll-out's name before it."""
+    """The sentence, with the rollout's name before it."""
     found = verdict(run)
     beside = (
         "" if found.second_within is None else f" (a second MD run: {found.second_within} of {found.second_judged})"
@@ -84,14 +84,14 @@ def headline(run: Run) -> str:
 
 def _ending(outcome: dict[str, Any]) -> str:
     if outcome["outcome"] == "completed":
-        return f"roll-out completed, {plain(outcome['planned_ps'])} ps"
+        return f"rollout completed, {plain(outcome['planned_ps'])} ps"
     reached = f"{plain(outcome['time_ps'])} ps of {plain(outcome['planned_ps'])} ps"
-    return f"roll-out ended early ({outcome['outcome']}) at {reached}"
+    return f"rollout ended early ({outcome['outcome']}) at {reached}"
 
 
 def _difference(row: dict[str, Any]) -> str:
     if row["score"] is not None:
         return f"score of the {row['quantity']} ({number(row['score'] - row['ceiling'], 2)})"
-    difference = row["forecast"] - row["md"]
+    difference = row["rollout"] - row["md"]
     text = f"{'+' if difference > 0 else ''}{number(difference, 2)} {unit_text(row['unit'])}".strip()
     return f"{row['quantity']} ({text})"

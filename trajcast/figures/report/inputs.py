@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.figures.report.required import check_rows, existing, read_json
 from trajcast.figures.report.runs import Run, read_run
@@ -38,12 +38,12 @@ RUN_KEYS = [
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """One system: its reference MD and all roll-outs."""
+    """One system: its reference MD and all rollouts."""
 
     folder: Path
     provenance: dict[str, Any]  # of the NVT reference run
     settings: dict[str, Any]  # of the reference
-    topology: Topology
+    spec: SystemSpec
     reference_ps: float
     health: list[dict[str, Any]]
     warnings: list[str]  # of the potential
@@ -55,15 +55,15 @@ class Study:
 
     @property
     def observables(self) -> list[str]:
-        """Names of all observables that any roll-out has, in the order of the summary."""
+        """Names of all observables that any rollout has, in the order of the summary."""
         names = dict.fromkeys(row["observable"] for run in self.runs for row in run.summary)
         for run in self.runs:
-            names |= dict.fromkeys([*run.md, *run.forecast])
-        return [name for name in names if any(name in run.md or name in run.forecast for run in self.runs)]
+            names |= dict.fromkeys([*run.md, *run.rollout])
+        return [name for name in names if any(name in run.md or name in run.rollout for run in self.runs)]
 
 
 def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path] = ()) -> Study:
-    """Read a results folder; `models`: the folder of each roll-out's model; `timestep`: see the page.
+    """Read a results folder; `models`: the folder of each rollout's model; `timestep`: see the page.
 
     UserError names the first missing or malformed file and the command that makes it.
     """
@@ -78,13 +78,13 @@ def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path
         missing = [key for key in SPEED_KEYS if key not in trajectory.provenance.get("speed", {})]
         if missing or not trajectory.provenance.get("settings"):
             raise UserError(f"{nvt}: its provenance has no settings or speed of the run; make it again with {made_by}")
-        provenance, topology = trajectory.provenance, trajectory.topology
+        provenance, spec = trajectory.provenance, trajectory.spec
         length_ps = (len(trajectory) - 1) * trajectory.interval_fs / PS
     return Study(
         folder=folder,
         provenance=provenance,
         settings=provenance["settings"],
-        topology=topology,
+        spec=spec,
         reference_ps=length_ps,
         health=health["runs"],
         warnings=health.get("warnings", []),

@@ -31,7 +31,7 @@ def test_error_table(study: Study) -> Table:
         test = run.test
         mine: list[str | Cell] = [
             name.removeprefix("model-"),
-            number_of(run.weights),
+            number_of(run.parameters),
             run.training_effort or MISSING,
             number_of(test["frames"]),
             number(test["displacement_mae_A"] * 1e5, 3),
@@ -49,7 +49,16 @@ def test_error_table(study: Study) -> Table:
         title="Accuracy of one step",
         caption="Mean absolute errors on the test set, absolute and relative to the mean absolute value over that set"
         + ("; beside them those published for this system and horizon." if beside else "."),
-        columns=["Model", "Weights", "Training", "Test frames", "Δr / 10⁻⁵ Å", "Δr / %", "v′ / 10⁻⁵ Å fs⁻¹", "v′ / %"],
+        columns=[
+            "Model",
+            "Parameters",
+            "Training",
+            "Test frames",
+            "Δr / 10⁻⁵ Å",
+            "Δr / %",
+            "v′ / 10⁻⁵ Å fs⁻¹",
+            "v′ / %",
+        ],
         groups=groups,
         notes=[
             "Published: Table S1 of the supplementary information of arXiv:2503.23794v1. Those models are far larger "
@@ -97,9 +106,9 @@ def balance_table(study: Study) -> Table | None:
     )
 
 
-def own_steps_table(study: Study) -> Table | None:
+def repeated_steps_table(study: Study) -> Table | None:
     """Errors after several steps from the model's own predictions; None where no test has them."""
-    tests = {run.model_folder: run.test.get("own_steps", {}) for run in study.runs}
+    tests = {run.model_folder: run.test.get("repeated_steps", {}) for run in study.runs}
     elements = sorted({int(z) for found in tests.values() for row in found.values() for z in row["kinetic_energy"]})
     groups = []
     for name, found in tests.items():

@@ -17,7 +17,7 @@ from trajcast.figures.report.appendix import seeds_table, settings, versions_tab
 from trajcast.figures.report.data_table import data_table
 from trajcast.figures.report.headline import headline, verdict
 from trajcast.figures.report.inputs import Study, read_study
-from trajcast.figures.report.model_tables import balance_table, own_steps_table, test_error_table
+from trajcast.figures.report.model_tables import balance_table, repeated_steps_table, test_error_table
 from trajcast.figures.report.result_tables import scalar_table, verdict_table
 from trajcast.figures.report.run_figures import health_figure, temperature_figure, training_figure
 from trajcast.figures.report.run_tables import health_table, literature_table, stability_table, timing_table
@@ -28,7 +28,7 @@ from trajcast.figures.style import figure_style
 from trajcast.figures.table import joined
 from trajcast.io.files import write_text
 
-COLUMNS_AT_MOST = 4  # roll-outs side by side in one figure
+COLUMNS_AT_MOST = 4  # rollouts side by side in one figure
 
 
 def write_report(
@@ -40,7 +40,7 @@ def write_report(
 ) -> None:
     """Write the page of one results folder to `output`, whole or not at all; UserError when results are missing.
 
-    `models`: the folder of the model of each roll-out to show. `timings`: a folder of Snakemake benchmark
+    `models`: the folder of the model of each rollout to show. `timings`: a folder of Snakemake benchmark
     files; without it the page has no table of times. `timestep`: the file of the largest time step, if any.
     """
     study = read_study(folder, models, timestep)
@@ -57,7 +57,7 @@ def write_report(
         errors=test_error_table(study),
         balance=balance_table(study),
         data=data_table(study),
-        own_steps=own_steps_table(study),
+        repeated_steps=repeated_steps_table(study),
         speed=speed_table(study),
         health=health_table(study),
         literature=literature_table(study) if study.literature else None,
@@ -74,12 +74,12 @@ def write_report(
 
 
 def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
-    """The observable's figure, in several parts when there are many roll-outs, the numbers under the last."""
+    """The observable's figure, in several parts when there are many rollouts, the numbers under the last."""
     starts = range(0, len(study.runs), COLUMNS_AT_MOST)
     for start in starts:
         part = study.runs[start : start + COLUMNS_AT_MOST]
         figure = observable_figure(name, part, range(start, start + len(part)))
-        results = [result for run in part for result in (run.md.get(name), run.forecast.get(name)) if result]
+        results = [result for run in part for result in (run.md.get(name), run.rollout.get(name)) if result]
         if figure is None or not results:
             continue
         titles = joined([run.title for run in part])
@@ -87,8 +87,8 @@ def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
         yield DrawnFigure(
             title=results[0].title,
             alt=f"{results[0].title}: {results[0].y_label} against {results[0].x_label} for {curves}, "
-            f"reference MD and forecast {titles}.",
-            caption="Dark grey: reference MD at the frame spacing of the roll-out; coloured: forecast; bands: one "
+            f"reference MD and rollout {titles}.",
+            caption="Dark grey: reference MD at the frame spacing of the rollout; coloured: rollout; bands: one "
             "standard error.",
             source=data_uri(figure),
             notes=_by_origin(part, name, "note"),
@@ -99,9 +99,9 @@ def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
 
 def _by_origin(runs: Sequence[Run], name: str, attribute: str) -> list[str]:
     """A text of each result of one observable, said once where all say the same."""
-    origins: dict[str, dict[str, list[str]]] = {}  # text → MD or forecast → roll-outs
+    origins: dict[str, dict[str, list[str]]] = {}  # text → MD or rollout → rollouts
     for run in runs:
-        for who, results in (("reference MD", run.md), ("forecast", run.forecast)):
+        for who, results in (("reference MD", run.md), ("rollout", run.rollout)):
             if name in results and (text := getattr(results[name], attribute)):
                 origins.setdefault(text, {}).setdefault(who, []).append(run.name)
     return [
@@ -113,10 +113,10 @@ def _by_origin(runs: Sequence[Run], name: str, attribute: str) -> list[str]:
 def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFigure]:
     titles = joined([run.title for run in study.runs])
     temperature = DrawnFigure(
-        title="Temperature along each roll-out",
+        title="Temperature along each rollout",
         alt=f"Kinetic temperature against time for {titles}, with the target temperature.",
         caption="Thin: instantaneous kinetic temperature of the kept frames; thick: its running mean; dotted: target. "
-        "Grey ground: what a roll-out that ended early did not reach.",
+        "Grey ground: what a rollout that ended early did not reach.",
         source=data_uri(temperature_figure(study)),
     )
     skipped = sum(round(run.metrics["skipped_updates"].sum()) for run in study.runs if run.metrics is not None)
@@ -142,15 +142,15 @@ def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFi
 
 def _facts(study: Study) -> dict[str, Any]:
     """What the opening paragraph and the limits say in numbers."""
-    reference, topology = study.settings, study.topology
-    counts = Counter(chemical_symbols[z] for z in topology.numbers)
+    reference, spec = study.settings, study.spec
+    counts = Counter(chemical_symbols[z] for z in spec.numbers)
     trained_here = [run.training_minutes for run in study.runs if run.metrics is not None]
     minutes = [value for value in trained_here if value is not None]
-    weights = [run.weights for run in study.runs if run.weights is not None]
+    parameters = [run.parameters for run in study.runs if run.parameters is not None]
     planned = sorted({run.outcome["planned_ps"] for run in study.runs})
     shipped = [run.shipped for run in study.runs if run.shipped is not None]
     return {
-        "atoms": number_of(topology.n_atoms),
+        "atoms": number_of(spec.n_atoms),
         "composition": ", ".join(f"{number_of(count)} {symbol}" for symbol, count in sorted(counts.items())),
         "temperature": plain(reference["temperature_K"]),
         "engine": reference["engine"],
@@ -160,7 +160,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "own_ps": plain(study.reference_ps),
         "horizons": joined(list(dict.fromkeys(f"{run.horizon_fs:g}" for run in study.runs))),
         "models": joined(list(dict.fromkeys(run.model_folder.removeprefix("model-") for run in study.runs))),
-        "weights": joined([number_of(count) for count in dict.fromkeys(weights)]) if weights else "",
+        "parameters": joined([number_of(count) for count in dict.fromkeys(parameters)]) if parameters else "",
         "minutes": joined([number(value, 2) for value in dict.fromkeys(minutes)]) if minutes else "",
         "planned_ps": joined([plain(value) for value in planned]),
     }

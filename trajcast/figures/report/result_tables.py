@@ -12,7 +12,7 @@ from trajcast.observables.summary import UNRESOLVED, YES
 
 
 def verdict_table(study: Study) -> Table:
-    """Each measured quantity of MD, roll-out and second MD run, with both verdicts, roll-out by roll-out."""
+    """Each measured quantity of MD, rollout and second MD run, with both verdicts, rollout by rollout."""
     groups = []
     notes: dict[str, int] = {}
     for run in study.runs:
@@ -27,7 +27,7 @@ def verdict_table(study: Study) -> Table:
             numbers = (
                 [MISSING, fixed(row["score"], 3), fixed(row["ceiling"], 3)]
                 if scored
-                else [measured(row[kind], row[f"{kind}_error"]) for kind in ("md", "forecast", "second")]
+                else [measured(row[kind], row[f"{kind}_error"]) for kind in ("md", "rollout", "second")]
             )
             rows.append(
                 cells(
@@ -45,9 +45,9 @@ def verdict_table(study: Study) -> Table:
     return Table(
         title="Verdict, quantity by quantity",
         caption="With standard errors from blocks; all are measured by the same code at the same frame spacing. Second "
-        "MD run: MD from another start, as long as the roll-out at most, judged as if it were a roll-out: a perfect "
+        "MD run: MD from another start, as long as the rollout at most, judged as if it were a rollout: a perfect "
         "model does no better. Score: overlap of a curve with that of the reference, 1 is identity. Within error: MD "
-        "and roll-out differ by no more than Student's t (95 %) times the combined standard error; blocks of a curve "
+        "and rollout differ by no more than Student's t (95 %) times the combined standard error; blocks of a curve "
         "score no less than those of the second run by the same test. Of twenty such quantities a perfect model misses "
         "one. Tolerance: a difference that matters to no user, however long the runs; “not resolved”: noise exceeds "
         "it. "
@@ -55,10 +55,10 @@ def verdict_table(study: Study) -> Table:
         columns=[
             "Quantity",
             "Reference MD",
-            "Roll-out",
+            "Rollout",
             "Second MD run",
             "Theory",
-            "Roll-out within error",
+            "Rollout within error",
             "Second run within error",
             "Tolerance",
         ],
@@ -84,28 +84,28 @@ def _tolerance(row: dict[str, Any], scored: bool) -> Cell:
 
 
 def scalar_table(study: Study, name: str) -> Table | None:
-    """All numbers of one observable, MD and forecast beside each other; None when it has none."""
+    """All numbers of one observable, MD and rollout beside each other; None when it has none."""
     groups, notes = [], []
     for run in study.runs:
-        md, forecast = run.md.get(name), run.forecast.get(name)
+        md, rollout = run.md.get(name), run.rollout.get(name)
         of_md = {scalar.name: scalar for scalar in md.scalars} if md else {}
-        of_forecast = {scalar.name: scalar for scalar in forecast.scalars} if forecast else {}
+        of_rollout = {scalar.name: scalar for scalar in rollout.scalars} if rollout else {}
         rows = []
-        for key in dict.fromkeys([*of_md, *of_forecast]):
-            pair = (of_md.get(key), of_forecast.get(key))
+        for key in dict.fromkeys([*of_md, *of_rollout]):
+            pair = (of_md.get(key), of_rollout.get(key))
             known = [scalar for scalar in pair if scalar]
             unit = unit_text(known[0].unit)
             theory = next((scalar.theory for scalar in known if scalar.theory is not None), None)
             values = [measured(s.value, s.error) if s else MISSING for s in pair]
             rows.append(cells([f"{key} / {unit}" if unit else key, *values, number(theory)]))
-            for who, scalar in zip(("reference MD", "forecast"), pair, strict=True):
+            for who, scalar in zip(("reference MD", "rollout"), pair, strict=True):
                 if scalar and scalar.note:
                     notes.append(f"{run.title}, {who}, {key}: {scalar.note}")
         if rows:
             groups.append((run.title, rows))
     if not groups:
         return None
-    columns = ["Quantity", "Reference MD", "Forecast", "Theory"]
+    columns = ["Quantity", "Reference MD", "Rollout", "Theory"]
     return Table(
         title="Numbers from this figure", caption="With standard errors.", columns=columns, groups=groups, notes=notes
     )

@@ -1,4 +1,4 @@
-"""Figures of the runs themselves: temperature along the roll-outs, training, health of the reference."""
+"""Figures of the runs themselves: temperature along the rollouts, training, health of the reference."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEV = 1000.0
 
 
 def temperature_figure(study: Study) -> Figure:
-    """Kinetic temperature along each roll-out, with the target and the canonical width about it."""
+    """Kinetic temperature along each rollout, with the target and the canonical width about it."""
     runs = study.runs
     figure = Figure(figsize=(WIDTH_IN, 0.4 + 1.55 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), 1, sharex=True, squeeze=False)[:, 0]
@@ -101,7 +101,7 @@ def health_figure(study: Study) -> Figure:
     left, right = figure.subplots(1, 2)
     for index, (name, (times, energy)) in enumerate(study.energies.items()):
         stride = max(1, len(times) // 1500)
-        per_atom = (energy - energy.mean()) * MEV / study.topology.n_atoms
+        per_atom = (energy - energy.mean()) * MEV / study.spec.n_atoms
         left.plot(times[::stride], per_atom[::stride], linewidth=0.9, label=name, **_grey(index, len(study.energies)))
     left.set_xlabel("time / ps")
     left.set_ylabel("(E − ⟨E⟩) / N / meV")

@@ -11,7 +11,7 @@ from trajcast.figures.table import Cell, Table, cells, text_cell
 
 
 def stability_table(study: Study) -> Table:
-    """How each roll-out ended and how far it came."""
+    """How each rollout ended and how far it came."""
     rows = []
     for run in study.runs:
         outcome, kelvin = run.outcome, run.temperature.kelvin
@@ -32,12 +32,12 @@ def stability_table(study: Study) -> Table:
             )
         )
     return Table(
-        title="Stability of the roll-outs",
-        caption="A guard ends a roll-out that is not finite, whose atoms overlap, or whose temperature leaves the "
+        title="Stability of the rollouts",
+        caption="A guard ends a rollout that is not finite, whose atoms overlap, or whose temperature leaves the "
         "allowed band; the frames before it are kept. Time and frames count from the end of the equilibration, steps "
         "from its start; ⟨T⟩ is over the frames kept.",
         columns=[
-            "Roll-out",
+            "Rollout",
             "Ensemble",
             "Outcome",
             "Time / ps",

@@ -1,4 +1,4 @@
-"""One roll-out as the page shows it: its model, how it ended, and what was observed on it."""
+"""One rollout as the page shows it: its model, how it ended, and what was observed on it."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from trajcast.core.state import State
 from trajcast.core.units import PS
 from trajcast.figures.numbers import duration
 from trajcast.figures.report.required import check_rows, existing, read_json
+from trajcast.io.formats import model_record
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.result import Result, load_result
 
@@ -46,7 +47,7 @@ TEST_KEYS = [
     "displacement_mae_percent",
     "velocity_mae_percent",
 ]
-MODEL_KEYS = ["horizon_fs", "weights"]  # imported and foreign models need say no more
+MODEL_KEYS = ["horizon_fs", "parameters"]  # imported and foreign models need say no more
 METRICS_COLUMNS = [
     "time_s",
     "skipped_updates",
@@ -63,8 +64,8 @@ ROW_KEYS = [
     "unit",
     "md",
     "md_error",
-    "forecast",
-    "forecast_error",
+    "rollout",
+    "rollout_error",
     "second",
     "second_error",
     "score",
@@ -86,7 +87,7 @@ class TemperatureSeries:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One roll-out: its model with the test errors, how it ended and what was observed on it."""
+    """One rollout: its model with the test errors, how it ended and what was observed on it."""
 
     name: str
     horizon_fs: float
@@ -95,24 +96,24 @@ class Run:
     metrics: dict[str, NDArray[np.float64]] | None  # of a model trained here
     test: dict[str, Any]
     outcome: dict[str, Any]
-    provenance: dict[str, dict[str, Any]]  # by stage: dataset, training, forecast, observables
+    provenance: dict[str, dict[str, Any]]  # by stage: dataset, training, rollout, observables
     temperature: TemperatureSeries
     summary: list[dict[str, Any]]
     md: dict[str, Result]
-    forecast: dict[str, Result]
+    rollout: dict[str, Result]
     md_frames: str  # which frames of the reference MD were measured
     shipped: dict[str, Any] | None  # record of the summary that stands for the reference MD; None: it was made here
 
     @property
     def title(self) -> str:
-        """How the roll-out is called in figures and tables."""
+        """How the rollout is called in figures and tables."""
         horizon = f"Δt = {self.horizon_fs:g} fs"
         return horizon if self.name == f"{self.horizon_fs:g}fs" else f"{self.name}, {horizon}"
 
     @property
-    def weights(self) -> int | None:
-        """How many weights the model has; None where it does not say."""
-        count = self.model["weights"]
+    def parameters(self) -> int | None:
+        """How many parameters the model has; None where it does not say."""
+        count = self.model["parameters"]
         return count if isinstance(count, int) else None
 
     @property
@@ -133,38 +134,39 @@ class Run:
 
 
 def read_run(folder: Path, name: str, model: Path) -> Run:
-    """Read one roll-out of a system's results folder; `model`: the folder of its model."""
+    """Read one rollout of a system's results folder; `model`: the folder of its model."""
     run = folder / "runs" / name
-    weights, forecast, observed = model / "model.safetensors", run / "forecast.h5md", run / "observables"
+    weights, rollout, observed = model / "model.safetensors", run / "rollout.h5md", run / "observables"
     data = model.parent / "dataset.h5"
     by_train = f"trajcast train --settings {model}/training.yaml --dataset {data} --output {model}"
     by_evaluate = f"trajcast evaluate --model {weights} --dataset {data} --output {model / 'test.json'}"
-    by_forecast = (
-        f"trajcast forecast --settings {run}/forecast.yaml --model {weights} --start "
-        f"{folder}/reference/nve_5.h5md --output {forecast} --outcome {run / 'outcome.json'}"
+    by_rollout = (
+        f"trajcast rollout --settings {run}/rollout.yaml --model {weights} --start "
+        f"{folder}/reference/nve_5.h5md --output {rollout} --outcome {run / 'outcome.json'}"
     )
     by_observe = (
         f"trajcast observe --settings {run}/observables.yaml --reference-settings "
-        f"{folder}/reference/reference.yaml --md {folder}/reference/nvt.h5md --forecast {forecast} --output {observed}"
+        f"{folder}/reference/reference.yaml --md {folder}/reference/nvt.h5md --rollout {rollout} --output {observed}"
     )
-    card = read_json(model / "model.json", MODEL_KEYS, by_train)
-    outcome = read_json(run / "outcome.json", OUTCOME_KEYS, by_forecast)
+    card = model_record(read_json(model / "model.json", [], by_train))
+    check_rows(model / "model.json", [card], MODEL_KEYS, by_train)
+    outcome = read_json(run / "outcome.json", OUTCOME_KEYS, by_rollout)
     horizon_fs = outcome["horizon_fs"]
     own_fs = _number(card["horizon_fs"])
     if own_fs is not None and abs(own_fs - horizon_fs) > 1e-6:
         raise UserError(
             f"{model / 'model.json'}: of a model with a horizon of {own_fs:g} fs, but {run} was rolled out "
-            f"with {horizon_fs:g} fs; make the roll-out again with: {by_forecast}"
+            f"with {horizon_fs:g} fs; make the rollout again with: {by_rollout}"
         )
     summary = read_json(observed / "summary.json", SUMMARY_KEYS, by_observe)
     check_rows(observed / "summary.json", summary["rows"], ROW_KEYS, by_observe)
-    with Trajectory(existing(forecast, by_forecast)) as trajectory:
-        of_forecast, series = trajectory.provenance, temperature_series(trajectory)
+    with Trajectory(existing(rollout, by_rollout)) as trajectory:
+        of_rollout, series = trajectory.provenance, temperature_series(trajectory)
     training = _mapping(card.get("provenance"))
     provenance = {
         "dataset": training.get("dataset"),
         "training": training,
-        "forecast": of_forecast,
+        "rollout": of_rollout,
         "observables": summary.get("provenance"),
     }
     trained_here = any((model / made).exists() for made in ("training.yaml", "metrics.csv"))
@@ -180,7 +182,7 @@ def read_run(folder: Path, name: str, model: Path) -> Run:
         temperature=series,
         summary=summary["rows"],
         md=_read_results(observed / "md"),
-        forecast=_read_results(observed / "forecast"),
+        rollout=_read_results(observed / "rollout"),
         md_frames=(summary.get("frames") or {}).get("md", ""),
         shipped=summary.get("reference"),
     )
@@ -226,7 +228,7 @@ def _read_results(folder: Path) -> dict[str, Result]:
 def temperature_series(trajectory: Trajectory, chunk: int = 250) -> TemperatureSeries:
     """Kinetic temperature of at most `TEMPERATURE_FRAMES` evenly spaced frames; empty for an empty trajectory."""
     stride = max(1, -(-len(trajectory) // TEMPERATURE_FRAMES))
-    top = trajectory.topology
+    top = trajectory.spec
     kelvin = []
     for start in range(0, len(trajectory), chunk * stride):
         frames = slice(start, start + chunk * stride, stride)
@@ -238,8 +240,8 @@ def temperature_series(trajectory: Trajectory, chunk: int = 250) -> TemperatureS
             masses=torch.as_tensor(top.masses).repeat(n),
             numbers=torch.as_tensor(top.numbers).repeat(n),
             cell=torch.as_tensor(top.cell).repeat(n, 1, 1),
-            periodic=torch.as_tensor(top.periodic).repeat(n, 1),
-            system=torch.arange(n).repeat_interleave(top.n_atoms),
+            pbc=torch.as_tensor(top.pbc).repeat(n, 1),
+            system_idx=torch.arange(n).repeat_interleave(top.n_atoms),
         )
         kelvin.append(temperature(state).numpy())
     return TemperatureSeries(

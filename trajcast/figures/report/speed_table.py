@@ -1,4 +1,4 @@
-"""Speed of the roll-outs beside that of the reference, as run and at each one's own largest safe step."""
+"""Speed of the rollouts beside that of the reference, as run and at each one's own largest safe step."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trajcast.figures.table import Cell, Table, cells, text_cell
 
 
 def speed_table(study: Study) -> Table:
-    """Simulated time per day of wall time, forecast against the reference engine."""
+    """Simulated time per day of wall time, rollout against the reference engine."""
     speed = study.provenance["speed"]
     rows = [_reference_row(study, speed, float(study.settings["timestep_fs"]), "", "1")]
     largest = study.largest_timestep
@@ -19,7 +19,7 @@ def speed_table(study: Study) -> Table:
         ratio = number(largest["ns_per_day"] / speed["ns_per_day"], 3)
         remark = ", largest that conserves energy"
         rows.append(_reference_row(study, largest, float(largest["timestep_fs"]), remark, ratio))
-    rows += [_forecast_row(study, run) for run in study.runs]
+    rows += [_rollout_row(study, run) for run in study.runs]
     return Table(
         title="Speed",
         caption="Simulated time per day of wall time, output of frames included.",
@@ -49,7 +49,7 @@ def _reference_row(study: Study, speed: dict[str, Any], timestep_fs: float, rema
             text_cell(_where(speed.get("device", "cpu"), study.provenance)),
             text_cell(MISSING),
             str(speed["threads"]),
-            number_of(study.topology.n_atoms),
+            number_of(study.spec.n_atoms),
             number(speed["steps_per_s"], 3),
             number(speed["ns_per_day"], 3),
             ratio,
@@ -57,13 +57,13 @@ def _reference_row(study: Study, speed: dict[str, Any], timestep_fs: float, rema
     )
 
 
-def _forecast_row(study: Study, run: Run) -> list[Cell]:
+def _rollout_row(study: Study, run: Run) -> list[Cell]:
     outcome, rate = run.outcome, run.outcome["ns_per_day"]
     return cells(
         [
-            f"forecast, {run.title}",
+            f"rollout, {run.title}",
             f"{run.horizon_fs:g}",
-            text_cell(_where(outcome["device"], run.provenance.get("forecast", {}))),
+            text_cell(_where(outcome["device"], run.provenance.get("rollout", {}))),
             text_cell(outcome["backend"]),
             str(outcome["threads"]),
             number_of(outcome["atoms"]),
@@ -85,9 +85,9 @@ def _notes(study: Study) -> list[str]:
     if study.settings.get("potential") is None and not study.settings.get("parameters", {}).get("calculator"):
         notes[0] = (
             "The reference is a classical force field, which is cheap to evaluate: a ratio below 1 means that the "
-            f"forecast is slower than the MD it imitates. {notes[0]}"
+            f"rollout is slower than the MD it imitates. {notes[0]}"
         )
-    places = {_where(run.outcome["device"], run.provenance.get("forecast", {})) for run in study.runs}
+    places = {_where(run.outcome["device"], run.provenance.get("rollout", {})) for run in study.runs}
     places.add(_where(study.provenance["speed"].get("device", "cpu"), study.provenance))
     if len(places) > 1:
         notes.append("Not all of these runs were made on the same processor or GPU; their ratios say little.")
@@ -100,9 +100,9 @@ def _at_largest_steps(study: Study) -> list[str]:
     if study.largest_timestep is None or not completed:
         return []
     largest, run = study.largest_timestep, completed[-1]
-    md, forecast = largest["ns_per_day"], run.outcome["ns_per_day"]
+    md, rollout = largest["ns_per_day"], run.outcome["ns_per_day"]
     return [
         f"At each one's own largest safe step: MD with {largest['timestep_fs']:g} fs (drift "
-        f"{number(largest['drift_meV_per_atom_per_ps'], 2)} meV/atom/ps) {number(md, 3)} ns/day, forecast with "
-        f"{run.horizon_fs:g} fs (roll-out completed) {number(forecast, 3)} ns/day: {number(forecast / md, 3)} times."
+        f"{number(largest['drift_meV_per_atom_per_ps'], 2)} meV/atom/ps) {number(md, 3)} ns/day, rollout with "
+        f"{run.horizon_fs:g} fs (rollout completed) {number(rollout, 3)} ns/day: {number(rollout / md, 3)} times."
     ]

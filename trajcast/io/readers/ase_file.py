@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.core.errors import UserError, said
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import KINETIC
 from trajcast.io.frames import VELOCITY_UNITS, Frames, Reading, even_interval
 from trajcast.io.readers.assembly import assembled
@@ -69,15 +69,15 @@ def read(path: Path, reading: Reading) -> Frames:
             f"{path}: atom {atom} has mass {masses[changed[0]][atom]:g} u in frame {changed[0]}, {masses[0][atom]:g} u "
             "in frame 0; correct it, or give runs one by one"
         )
-    periodic = np.array(first.pbc)
+    pbc = np.array(first.pbc)
     velocities = np.stack([_velocities(path, n, image, masses[0], reading) for n, image in enumerate(images)])
     return assembled(
         path,
-        Topology(
+        SystemSpec(
             numbers=first.numbers.astype(np.int64),
             masses=masses[0],
-            cell=np.array(first.cell) * periodic[:, None],
-            periodic=periodic,
+            cell=np.array(first.cell) * pbc[:, None],
+            pbc=pbc,
         ),
         positions=np.stack([image.positions for image in images]),
         velocities=velocities,

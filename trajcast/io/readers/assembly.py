@@ -6,14 +6,14 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.frames import Frames, Reading, agreed_interval, constant_cell
 from trajcast.io.readers.unwrap import unwrap
 
 
 def assembled(
     path: Path,
-    topology: Topology,
+    spec: SystemSpec,
     *,
     positions: NDArray,
     velocities: NDArray,
@@ -24,12 +24,12 @@ def assembled(
     wrapped: bool = True,
 ) -> Frames:
     """Frames of what a file holds, unwrapped; UserError where the cell changes or the interval is unknown."""
-    constant_cell(path, cells, topology.periodic)
+    constant_cell(path, cells, spec.pbc)
     return Frames(
         path=path,
-        topology=topology,
+        spec=spec,
         interval_fs=agreed_interval(path, interval_fs, reading.interval_fs),
-        positions=unwrap(path, positions, topology.cell, topology.periodic) if wrapped else positions,
+        positions=unwrap(path, positions, spec.cell, spec.pbc) if wrapped else positions,
         velocities=velocities,
         energies=energies,
     )

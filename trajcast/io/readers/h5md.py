@@ -11,10 +11,10 @@ from trajcast.io.trajectory import Trajectory
 def read(path: Path, reading: Reading) -> Frames:
     """All frames, with total energies where they were recorded."""
     with Trajectory(path) as trajectory:
-        constant_cell(path, trajectory.cells[()], trajectory.topology.periodic)
+        constant_cell(path, trajectory.cells[()], trajectory.spec.pbc)
         return Frames(
             path=path,
-            topology=trajectory.topology,
+            spec=trajectory.spec,
             interval_fs=agreed_interval(path, trajectory.interval_fs, reading.interval_fs),
             positions=trajectory.positions[()],
             velocities=trajectory.velocities[()],

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trajcast.core.elements import elements_of_masses
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.frames import Frames, Reading, even_interval
 from trajcast.io.readers._lammps_snapshots import (
@@ -45,13 +45,13 @@ def read(path: Path, reading: Reading) -> Frames:
     if len(snapshots) < 2:
         raise UserError(f"{path}: {len(snapshots)} frame(s); pairs need at least 2: give a longer run")
     units = _units(path, snapshots, reading.lammps_units)
-    periodic = _periodic(path, snapshots, reading.boundary)
+    pbc = _periodic(path, snapshots, reading.boundary)
     numbers, masses = _atoms(path, snapshots, reading.elements)
     cells = np.stack([snapshot.cell for snapshot in snapshots])
-    positions, wrapped = _positions(path, snapshots, periodic)
+    positions, wrapped = _positions(path, snapshots, pbc)
     return assembled(
         path,
-        Topology(numbers=numbers, masses=masses, cell=cells[0] * periodic[:, None], periodic=periodic),
+        SystemSpec(numbers=numbers, masses=masses, cell=cells[0] * pbc[:, None], pbc=pbc),
         positions=positions,
         velocities=_numbers(path, snapshots, VELOCITIES) / TIME_UNITS_FS[units],
         cells=cells,
@@ -151,9 +151,7 @@ def _numbers(path: Path, snapshots: Sequence[Snapshot], names: Sequence[str]) ->
     return np.stack([np.stack([s.columns[name] for name in names], axis=1) for s in snapshots])
 
 
-def _positions(
-    path: Path, snapshots: Sequence[Snapshot], periodic: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], bool]:
+def _positions(path: Path, snapshots: Sequence[Snapshot], pbc: NDArray[np.bool_]) -> tuple[NDArray[np.float64], bool]:
     """Positions, the least ambiguous that are there, and whether they still are to be unwrapped."""
     columns = snapshots[0].columns
     cells, origins = (np.stack([getattr(s, name) for s in snapshots]) for name in ("cell", "origin"))
@@ -168,7 +166,7 @@ def _positions(
         positions = positions @ cells + origins[:, None]
     if not columns.keys() >= set(IMAGES):
         return positions, True
-    return positions + (_numbers(path, snapshots, IMAGES) * periodic) @ cells, False
+    return positions + (_numbers(path, snapshots, IMAGES) * pbc) @ cells, False
 
 
 def _interval(path: Path, snapshots: Sequence[Snapshot], units: str) -> float | None:

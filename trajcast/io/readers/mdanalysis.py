@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from trajcast.core.elements import elements_of_masses
 from trajcast.core.errors import UserError, said
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.frames import Frames, Reading, even_interval
 from trajcast.io.readers.assembly import assembled
@@ -61,17 +61,17 @@ def read(path: Path, reading: Reading) -> Frames:
     except Exception as error:  # its parsers raise whatever they stumble over
         reason = said(error).replace(f"{folder}/frames/", "").replace(f"{folder}/topology/", "")
         raise UserError(
-            f"{path} with {topology}: MDAnalysis cannot read them ({reason}); do they belong together, and are "
-            "they whole?"
+            f"{path} with {topology}: MDAnalysis cannot read them ({reason}); do they belong together, and are they "
+            "whole?"
         ) from None
     if not frames:
         raise UserError(f"{path}: no frames in it")
     numbers, masses = _atoms(topology, universe.atoms)
     positions, velocities, cells = (np.stack(arrays) for arrays in zip(*frames, strict=True))
-    periodic = np.abs(cells[0]).sum(axis=1) > 0
+    pbc = np.abs(cells[0]).sum(axis=1) > 0
     return assembled(
         path,
-        Topology(numbers=numbers, masses=masses, cell=cells[0], periodic=periodic),
+        SystemSpec(numbers=numbers, masses=masses, cell=cells[0], pbc=pbc),
         positions=positions,
         velocities=velocities,
         cells=cells,

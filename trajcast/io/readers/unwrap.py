@@ -14,7 +14,7 @@ LARGEST_STEP = 0.25  # of the cell: between that and a half, a step could as wel
 
 
 def unwrap(
-    path: Path, positions: NDArray[np.floating], cell: NDArray[np.float64], periodic: NDArray[np.bool_]
+    path: Path, positions: NDArray[np.floating], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
 ) -> NDArray[np.floating]:
     """Positions (frames, atoms, 3) without jumps: every step is taken to the nearest image, periodic axes only.
 
@@ -23,8 +23,8 @@ def unwrap(
     """
     complete = np.asarray(complete_cell(cell))  # axes without a lattice vector get one, which is never used
     steps = np.diff(positions.astype(np.float64), axis=0) @ np.linalg.inv(complete)
-    turns = np.where(periodic, np.round(steps), 0.0)
-    left = np.where(periodic, np.abs(steps - turns), 0.0)
+    turns = np.where(pbc, np.round(steps), 0.0)
+    left = np.where(pbc, np.abs(steps - turns), 0.0)
     if left.size and left.max() > LARGEST_STEP:
         frame, atom, _ = np.unravel_index(left.argmax(), left.shape)
         raise UserError(

@@ -9,10 +9,10 @@ from functools import cache
 
 from trajcast import shipped
 from trajcast.config.checks import check_structure
-from trajcast.config.settings import Forecast, Network
+from trajcast.config.settings import NetworkSettings, RolloutSettings
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.core.units import PS
-from trajcast.pipeline.cooling import cooled_horizons, cooling_study, roll_out_settings
+from trajcast.pipeline.cooling import cooled_horizons, cooling_study, rollout_settings
 from trajcast.pipeline.estimate.speeds import Size, frame_seconds, md_seconds, network_seconds
 from trajcast.pipeline.plan import Plan
 from trajcast.reference.protocol import CONSTANT_PRESSURE, EQUILIBRATION
@@ -53,12 +53,12 @@ class Prices:
     def _size(self, system: str, cutoff_A: float | None = None) -> Size:
         """From the structure that the reference starts with; the cutoff is that of the data sets without another."""
         reference = self.plan.system(system).reference
-        topology, positions = structure_of(reference)
-        check_structure(self.plan.system(system), topology, f"config.yaml: systems.{system}")
-        cutoff = cutoff_A or float(self.plan.system(system).dataset["cutoff_A"])
-        found = find_neighbors(topology.state(positions, 0 * positions), cutoff)
+        spec, positions = structure_of(reference)
+        check_structure(self.plan.system(system), spec, f"config.yaml: systems.{system}")
+        cutoff = cutoff_A or self.plan.system(system).training.network.cutoff_A
+        found = find_neighbors(spec.state(positions, 0 * positions), cutoff)
         kind = reference.potential or reference.system
-        return Size(kind=kind, atoms=topology.n_atoms, edges=len(found.index))
+        return Size(kind=kind, atoms=spec.n_atoms, edges=len(found.index))
 
     def _quick(self, wildcards: dict[str, str]) -> Price:
         return Price(cpu_s=START_S)
@@ -117,18 +117,18 @@ class Prices:
             check = network_seconds(device, "rollout", size, training) * 2 * data.samples.validation
             whole = training.max_epochs * (samples * (1 + data.time_reversed) * step + check)
             seconds[device] = min(whole, 60 * (training.budget_minutes or math.inf))
-        weights = 2.2e6 * (training.network.channels / 64) ** 2  # about
-        return Price(cpu_s=seconds["cpu"], gpu_s=seconds["gpu"], disk=weights * WEIGHT_BYTES)
+        parameters = 2.2e6 * (training.network.channels / 64) ** 2  # about
+        return Price(cpu_s=seconds["cpu"], gpu_s=seconds["gpu"], disk=parameters * WEIGHT_BYTES)
 
     def _evaluate(self, wildcards: dict[str, str]) -> Price:
         data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
         return self._steps(wildcards, data.samples.test + STARTS * max(STEPS))
 
-    def _forecast(self, wildcards: dict[str, str]) -> Price:
+    def _rollout(self, wildcards: dict[str, str]) -> Price:
         system, run = wildcards["system"], wildcards["run"]
         horizon = self.plan.run_horizon(system, run)
         where = {"system": system, "horizon": horizon, "model": self.plan.model(system, run)}
-        return self._roll_out(where, self.plan.system(system).forecast_of(run))
+        return self._steps_and_frames(where, self.plan.system(system).rollout_of(run))
 
     def _thermostat(self, wildcards: dict[str, str]) -> Price:
         study = self.plan.system(wildcards["system"]).studies.thermostat
@@ -150,9 +150,9 @@ class Prices:
         study = cooling_study(self.plan, wildcards["system"])
         return self._md(wildcards["system"], study.duration_ps, study.interval_fs)
 
-    def _cooling_forecast(self, wildcards: dict[str, str]) -> Price:
-        settings = roll_out_settings(self.plan, wildcards["system"], wildcards["horizon"], wildcards["seed"])
-        return self._roll_out(wildcards, settings)
+    def _cooling_rollout(self, wildcards: dict[str, str]) -> Price:
+        settings = rollout_settings(self.plan, wildcards["system"], wildcards["horizon"], wildcards["seed"])
+        return self._steps_and_frames(wildcards, settings)
 
     def _cooling(self, wildcards: dict[str, str]) -> Price:
         study = cooling_study(self.plan, wildcards["system"])
@@ -162,12 +162,12 @@ class Prices:
 
     def _observe(self, wildcards: dict[str, str]) -> Price:
         system, run = self.plan.system(wildcards["system"]), wildcards["run"]
-        forecast = system.forecast_of(run)
-        duration_fs = (forecast.duration_ps + system.reference.nvt.duration_ps) * PS
-        frames = duration_fs / (system.horizon_of(run) * forecast.frame_every)
+        rollout = system.rollout_of(run)
+        duration_fs = (rollout.duration_ps + system.reference.nvt.duration_ps) * PS
+        frames = duration_fs / (system.horizon_of(run) * rollout.frame_every)
         return Price(cpu_s=START_S + frames * self.size(wildcards["system"]).atoms * OBSERVE_S)
 
-    def _roll_out(self, wildcards: dict[str, str], settings: Forecast) -> Price:
+    def _steps_and_frames(self, wildcards: dict[str, str], settings: RolloutSettings) -> Price:
         horizon, copies = float(wildcards["horizon"]), math.prod(settings.supercell) * settings.replicas
         steps = (settings.duration_ps + settings.equilibration_ps) * PS / horizon
         kept = settings.duration_ps * PS / horizon / settings.frame_every
@@ -179,7 +179,12 @@ class Prices:
         system, training, cutoff_A = wildcards["system"], self.plan.system(wildcards["system"]).training, None
         if (model := wildcards.get("model", "").removeprefix("model-")) in shipped.names():
             found = shipped.record(model)
-            training = replace(training, network=Network(**found["network"]), dtype=found["dtype"], tf32=False)
+            training = replace(
+                training,
+                network=NetworkSettings(**found["network"], cutoff_A=found["cutoff_A"]),
+                dtype=found["dtype"],
+                tf32=False,
+            )
             cutoff_A = found["cutoff_A"]
         size = self.size(system, cutoff_A)
         larger = Size(kind=size.kind, atoms=copies * size.atoms, edges=copies * size.edges)

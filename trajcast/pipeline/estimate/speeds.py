@@ -8,10 +8,10 @@ from functools import cache
 
 import numpy as np
 
-from trajcast.config.settings import Network, Training
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.io.packaged import packaged_table
 
-PAPER = Network()
+PAPER = NetworkSettings()
 FLOAT64 = 2.0  # times float32 on a CPU: half as many numbers in a register; the authors' code has 1.8 to 2.4
 COMPONENTS = {1: 22, 2: 102}  # numbers in a message of one channel: all products of features with harmonics up to l_max
 
@@ -36,7 +36,7 @@ def machines(device: str) -> list[str]:
     return list(dict.fromkeys(row["machine"] for row in table() if row["device"] == device))
 
 
-def network_seconds(device: str, task: str, size: Size, training: Training) -> float:
+def network_seconds(device: str, task: str, size: Size, training: TrainingSettings) -> float:
     """Seconds of one system in one step of a `rollout`, or of `training` as part of a batch, on `cpu` or `gpu`.
 
     Linear between the measured numbers of edges; another network counts as more or fewer edges, in proportion to the
@@ -67,7 +67,7 @@ def _is(row: Mapping[str, str], **values: str) -> bool:
     return all(row[key] == value for key, value in values.items())
 
 
-def _work(network: Network) -> float:
+def _work(network: NetworkSettings) -> float:
     """What is computed for an edge: the numbers of its messages in all layers."""
     components = COMPONENTS.get(network.l_max, COMPONENTS[2] * (network.l_max / 2) ** 5)
     return network.layers * network.channels * components

@@ -14,8 +14,8 @@ STAGES = {
     "data sets": ("dataset",),
     "training": ("train",),
     "test errors": ("evaluate",),
-    "roll-outs": ("forecast",),
-    "studies": ("timestep", "thermostat", "same_start", "speed", "cooling_md", "cooling_forecast", "cooling"),
+    "rollouts": ("rollout",),
+    "studies": ("timestep", "thermostat", "same_start", "speed", "cooling_md", "cooling_rollout", "cooling"),
     "observables": ("observe",),
 }
 OTHER = "the rest"
@@ -39,7 +39,7 @@ def costs(plan: Plan, jobs: Iterable[Job]) -> tuple[list[Cost], list[str]]:
     prices, unknown = Prices(plan), []
     sums: dict[tuple[str, str], Cost] = {}
     for job in jobs:
-        rule = "forecast" if job.rule.startswith("forecast_") and job.rule.endswith("_replicas") else job.rule
+        rule = "rollout" if job.rule.startswith("rollout_") and job.rule.endswith("_replicas") else job.rule
         price = prices.of(rule, job.wildcards)
         if price is None:
             unknown.append(job.rule)

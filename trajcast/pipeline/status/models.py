@@ -1,4 +1,4 @@
-"""How far models and their roll-outs are."""
+"""How far models and their rollouts are."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from trajcast.config.settings import Forecast, Training
+from trajcast.config.settings import RolloutSettings, TrainingSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.errors import UserError
 from trajcast.pipeline.status.states import Seen, State
@@ -26,8 +26,8 @@ class Validation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RollOut:
-    """How far a roll-out is, after its equilibration."""
+class RolloutProgress:
+    """How far a rollout is, after its equilibration."""
 
     ns: float
     planned_ns: float
@@ -41,7 +41,7 @@ def validation(seen: Seen) -> Validation | None:
         with open(folder / "metrics.csv", encoding="utf-8", newline="") as handle:
             rows = list(csv.DictReader(handle))
             since_s = time.time() - (folder / "metrics.csv").stat().st_mtime
-        settings = read_settings(Training, folder / "training.yaml")
+        settings = read_settings(TrainingSettings, folder / "training.yaml")
     except (FileNotFoundError, UserError):
         return None
     if not rows:
@@ -58,18 +58,20 @@ def validation(seen: Seen) -> Validation | None:
     )
 
 
-def roll_out(seen: Seen) -> RollOut | None:
-    """How far a roll-out is; None before it begins."""
+def rollout_progress(seen: Seen) -> RolloutProgress | None:
+    """How far a rollout is; None before it begins."""
     outputs = [Path(output) for output in seen.job.outputs]
     outcome = next((path for path in outputs if path.name.startswith("outcome")), None)
     if outcome is None:
         return None
     if seen.state is State.DONE:
         found = json.loads(outcome.read_text(encoding="utf-8"))
-        return RollOut(ns=found["time_ps"] / 1000, planned_ns=found["planned_ps"] / 1000, ending=found["outcome"])
+        return RolloutProgress(
+            ns=found["time_ps"] / 1000, planned_ns=found["planned_ps"] / 1000, ending=found["outcome"]
+        )
     if not seen.record.get("total"):
         return None
-    settings = read_settings(Forecast, outcome.with_name("forecast.yaml"))
+    settings = read_settings(RolloutSettings, outcome.with_name("rollout.yaml"))
     share = seen.record["done"] / seen.record["total"]
     ps = max(0.0, share * (settings.duration_ps + settings.equilibration_ps) - settings.equilibration_ps)
-    return RollOut(ns=ps / 1000, planned_ns=settings.duration_ps / 1000)
+    return RolloutProgress(ns=ps / 1000, planned_ns=settings.duration_ps / 1000)

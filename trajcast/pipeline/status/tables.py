@@ -14,7 +14,7 @@ from rich.table import Table
 from trajcast.io.progress import duration
 from trajcast.pipeline.estimate.summary import OTHER, STAGES, stage_of
 from trajcast.pipeline.jobs import Job
-from trajcast.pipeline.status.models import roll_out, validation
+from trajcast.pipeline.status.models import rollout_progress, validation
 from trajcast.pipeline.status.states import Seen, State
 
 MISSING = "–"
@@ -48,17 +48,17 @@ def _stages(seen: Sequence[Seen]) -> Table:
 
 
 def _models(seen: Sequence[Seen]) -> Table:
-    """A row a model that is being or has been trained, and a row a roll-out."""
+    """A row a model that is being or has been trained, and a row a rollout."""
     table = _table(
-        "Models and their roll-outs",
+        "Models and their rollouts",
         "system",
         "model",
-        numbers=["Δt / fs", "epoch", "validation: Δr / %", "v′ / %", "left at most", "roll-out / ns", "of"],
+        numbers=["Δt / fs", "epoch", "validation: Δr / %", "v′ / %", "left at most", "rollout / ns", "of"],
     )
     table.add_column("ending")
     for (system, horizon, model), jobs in sorted(_by_model(seen).items(), key=lambda row: _place(*row[0])):
         last = next((validation(one) for one in jobs if one.job.rule == "train"), None)
-        rolled = next((roll_out(one) for one in jobs if one.job.rule.startswith("forecast")), None)
+        rolled = next((rollout_progress(one) for one in jobs if one.job.rule.startswith("rollout")), None)
         if last is None and rolled is None:
             continue
         trained = (
@@ -110,8 +110,8 @@ def _by_model(seen: Iterable[Seen]) -> dict[tuple[str, str, str], list[Seen]]:
         key = one.job.wildcards
         if one.job.rule == "train":
             name = key["system"], key["horizon"], f"model-n{key['samples']}-s{key['seed']}"
-        elif one.job.rule.startswith("forecast") and "run" in key and not one.job.rule.endswith("_settings"):
-            name = key["system"], MISSING, f"roll-out {key['run']}"
+        elif one.job.rule.startswith("rollout") and "run" in key and not one.job.rule.endswith("_settings"):
+            name = key["system"], MISSING, f"rollout {key['run']}"
         else:
             continue
         found.setdefault(name, []).append(one)
@@ -119,7 +119,7 @@ def _by_model(seen: Iterable[Seen]) -> dict[tuple[str, str, str], list[Seen]]:
 
 
 def _place(system: str, horizon: str, name: str) -> tuple[str, float, str]:
-    """Models in the order of their horizons, roll-outs after them."""
+    """Models in the order of their horizons, rollouts after them."""
     return system, math.inf if horizon == MISSING else float(horizon), name
 
 

@@ -1,7 +1,7 @@
 """Engines of reference MD: one file per engine.
 
 Each file has `simulate(settings, run, start, recorder)`, which records one `Run`, and
-`potential_energies(settings, topology, positions)`.
+`potential_energies(settings, spec, positions)`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from trajcast.config.schema import ConstantPressure
+from trajcast.config.schema import ConstantPressureSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,5 +23,5 @@ class Run:
     relaxation_fs: float | None = None  # of the thermostat
     final_temperature_K: float | None = None  # of a ramp that is linear in steps; constant without it
     chain_length: int = 3  # of Nosé–Hoover
-    pressure: ConstantPressure | None = None  # NpT only
+    pressure: ConstantPressureSettings | None = None  # NpT only
     minimise: bool = False  # the energy, before the run

@@ -15,7 +15,7 @@ from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.reference.engines._weights import weights_sha256
 
 FIX = "calculator"
@@ -29,20 +29,20 @@ fix_modify {FIX} energy yes virial yes
 """
 
 
-def styles(topology: Topology) -> str:
+def styles(spec: SystemSpec) -> str:
     """LAMMPS commands that come before the box exists; its units are ASE's, but for times."""
-    boundary = "p p p" if topology.periodic.all() else "s s s"
+    boundary = "p p p" if spec.pbc.all() else "s s s"
     return f"units metal\natom_style atomic\natom_modify map yes\nboundary {boundary}\n"
 
 
-def data(topology: Topology, positions: NDArray[np.float64]) -> str:
+def data(spec: SystemSpec, positions: NDArray[np.float64]) -> str:
     """LAMMPS data file of points with masses, one type for each element and isotope."""
-    kinds, types = np.unique(np.stack([topology.numbers, topology.masses], axis=1), axis=0, return_inverse=True)
-    cell, low = topology.cell, np.zeros(3)
-    if not topology.periodic.any():
+    kinds, types = np.unique(np.stack([spec.numbers, spec.masses], axis=1), axis=0, return_inverse=True)
+    cell, low = spec.cell, np.zeros(3)
+    if not spec.pbc.any():
         low, cell = positions.min(0) - 1, np.diag(np.ptp(positions, axis=0) + 2)  # shrunk to the atoms when read
     sides = zip("xyz", low.tolist(), (low + np.diag(cell)).tolist(), strict=True)
-    header = [f"{topology.n_atoms} atoms\n{len(kinds)} atom types", *(f"{a} {b} {x}lo {x}hi" for x, a, b in sides)]
+    header = [f"{spec.n_atoms} atoms\n{len(kinds)} atom types", *(f"{a} {b} {x}lo {x}hi" for x, a, b in sides)]
     if np.any(cell != np.diag(np.diag(cell))):
         header.append(f"{float(cell[1, 0])!r} {float(cell[2, 0])!r} {float(cell[2, 1])!r} xy xz yz")
     masses = [f"{kind} {float(mass)!r}" for kind, mass in enumerate(kinds[:, 1], 1)]
@@ -64,12 +64,12 @@ class ExternalForces:
     def __init__(
         self,
         make: Callable[[], BaseCalculator],
-        topology: Topology,
+        spec: SystemSpec,
         stress: bool,
         batch: Callable[[BaseCalculator, list[ase.Atoms]], list[float]] | None = None,
     ):
         self._make, self._stress, self.batch = make, stress, batch
-        self._atoms = ase.Atoms(numbers=topology.numbers, masses=topology.masses, pbc=topology.periodic)
+        self._atoms = ase.Atoms(numbers=spec.numbers, masses=spec.masses, pbc=spec.pbc)
         self._error: BaseException | None = None
         self._lammps: Any = None
         self.warnings: list[str] = []

@@ -131,7 +131,7 @@ class Instance:
     def atom_style(self) -> str:
         return self._lammps.extract_global("atom_style")
 
-    def periodic(self) -> NDArray[np.bool_]:
+    def pbc(self) -> NDArray[np.bool_]:
         """Which directions of the box are periodic."""
         return np.array(self._lammps.extract_box()[5], dtype=bool)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.mechanics import degrees_of_freedom, isolated
 from trajcast.core.state import State
 from trajcast.core.units import KCAL_PER_MOL
@@ -16,7 +16,7 @@ STILL_EVERY = 1000  # steps; a thermostat scales what rounding leaves of P and L
 BAR_PER_GPA = 1e4
 
 
-def integration(settings: Reference, run: Run, start: State, units: Units) -> str:
+def integration(settings: ReferenceSettings, run: Run, start: State, units: Units) -> str:
     """Time step, integrator and thermostat, with the temperature counted over the right degrees of freedom."""
     extra = 3 * start.n_atoms - int(degrees_of_freedom(start)[0])
     lines = [f"timestep {settings.timestep_fs / units.time_fs!r}", f"compute_modify thermo_temp extra/dof {extra}"]
@@ -42,7 +42,7 @@ def integration(settings: Reference, run: Run, start: State, units: Units) -> st
     return "\n".join([*lines, *_stretches(settings, run, start.cell[0].numpy(), units), ""])
 
 
-def _stretches(settings: Reference, run: Run, cell: NDArray[np.float64], units: Units) -> list[str]:
+def _stretches(settings: ReferenceSettings, run: Run, cell: NDArray[np.float64], units: Units) -> list[str]:
     """Berendsen's factors of the three lattice vectors for `run.every` steps; those of equal length have the same."""
     if run.pressure is None:
         return []

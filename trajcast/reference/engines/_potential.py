@@ -10,11 +10,11 @@ import numpy as np
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.core.plugins import named_module
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.reference.engines import _external
 from trajcast.reference.engines._external import ExternalForces
 from trajcast.reference.potentials import calculator, device_name, energies
@@ -26,12 +26,12 @@ class Potential:
 
     styles: str
     interactions: str
-    data: Callable[[Topology, NDArray[np.float64]], str]
+    data: Callable[[SystemSpec, NDArray[np.float64]], str]
     external: ExternalForces | None = None
     device: str = "cpu"  # a GPU by its name
 
 
-def potential_of(settings: Reference, topology: Topology, stress: bool = False) -> Potential:
+def potential_of(settings: ReferenceSettings, spec: SystemSpec, stress: bool = False) -> Potential:
     """The potential in `settings`, or else that of their system; calculators are asked for the stress where needed."""
     system = named_module("reference.systems", settings.system)
     parameters = validate(system.Parameters, settings.parameters, "reference.parameters")
@@ -45,10 +45,10 @@ def potential_of(settings: Reference, topology: Topology, stress: bool = False) 
         make = partial(system.calculator, parameters)
     if make is not None:
         return Potential(
-            styles=_external.styles(topology),
+            styles=_external.styles(spec),
             interactions=_external.COMMANDS,
             data=_external.data,
-            external=ExternalForces(make, topology, stress, batch),
+            external=ExternalForces(make, spec, stress, batch),
             device="cpu" if settings.potential is None else device_name(settings.potential, settings.device),
         )
     return Potential(

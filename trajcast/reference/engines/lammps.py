@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference
+from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.files import write_text
 from trajcast.io.progress import progress
 from trajcast.io.recorder import Recorder
@@ -31,14 +31,14 @@ SLOW_SEGMENT_FRAMES = 100  # the same with a calculator's forces, of which a job
 RESTRAINT_eV = 40.0  # holds a dihedral angle within a degree against barriers of 1 eV
 
 
-def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) -> None:
+def simulate(settings: ReferenceSettings, run: Run, start: State, recorder: Recorder) -> None:
     """Record `run` from `start` into `recorder`, or go on after its last segment; the LAMMPS input, data file and log
     lie beside the recorder's file.
 
     The run is a chain of segments. Each begins by reading the restart that the one before it wrote, whether or not
     the process died in between, so an interrupted run gives the same frames bit for bit.
     """
-    potential = potential_of(settings, recorder.topology, stress=run.pressure is not None)
+    potential = potential_of(settings, recorder.spec, stress=run.pressure is not None)
     stem = recorder.path.with_suffix("")
     data, log = Path(f"{stem}.data"), Path(f"{stem}.log")
     saved = recorder.restart()
@@ -49,9 +49,9 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
     with Instance(log, potential.styles, external) as lammps:
         units = lammps.units
         setup = potential.interactions + integration(settings, run, start, units)
-        rescale = rescaling(run, recorder.topology.cell)
+        rescale = rescaling(run, recorder.spec.cell)
         if saved is None:
-            write_text(data, potential.data(recorder.topology, start.positions.numpy()) + velocities(start, units))
+            write_text(data, potential.data(recorder.spec, start.positions.numpy()) + velocities(start, units))
             text = input_file(potential.styles, data.name, setup, run, segment, units, rescale)
             write_text(f"{stem}.in", text)
             lammps.read_data(data, setup)
@@ -81,7 +81,7 @@ def simulate(settings: Reference, run: Run, start: State, recorder: Recorder) ->
     recorder.finish(speed=_speed(run.steps / wall_s, settings, potential), **heard)
 
 
-def _speed(steps_per_s: float, settings: Reference, potential: Potential) -> dict[str, Any]:
+def _speed(steps_per_s: float, settings: ReferenceSettings, potential: Potential) -> dict[str, Any]:
     return {
         "steps_per_s": steps_per_s,
         "ns_per_day": steps_per_s * settings.timestep_fs * 1e-6 * 86400,
@@ -90,32 +90,32 @@ def _speed(steps_per_s: float, settings: Reference, potential: Potential) -> dic
     }
 
 
-def potential_energies(settings: Reference, topology: Topology, positions: NDArray) -> NDArray[np.float64]:
+def potential_energies(settings: ReferenceSettings, spec: SystemSpec, positions: NDArray) -> NDArray[np.float64]:
     """Potential energy (eV) of each frame of `positions` (frames, atoms, 3; Å, wrapped or not).
 
-    `topology` may be a supercell of the system in `settings`.
+    `spec` may be a supercell of the system in `settings`.
     """
     energies = np.empty(len(positions))
     if not len(positions):
         return energies
-    potential, done = potential_of(settings, topology), 0
+    potential, done = potential_of(settings, spec), 0
     with progress("potential energies", len(positions), unit="frames") as advance:
-        for found in _energies(potential, topology, positions):
+        for found in _energies(potential, spec, positions):
             energies[done : done + len(found)] = found
             done += len(found)
             advance(len(found))
     return energies
 
 
-def _energies(potential: Potential, topology: Topology, positions: NDArray) -> Iterator[NDArray[np.float64]]:
+def _energies(potential: Potential, spec: SystemSpec, positions: NDArray) -> Iterator[NDArray[np.float64]]:
     """Batches by the potential's own library where it has them; else frame by frame in LAMMPS."""
-    wrapped = (_wrapped(frame, topology) for frame in positions)
+    wrapped = (_wrapped(frame, spec) for frame in positions)
     if potential.external is not None and potential.external.batch is not None:
-        yield from potential.external.energies(wrapped, topology.cell)
+        yield from potential.external.energies(wrapped, spec.cell)
         return
     with tempfile.TemporaryDirectory() as folder, Instance(None, potential.styles, potential.external) as lammps:
         data = Path(folder) / "atoms.data"
-        data.write_text(potential.data(topology, _wrapped(positions[0], topology)), encoding="utf-8")
+        data.write_text(potential.data(spec, _wrapped(positions[0], spec)), encoding="utf-8")
         lammps.read_data(data, potential.interactions)
         with lammps.quiet():
             for frame in wrapped:
@@ -125,17 +125,17 @@ def _energies(potential: Potential, topology: Topology, positions: NDArray) -> I
 
 
 def relaxed(
-    settings: Reference, topology: Topology, positions: NDArray, dihedral: tuple[list[int], float] | None = None
+    settings: ReferenceSettings, spec: SystemSpec, positions: NDArray, dihedral: tuple[list[int], float] | None = None
 ) -> tuple[NDArray[np.float64], float]:
     """Positions (Å) and potential energy (eV) after minimisation from `positions`.
 
     `dihedral`: four atoms (counted from 0) and the angle between them in degrees that is held by a restraint, whose
     own energy is not counted.
     """
-    potential = potential_of(settings, topology)
+    potential = potential_of(settings, spec)
     with tempfile.TemporaryDirectory() as folder, Instance(None, potential.styles, potential.external) as lammps:
         data = Path(folder) / "atoms.data"
-        data.write_text(potential.data(topology, _wrapped(positions, topology)), encoding="utf-8")
+        data.write_text(potential.data(spec, _wrapped(positions, spec)), encoding="utf-8")
         lammps.read_data(data, potential.interactions)
         if dihedral is not None:
             atoms, angle = dihedral
@@ -149,9 +149,11 @@ def relaxed(
         return lammps.gather("x", 1).copy(), lammps.thermo("pe") * lammps.units.energy_eV
 
 
-def _frames(lammps: Instance, settings: Reference, run: Run, step: int, end: int, recorder: Recorder) -> Iterator[int]:
+def _frames(
+    lammps: Instance, settings: ReferenceSettings, run: Run, step: int, end: int, recorder: Recorder
+) -> Iterator[int]:
     """Advance from `step` to `end`, recording every frame; yields the step of each."""
-    units, origin, cell = lammps.units, np.zeros(3), recorder.topology.cell
+    units, origin, cell = lammps.units, np.zeros(3), recorder.spec.cell
     rescale = rescaling(run, cell)
     once = "post no" if rescale else "pre no post no"  # forces belong to the box before
     lammps.commands("run 0 post no")
@@ -174,9 +176,9 @@ def _frames(lammps: Instance, settings: Reference, run: Run, step: int, end: int
             yield step
 
 
-def _wrapped(positions: NDArray, topology: Topology) -> NDArray[np.float64]:
+def _wrapped(positions: NDArray, spec: SystemSpec) -> NDArray[np.float64]:
     positions = np.asarray(positions, dtype=np.float64)
-    if not topology.periodic.any():
+    if not spec.pbc.any():
         return positions
-    fractional = positions @ np.linalg.pinv(topology.cell)
-    return positions - np.where(topology.periodic, np.floor(fractional), 0.0) @ topology.cell
+    fractional = positions @ np.linalg.pinv(spec.cell)
+    return positions - np.where(spec.pbc, np.floor(fractional), 0.0) @ spec.cell

@@ -17,7 +17,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from trajcast.core.errors import UserError
 from trajcast.core.neighbors.find import find_neighbors
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 
 MODELS: dict[str, str] = {}
 PACKAGE = 'pip install "trajcast"'
@@ -56,16 +56,16 @@ class ExportedModel(Calculator):
     ) -> None:
         super().calculate(atoms, properties, system_changes)
         assert atoms is not None
-        topology = Topology(
+        spec = SystemSpec(
             numbers=atoms.numbers.astype(np.int64),
             masses=atoms.get_masses(),
             cell=atoms.cell.array if atoms.pbc.any() else np.zeros((3, 3)),
-            periodic=atoms.pbc,
+            pbc=atoms.pbc,
         )
-        state = topology.state(atoms.positions, np.zeros_like(atoms.positions)).to(device=self.device)
+        state = spec.state(atoms.positions, np.zeros_like(atoms.positions)).to(device=self.device)
         found = find_neighbors(state, self.cutoff_A)
         vectors = found.vectors.detach().requires_grad_()
-        numbers = torch.as_tensor(topology.numbers, device=self.device)
+        numbers = torch.as_tensor(spec.numbers, device=self.device)
         energy = self._module(numbers, found.atoms, found.index, vectors)
         (slopes,) = torch.autograd.grad(energy, vectors)
         forces = torch.zeros_like(state.positions)

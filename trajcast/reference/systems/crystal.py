@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 from pydantic import Field
 
-from trajcast.config.schema import Reference, Section
+from trajcast.config.schema import ReferenceSettings, Section
 from trajcast.config.settings import Count, Positive
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.core.geometry import replicate
 from trajcast.core.neighbors.find import find_neighbors
 from trajcast.core.state import State
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.blocks import correlated_mean_error
 from trajcast.reference.published import Published
@@ -48,19 +48,19 @@ class Parameters(Section):
     coulomb_cutoff_A: Positive
 
 
-def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.float64]]:
+def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np.float64]]:
     """The ideal crystal, whatever the seed; topology and positions (Å)."""
     a, c = parameters.a_A, parameters.c_A
     cell = np.array([[a, 0, 0], [-a / 2, a * np.sqrt(0.75), 0], [0, 0, c]])
     fractional = np.concatenate([_equivalent(SILICON)[:3], _equivalent(OXYGEN)])
-    unit = Topology(
+    unit = SystemSpec(
         numbers=np.repeat(NUMBERS, [3, 6]),
         masses=np.repeat([MASSES[z] for z in NUMBERS], [3, 6]),
         cell=cell,
-        periodic=np.ones(3, dtype=bool),
+        pbc=np.ones(3, dtype=bool),
     )
-    topology, positions = replicate(unit, torch.as_tensor(fractional % 1 @ cell), parameters.supercell)
-    return topology, positions.numpy()
+    spec, positions = replicate(unit, torch.as_tensor(fractional % 1 @ cell), parameters.supercell)
+    return spec, positions.numpy()
 
 
 def _equivalent(site: tuple[float, float, float]) -> NDArray[np.float64]:
@@ -83,26 +83,26 @@ def lammps_styles(parameters: Parameters) -> str:
     return "units metal\natom_style charge\natom_modify map yes\n"
 
 
-def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[np.float64]) -> str:
+def lammps_data(parameters: Parameters, spec: SystemSpec, positions: NDArray[np.float64]) -> str:
     """LAMMPS data file: box, masses and atoms of any supercell.
 
     Raises UserError for other elements, and for a cell whose first vector is not along x or second not in the xy plane.
     """
-    if not set(topology.numbers.tolist()) <= set(NUMBERS):
+    if not set(spec.numbers.tolist()) <= set(NUMBERS):
         raise UserError("system crystal: atoms must be Si or O; remove the others or change the system")
-    cell = topology.cell
+    cell = spec.cell
     if np.any(np.triu(cell, 1)) or np.any(np.diag(cell) <= 0):
         raise UserError(
             "system crystal: the cell's first vector must be along x and its second in the xy plane, its rows are "
             f"{cell.tolist()}; turn the crystal"
         )
-    types = [NUMBERS.index(z) + 1 for z in topology.numbers.tolist()]
-    charges = [CHARGES[z] for z in topology.numbers.tolist()]
+    types = [NUMBERS.index(z) + 1 for z in spec.numbers.tolist()]
+    charges = [CHARGES[z] for z in spec.numbers.tolist()]
     rows = zip(types, charges, positions.tolist(), strict=True)
     lines = [
         "alpha-quartz",
         "",
-        f"{topology.n_atoms} atoms\n2 atom types",
+        f"{spec.n_atoms} atoms\n2 atom types",
         *(f"0 {float(length)!r} {axis}lo {axis}hi" for axis, length in zip("xyz", np.diag(cell), strict=True)),
         f"{float(cell[1, 0])!r} {float(cell[2, 0])!r} {float(cell[2, 1])!r} xy xz yz",
         "\nMasses\n",
@@ -126,7 +126,7 @@ neigh_modify every 1 delay 0 check yes
 """
 
 
-def literature(settings: Reference, folder: Path) -> list[Published]:
+def literature(settings: ReferenceSettings, folder: Path) -> list[Published]:
     """The mean cell at constant pressure, where there was such a run, and the Si–O distance of the NVT run."""
     rows = []
     if settings.equilibration.npt is not None:

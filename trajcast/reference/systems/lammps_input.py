@@ -23,7 +23,7 @@ from scipy.sparse.csgraph import breadth_first_order, connected_components
 from trajcast.config.schema import Section
 from trajcast.core.elements import ROUNDING_U
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.readers.lammps_data import data_sections, read_text
 from trajcast.io.readers.lammps_input import ForceField, read_input
 from trajcast.reference.engines._lammps import Instance
@@ -40,27 +40,27 @@ class Parameters(Section):
     elements: Annotated[list[str], Field(min_length=1)]  # of the atom types, in order
 
 
-def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.float64]]:
+def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np.float64]]:
     """Atoms of the data file, whatever the seed, its bonded atoms side by side; topology and positions (Å)."""
     field = read_input(parameters.input_file)
     with _atoms(field) as lammps:
-        periodic = lammps.periodic()
-        if periodic.any() != periodic.all():
+        pbc = lammps.pbc()
+        if pbc.any() != pbc.all():
             raise UserError(
-                f"{parameters.input_file}: periodic in {int(periodic.sum())} directions of 3; choose boundary p p p "
+                f"{parameters.input_file}: periodic in {int(pbc.sum())} directions of 3; choose boundary p p p "
                 "(with a layer of vacuum where you need one), or s s s for a molecule in vacuum"
             )
-        origin, cell = lammps.box() if periodic.all() else (np.zeros(3), np.zeros((3, 3)))
+        origin, cell = lammps.box() if pbc.all() else (np.zeros(3), np.zeros((3, 3)))
         positions = lammps.gather("x", 1) - origin + lammps.gather("image", 0) @ cell
         types, masses, bonds = lammps.gather("type", 0, 1)[:, 0] - 1, lammps.type_masses(), lammps.bonds()
     numbers = _numbers(parameters, masses)
     check_element_order(field, parameters.elements, parameters.input_file)
     whole, molecules = _whole(positions, bonds, cell)
-    return Topology(
+    return SystemSpec(
         numbers=numbers[types],
         masses=masses[types],
         cell=cell,
-        periodic=periodic,
+        pbc=pbc,
         molecules=molecules if len(bonds) else None,
     ), whole
 
@@ -75,7 +75,7 @@ def lammps_interactions(parameters: Parameters) -> str:
     return read_input(parameters.input_file).after
 
 
-def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[np.float64]) -> str:
+def lammps_data(parameters: Parameters, spec: SystemSpec, positions: NDArray[np.float64]) -> str:
     """The user's data file with these positions and this cell; of a supercell, with bonds and angles of every copy.
 
     Raises UserError when the atoms are not those of the data file in order, or a bonded network fills the cell of
@@ -84,14 +84,14 @@ def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[n
     own, start = structure(parameters, 1)
     field = read_input(parameters.input_file)
     given = read_text(field.data_file)
-    copies = _copies(parameters, own, topology)
+    copies = _copies(parameters, own, spec)
     with _atoms(field) as lammps, tempfile.TemporaryDirectory() as folder:
         if max(copies) > 1:
             _check_repeatable(parameters, start, lammps.bonds(), own.cell)
         for axis in (2, 1, 0):  # one at a time: copies then follow each other as in trajcast.core.geometry.replicate
             lammps.commands(f"replicate {' '.join(str(copies[axis] if a == axis else 1) for a in range(3))}")
-        if topology.periodic.any():
-            lammps.commands(_box(topology.cell))
+        if spec.pbc.any():
+            lammps.commands(_box(spec.cell))
         lammps.scatter_positions(positions)
         path = Path(folder) / "atoms.data"
         lammps.commands(f'write_data "{path}" nocoeff')  # which would be rounded
@@ -154,15 +154,15 @@ def _whole(
     return positions, molecules.astype(np.int64)
 
 
-def _copies(parameters: Parameters, own: Topology, topology: Topology) -> list[int]:
+def _copies(parameters: Parameters, own: SystemSpec, spec: SystemSpec) -> list[int]:
     """How often the cell of the data file is repeated along each of its vectors; UserError for other atoms."""
     copies = [1, 1, 1]
-    if own.periodic.any():
-        lengths = np.linalg.norm(topology.cell, axis=1) / np.linalg.norm(own.cell, axis=1)
+    if own.pbc.any():
+        lengths = np.linalg.norm(spec.cell, axis=1) / np.linalg.norm(own.cell, axis=1)
         copies = np.maximum(1, lengths.round()).astype(int).tolist()
-    if not np.array_equal(topology.numbers, np.tile(own.numbers, math.prod(copies))):
+    if not np.array_equal(spec.numbers, np.tile(own.numbers, math.prod(copies))):
         raise UserError(
-            f"system lammps_input: {topology.n_atoms} atoms are not those of {parameters.input_file} in order "
+            f"system lammps_input: {spec.n_atoms} atoms are not those of {parameters.input_file} in order "
             f"({own.n_atoms}, or whole copies of them); reorder them or change the system"
         )
     return copies
@@ -176,7 +176,7 @@ def _check_repeatable(
     if np.any(np.abs(apart) > 0.5):
         raise UserError(
             f"{parameters.input_file}: bonds run through the whole cell, which can then not be repeated; "
-            "set forecast.supercell to [1, 1, 1], or make the data file of the larger cell"
+            "set rollout.supercell to [1, 1, 1], or make the data file of the larger cell"
         )
 
 

@@ -14,10 +14,10 @@ from pydantic import Field
 from scipy import constants
 from scipy.spatial.transform import Rotation
 
-from trajcast.config.schema import Observables, Reference, Section
+from trajcast.config.schema import ObservableSettings, ReferenceSettings, Section
 from trajcast.config.settings import Count, Positive
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.trajectory import Trajectory
 from trajcast.reference.published import Published
@@ -45,7 +45,7 @@ class Parameters(Section):
     ewald_accuracy: Annotated[float, Field(gt=0, lt=1)]  # error of forces, relative to two unit charges 1 Å apart
 
 
-def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.float64]]:
+def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np.float64]]:
     """Molecules on a cubic grid, turned at random; topology and positions (Å)."""
     n = parameters.molecules
     rng = np.random.default_rng(seed)
@@ -55,14 +55,14 @@ def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.f
     angle = np.deg2rad(ANGLE_DEG)
     molecule = BOND_A * np.array([[0, 0, 0], [1, 0, 0], [np.cos(angle), np.sin(angle), 0]])
     turned = np.einsum("mxy,ay->max", Rotation.random(n, rng).as_matrix(), molecule)
-    topology = Topology(
+    spec = SystemSpec(
         numbers=np.tile(NUMBERS, n),
         masses=np.tile(MASSES, n),
         cell=parameters.box_A * np.eye(3),
-        periodic=np.ones(3, dtype=bool),
+        pbc=np.ones(3, dtype=bool),
         molecules=np.repeat(np.arange(n), 3),
     )
-    return topology, (oxygens[:, None] + turned).reshape(-1, 3)
+    return spec, (oxygens[:, None] + turned).reshape(-1, 3)
 
 
 def lammps_styles(parameters: Parameters) -> str:
@@ -70,18 +70,18 @@ def lammps_styles(parameters: Parameters) -> str:
     return "units real\natom_style full\n"
 
 
-def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[np.float64]) -> str:
+def lammps_data(parameters: Parameters, spec: SystemSpec, positions: NDArray[np.float64]) -> str:
     """LAMMPS data file: box, masses, atoms, bonds and angles of any number of molecules.
 
     Raises UserError when the atoms are not O, H, H in this order, molecule after molecule, in a right-angled cell.
     """
-    n = topology.n_atoms // 3
-    if not np.array_equal(topology.numbers, np.tile(NUMBERS, n)):
+    n = spec.n_atoms // 3
+    if not np.array_equal(spec.numbers, np.tile(NUMBERS, n)):
         raise UserError(
             "system liquid: atoms must be O, H, H of each molecule in turn; reorder them or change the system"
         )
-    if np.any(topology.cell != np.diag(np.diag(topology.cell))):
-        raise UserError(f"system liquid: the cell must be right-angled, its rows are {topology.cell.tolist()}")
+    if np.any(spec.cell != np.diag(np.diag(spec.cell))):
+        raise UserError(f"system liquid: the cell must be right-angled, its rows are {spec.cell.tolist()}")
     sections = {
         "Masses": [f"1 {MASSES[0]!r}", f"2 {MASSES[1]!r}"],
         "Atoms # full": [
@@ -95,7 +95,7 @@ def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[n
         f"{n} SPC/Fw water molecules",
         "",
         f"{3 * n} atoms\n{2 * n} bonds\n{n} angles\n2 atom types\n1 bond types\n1 angle types",
-        *(f"0 {float(length)!r} {axis}lo {axis}hi" for axis, length in zip("xyz", np.diag(topology.cell), strict=True)),
+        *(f"0 {float(length)!r} {axis}lo {axis}hi" for axis, length in zip("xyz", np.diag(spec.cell), strict=True)),
     ]
     body = [f"\n{title}\n\n" + "\n".join(lines) for title, lines in sections.items()]
     return "\n".join([*header, *body]) + "\n"
@@ -118,7 +118,7 @@ neigh_modify every 1 delay 0 check yes
 """
 
 
-def literature(settings: Reference, folder: Path) -> list[Published]:
+def literature(settings: ReferenceSettings, folder: Path) -> list[Published]:
     """First maximum of g(r) of O–O, and diffusion, of the NVT run.
 
     That of MD was published for 64 molecules of the same force field in one box at one temperature: beside others it
@@ -129,9 +129,9 @@ def literature(settings: Reference, folder: Path) -> list[Published]:
     from trajcast.observables.selection import select
 
     with Trajectory(folder / "nvt.h5md") as nvt:
-        frames, box = select(nvt), nvt.topology
+        frames, box = select(nvt), nvt.spec
         end_ps = min(10.0, len(nvt) * nvt.interval_fs / PS / 5)  # quarters of the run, which give the error, are longer
-        fit = Observables(msd_fit_from_ps=end_ps / 10, msd_fit_to_ps=end_ps)
+        fit = ObservableSettings(msd_fit_from_ps=end_ps / 10, msd_fit_to_ps=end_ps)
         context = Context(settings=fit, reference=settings)
         pairs = next(curve for curve in rdf.measure(frames, context).curves if curve.name == "O–O")
         diffusion = msd.measure(frames, context).scalars[0]

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trajcast.config.schema import Reference, Section
+from trajcast.config.schema import ReferenceSettings, Section
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import KCAL_PER_MOL
 from trajcast.reference.published import Published
 
@@ -27,20 +27,20 @@ class Parameters(Section):
     """This system has no parameters."""
 
 
-def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.float64]]:
+def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np.float64]]:
     """The relaxed molecule, whatever the seed; topology and positions (Å)."""
     text = _data_file()
     mass_of = {int(row[0]): float(row[1]) for row in _rows(text, "Masses")}
     atoms = sorted(_rows(text, "Atoms"), key=lambda row: int(row[0]))
     masses = np.array([mass_of[int(row[2])] for row in atoms])
-    topology = Topology(
+    spec = SystemSpec(
         numbers=np.array([NUMBER[mass] for mass in masses.tolist()]),
         masses=masses,
         cell=np.zeros((3, 3)),
-        periodic=np.zeros(3, dtype=bool),
+        pbc=np.zeros(3, dtype=bool),
         molecules=np.zeros(len(atoms), dtype=np.int64),
     )
-    return topology, np.array([row[4:7] for row in atoms], dtype=np.float64)
+    return spec, np.array([row[4:7] for row in atoms], dtype=np.float64)
 
 
 def lammps_styles(parameters: Parameters) -> str:
@@ -48,10 +48,10 @@ def lammps_styles(parameters: Parameters) -> str:
     return "units real\nboundary s s s\natom_style full\n"
 
 
-def lammps_data(parameters: Parameters, topology: Topology, positions: NDArray[np.float64]) -> str:
+def lammps_data(parameters: Parameters, spec: SystemSpec, positions: NDArray[np.float64]) -> str:
     """LAMMPS data file with the atoms at these positions; UserError when they are not the molecule's, in its order."""
     own = structure(parameters, 1)[0]
-    if not np.array_equal(topology.numbers, own.numbers) or topology.periodic.any():
+    if not np.array_equal(spec.numbers, own.numbers) or spec.pbc.any():
         raise UserError(
             "system molecule: the atoms must be those of one paracetamol without a periodic box, in the order of "
             f"{FILES / 'molecule.data'}; reorder them or change the system"
@@ -80,17 +80,17 @@ neigh_modify every 1 delay 10 check yes
 """
 
 
-def literature(settings: Reference, folder: Path) -> list[Published]:
+def literature(settings: ReferenceSettings, folder: Path) -> list[Published]:
     """Planarity of the relaxed molecule, and the barrier of the rotation about its amide bond."""
     from trajcast.reference.engines.lammps import relaxed
 
-    topology, start = structure(Parameters(), settings.seed)
-    positions, lowest = relaxed(settings, topology, start)
-    heavy = positions[topology.numbers > 1]
+    spec, start = structure(Parameters(), settings.seed)
+    positions, lowest = relaxed(settings, spec, start)
+    heavy = positions[spec.numbers > 1]
     singular = np.linalg.svd(heavy - heavy.mean(axis=0), compute_uv=False)
     energies = []
     for angle in np.arange(180.0, -1.0, -5.0).tolist():  # from trans to cis, each from the one before
-        positions, energy = relaxed(settings, topology, positions, (AMIDE, angle))
+        positions, energy = relaxed(settings, spec, positions, (AMIDE, angle))
         energies.append(energy)
     return [
         Published(

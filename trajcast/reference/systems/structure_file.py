@@ -19,7 +19,7 @@ from pydantic import Field
 from trajcast.config.schema import Section
 from trajcast.config.settings import Count
 from trajcast.core.errors import UserError
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 from trajcast.io.readers.structure import read_structure
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class Parameters(Section):
     arguments: Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
-def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.float64]]:
+def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np.float64]]:
     """Atoms of the file (its last frame), whatever the seed; topology and positions (Å).
 
     A periodic structure is turned so that its first lattice vector is along x and the second in the xy plane.
@@ -62,8 +62,8 @@ def structure(parameters: Parameters, seed: int) -> tuple[Topology, NDArray[np.f
             atoms.set_cell(-atoms.cell.array)  # the same lattice
         standard, turn = atoms.cell.standard_form()
         cell, positions = np.tril(standard.array), positions @ turn.T
-    return Topology(
-        numbers=atoms.numbers.astype(np.int64), masses=atoms.get_masses(), cell=cell, periodic=atoms.pbc
+    return SystemSpec(
+        numbers=atoms.numbers.astype(np.int64), masses=atoms.get_masses(), cell=cell, pbc=atoms.pbc
     ), positions
 
 

@@ -1,1 +1,1 @@
-"""Thermostats for roll-outs: one file per thermostat."""
+"""Thermostats for rollouts: one file per thermostat."""

@@ -49,4 +49,4 @@ def apply(
     turned_B = first_B + torch.sqrt(kept / share_B) < 0
     factor_B = torch.where(turned_B, -factor_B, factor_B)
     factor_B = torch.where(degrees_of_freedom > 0, factor_B, torch.ones_like(factor_B))
-    return replace(state, velocities=factor_B[state.system, None] * state.velocities)
+    return replace(state, velocities=factor_B[state.system_idx, None] * state.velocities)

@@ -1,6 +1,6 @@
 """Canonical velocity rescaling of each element by itself, as molecular dynamics codes do with temperature groups.
 
-One factor for all atoms cannot mend a forecast in which one element grows hot and another cold; a factor for each can.
+One factor for all atoms cannot mend a rollout in which one element grows hot and another cold; a factor for each can.
 Bussi, Donadio & Parrinello 2007, doi:10.1063/1.2408420.
 """
 
@@ -75,9 +75,9 @@ def _groups(state: State, kinds: int) -> State:
     element = present.index_fill(0, state.numbers, 1).cumsum(0)[state.numbers] - 1
     return replace(
         state,
-        system=state.system * kinds + element,
+        system_idx=state.system_idx * kinds + element,
         cell=state.cell.repeat_interleave(kinds, dim=0),
-        periodic=state.periodic.repeat_interleave(kinds, dim=0),
+        pbc=state.pbc.repeat_interleave(kinds, dim=0),
     )
 
 

@@ -1,4 +1,4 @@
-"""Roll-outs: free flight in closed form, the canonical ensemble, the guard, kill -9, supercells."""
+"""Rollouts: free flight in closed form, the canonical ensemble, the guard, kill -9, supercells."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from scipy import stats
 from small_systems import NOTHING, network, random_state
 
 from trajcast.cli import main
-from trajcast.config.settings import Forecast, Guard, Network
+from trajcast.config.settings import GuardSettings, NetworkSettings, RolloutSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import angular_momentum, degrees_of_freedom, momentum, temperature, thermal_velocities
 from trajcast.core.neighbors.search import search_for
 from trajcast.core.state import State
-from trajcast.core.system_spec import topology_of
+from trajcast.core.system_spec import spec_of
 from trajcast.io.files import numbered
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
 from trajcast.observables.temperature import canonical_temperature
-from trajcast.rollout.loop import roll_out
+from trajcast.rollout.loop import run_rollout
 from trajcast.rollout.outcome import (
     Alarm,
     Ending,
@@ -45,22 +45,22 @@ from trajcast.rollout.outcome import (
 from trajcast.rollout.step import stepper
 from trajcast.rollout.steps import plan
 
-GUARD = Guard(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
-SETTINGS = Forecast(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0, seed=1, guard=GUARD)
+GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
+SETTINGS = RolloutSettings(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0, seed=1, guard=GUARD)
 TARGET = torch.tensor(300.0, dtype=torch.float64)
 
 
 def free_flight() -> TrajCast:
     """A model whose atoms keep their velocities: exact dynamics of an ideal gas."""
-    tiny = Network(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
+    tiny = NetworkSettings(channels=1, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
     return network(tiny, outputs=NOTHING, baseline=((2.0, 1.0), (2.0, 1.0)))
 
 
-def run(model: TrajCast, settings: Forecast, folder: Path, **state: Any) -> tuple[dict[str, Any], Path]:
+def run(model: TrajCast, settings: RolloutSettings, folder: Path, **state: Any) -> tuple[dict[str, Any], Path]:
     start = random_state(1, **state)
     output = folder / "f.h5md"
-    result, *_ = roll_out(
-        model, settings, topology_of(start), start.positions, output=output, outcome=folder / "o.json", record={}
+    result, *_ = run_rollout(
+        model, settings, spec_of(start), start.positions, output=output, outcome=folder / "o.json", record={}
     )
     assert json.loads((folder / "o.json").read_text()) == result
     return result, output
@@ -83,7 +83,7 @@ def test_nve_free_flight_is_exact(tmp_path: Path) -> None:
 
 
 def test_nvt_free_flight_is_canonical(tmp_path: Path) -> None:
-    """The temperature over roll-outs follows χ² with 3N − 3 degrees of freedom, and P stays zero."""
+    """The temperature over rollouts follows χ² with 3N − 3 degrees of freedom, and P stays zero."""
     settings = replace(SETTINGS, duration_ps=1.2, equilibration_ps=0.2, tau_horizons=4.0, frame_every=12, replicas=10)
     result, output = run(free_flight(), settings, tmp_path)
     assert result["ensemble"] == "NVT (CSVR)"
@@ -92,7 +92,7 @@ def test_nvt_free_flight_is_canonical(tmp_path: Path) -> None:
         with Trajectory(numbered(output, replica)) as flight:
             assert canonical_temperature(flight) == 300.0
             energies += [33 * float(temperature(flight.state(k))) / 300.0 for k in range(1, len(flight))]
-            momenta = (flight.topology.masses[:, None] * flight.velocities[()]).sum(1)
+            momenta = (flight.spec.masses[:, None] * flight.velocities[()]).sum(1)
             assert np.abs(momenta).max() < 1e-5  # float32 frames
     assert len(energies) == 500
     assert stats.kstest(energies, stats.chi2(33).cdf).pvalue > 0.01
@@ -112,7 +112,7 @@ def test_same_seed_same_trajectory_other_seed_another(tmp_path: Path) -> None:
 def test_every_alarm_rings() -> None:
     state = thermal_velocities(random_state(2), 300.0, torch.Generator().manual_seed(1))
     dof = degrees_of_freedom(state)
-    guard = Guard(min_temperature_K=100.0, max_temperature_K=1000.0, min_distance_A=0.5)
+    guard = GuardSettings(min_temperature_K=100.0, max_temperature_K=1000.0, min_distance_A=0.5)
 
     def moving(changed: State, ratio: float = 1.0) -> Alarm | None:
         finite, temperature = read_motion(changed, dof)
@@ -163,8 +163,8 @@ def test_every_alarm_rings() -> None:
     ],
     ids=["hot", "cold", "not finite", "overlap"],
 )
-def test_a_bad_roll_out_ends_early_and_keeps_its_frames(
-    tmp_path: Path, model: TrajCast, guard: Guard, outcome: str
+def test_a_bad_rollout_ends_early_and_keeps_its_frames(
+    tmp_path: Path, model: TrajCast, guard: GuardSettings, outcome: str
 ) -> None:
     settings = replace(SETTINGS, guard=guard, thermostat=None, equilibration_ps=0.0, duration_ps=20.0)
     if outcome == "not finite":
@@ -207,10 +207,10 @@ def test_unknown_thermostat_lists_the_alternatives() -> None:
 
 def test_unknown_element_stops_before_the_first_step(tmp_path: Path) -> None:
     start = random_state(1)
-    topology = replace(topology_of(start), numbers=np.full(12, 14))
+    spec = replace(spec_of(start), numbers=np.full(12, 14))
     with pytest.raises(UserError, match="knows H, O, not Si"):
-        roll_out(
-            network(), SETTINGS, topology, start.positions, output=tmp_path / "f", outcome=tmp_path / "o", record={}
+        run_rollout(
+            network(), SETTINGS, spec, start.positions, output=tmp_path / "f", outcome=tmp_path / "o", record={}
         )
 
 
@@ -223,15 +223,17 @@ def test_overlap_at_the_start_and_after_a_step() -> None:
     )
     step = stepper(free_flight(), replace(SETTINGS, guard=replace(guard, max_temperature_K=1e9)), apart)
     yes = torch.tensor([True])
-    moment, _ = step.begin(apart, yes)
-    assert moment.going.item()
-    later, report = step(moment, torch.zeros(1, *step.noise_shape, dtype=torch.float64), TARGET, still=False)
-    assert not later.going.item()
+    rollout_state, _ = step.begin(apart, yes)
+    assert rollout_state.active.item()
+    later, report = step(
+        rollout_state, torch.zeros(1, *step.noise_shape, dtype=torch.float64), TARGET, remove_com_motion=False
+    )
+    assert not later.active.item()
     alarm = distance_alarm(float(report.readings.closest), guard)
     assert alarm is not None
     assert alarm.ending is Ending.OVERLAP
-    moment, _ = step.begin(replace(apart, positions=0.5 * apart.positions), yes)
-    assert not moment.going.item()
+    rollout_state, _ = step.begin(replace(apart, positions=0.5 * apart.positions), yes)
+    assert not rollout_state.active.item()
 
 
 @pytest.mark.parametrize("length", [6.0, None], ids=["periodic", "vacuum"])
@@ -239,12 +241,17 @@ def test_totals_are_zeroed_now_and_then(length: float | None) -> None:
     """A thermostat multiplies P and L like all velocities: in nanoseconds what rounding leaves would grow to motion."""
     drifting = random_state(3, length=length, momentum=0.5)
     step = stepper(free_flight(), replace(SETTINGS, thermostat=None), drifting)
-    moment, _ = step.begin(drifting, torch.tensor([True]))
+    rollout_state, _ = step.begin(drifting, torch.tensor([True]))
     before = momentum(drifting)
     assert before.norm() > 0.1
-    for still in (False, True):
-        later, _ = step(moment, torch.zeros(1, *step.noise_shape, dtype=torch.float64), TARGET, still=still)
-        expected = torch.zeros_like(before) if still else before
+    for remove_com_motion in (False, True):
+        later, _ = step(
+            rollout_state,
+            torch.zeros(1, *step.noise_shape, dtype=torch.float64),
+            TARGET,
+            remove_com_motion=remove_com_motion,
+        )
+        expected = torch.zeros_like(before) if remove_com_motion else before
         torch.testing.assert_close(momentum(later.state), expected, atol=1e-12, rtol=1e-9)
     assert (angular_momentum(later.state).norm() < 1e-10) == (length is None)
 
@@ -253,8 +260,8 @@ def test_a_start_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     start = random_state(1)
     positions = start.positions * torch.nan
     with pytest.raises(UserError, match="position of the start is not a finite number"):
-        roll_out(
-            network(), SETTINGS, topology_of(start), positions, output=tmp_path / "f", outcome=tmp_path / "o", record={}
+        run_rollout(
+            network(), SETTINGS, spec_of(start), positions, output=tmp_path / "f", outcome=tmp_path / "o", record={}
         )
 
 
@@ -263,29 +270,29 @@ def files(tmp_path: Path) -> Path:
     """A folder with a model, a start and settings for the command."""
     save_model(tmp_path / "model.safetensors", network().float())
     start = random_state(1)
-    recorder = Recorder(tmp_path / "start.h5md", topology_of(start), identity={}, provenance={})
+    recorder = Recorder(tmp_path / "start.h5md", spec_of(start), identity={}, provenance={})
     recorder.add(0, 0.0, start.positions.numpy(), start.velocities.numpy())
     recorder.commit({})
     recorder.finish()
     settings = replace(SETTINGS, duration_ps=0.6, supercell=[2, 1, 1])
     settings = replace(settings, guard=replace(GUARD, max_temperature_K=1e9))
-    (tmp_path / "forecast.yaml").write_text(yaml.safe_dump(asdict(settings)))
+    (tmp_path / "rollout.yaml").write_text(yaml.safe_dump(asdict(settings)))
     return tmp_path
 
 
 def command(folder: Path, name: str) -> list[str]:
-    files = {"settings": "forecast.yaml", "model": "model.safetensors", "start": "start.h5md"}
+    files = {"settings": "rollout.yaml", "model": "model.safetensors", "start": "start.h5md"}
     made = {"output": f"{name}.h5md", "outcome": f"{name}.json"}
-    return ["forecast", *[part for k, v in (files | made).items() for part in (f"--{k}", str(folder / v))]]
+    return ["rollout", *[part for k, v in (files | made).items() for part in (f"--{k}", str(folder / v))]]
 
 
 def test_kill_9_and_resume_gives_the_same_trajectories(files: Path) -> None:
-    settings = yaml.safe_load((files / "forecast.yaml").read_text()) | {"replicas": 2, "duration_ps": 0.4, "seed": 2}
-    (files / "forecast.yaml").write_text(yaml.safe_dump(settings))
+    settings = yaml.safe_load((files / "rollout.yaml").read_text()) | {"replicas": 2, "duration_ps": 0.4, "seed": 2}
+    (files / "rollout.yaml").write_text(yaml.safe_dump(settings))
     assert main(command(files, "whole")) == 0
     script = f"""
-import trajcast.rollout.burst as burst, trajcast.rollout.loop as forecaster
-forecaster.COMMIT_EVERY_S = 0.0
+import trajcast.rollout.burst as burst, trajcast.rollout.loop as rollout
+rollout.COMMIT_EVERY_S = 0.0
 burst.BURST_S = 0.02
 from trajcast.cli import main
 raise SystemExit(main({command(files, "killed")!r}))"""
@@ -308,7 +315,7 @@ raise SystemExit(main({command(files, "killed")!r}))"""
     assert main(command(files, "killed")) == 0
     for end in ("", "-2"):
         with Trajectory(files / f"whole{end}.h5md") as whole, Trajectory(files / f"killed{end}.h5md") as resumed:
-            assert whole.topology.n_atoms == 24
+            assert whole.spec.n_atoms == 24
             assert len(whole) == len(resumed)
             assert np.array_equal(whole.positions[()], resumed.positions[()])
             assert np.array_equal(whole.velocities[()], resumed.velocities[()])
@@ -326,12 +333,12 @@ from trajcast.cli import main
 raise SystemExit(main({command(files, "stopped")!r}))"""
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    while "forecast at" not in (line := process.stderr.readline()) and line:
+    while "rollout at" not in (line := process.stderr.readline()) and line:
         pass
     process.terminate()
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == os.EX_TEMPFAIL, stderr
-    assert "trajcast forecast: SIGTERM came; saved after step " in stderr.splitlines()[-1]
+    assert "trajcast rollout: SIGTERM came; saved after step " in stderr.splitlines()[-1]
     assert len(list(files.glob(".stopped.h5md.*/segment-*.h5"))) == 1
     assert main(command(files, "stopped")) == 0
     with Trajectory(files / "whole.h5md") as whole, Trajectory(files / "stopped.h5md") as resumed:
@@ -339,15 +346,15 @@ raise SystemExit(main({command(files, "stopped")!r}))"""
         assert np.array_equal(whole.velocities[()], resumed.velocities[()])
 
 
-def test_a_finished_roll_out_is_left_alone_unless_something_changed(files: Path) -> None:
+def test_a_finished_rollout_is_left_alone_unless_something_changed(files: Path) -> None:
     """The process that a job had to wait for may have made it."""
     assert main(command(files, "f")) == 0
     first = (files / "f.h5md").stat().st_mtime_ns
     assert main(command(files, "f")) == 0
     assert (files / "f.h5md").stat().st_mtime_ns == first
     assert not list(files.glob(".f.h5md.*/"))
-    settings = yaml.safe_load((files / "forecast.yaml").read_text()) | {"seed": 2}
-    (files / "forecast.yaml").write_text(yaml.safe_dump(settings))
+    settings = yaml.safe_load((files / "rollout.yaml").read_text()) | {"seed": 2}
+    (files / "rollout.yaml").write_text(yaml.safe_dump(settings))
     assert main(command(files, "f")) == 0
     assert (files / "f.h5md").stat().st_mtime_ns > first
 
@@ -363,7 +370,7 @@ raise SystemExit(main({command(files, "full")!r}))"""
         assert done.returncode == code, done.stderr
         if limit > 0:
             assert "Traceback" not in done.stderr
-            assert "forecast: failure: [Errno 27] File too large; make room, then" in done.stderr.splitlines()[-1]
+            assert "rollout: failure: [Errno 27] File too large; make room, then" in done.stderr.splitlines()[-1]
             assert not (files / "full.h5md").exists()
     with Trajectory(files / "full.h5md") as trajectory:
         assert len(trajectory) == json.loads((files / "full.json").read_text())["frames"] > 100
@@ -386,7 +393,7 @@ def test_another_frame_to_start_from(files: Path, capsys: pytest.CaptureFixture[
         arguments = command(files, name)
         arguments[arguments.index("--start") + 1] = str(files / "last.h5md")
         arguments += ["--frame", str(frame)]
-        values = yaml.safe_load((files / "forecast.yaml").read_text()) | {"supercell": [1, 1, 1], "duration_ps": 0.002}
+        values = yaml.safe_load((files / "rollout.yaml").read_text()) | {"supercell": [1, 1, 1], "duration_ps": 0.002}
         (files / "short.yaml").write_text(yaml.safe_dump(values | {"equilibration_ps": 0.0}))
         arguments[arguments.index("--settings") + 1] = str(files / "short.yaml")
         assert main(arguments) == 0
@@ -403,7 +410,7 @@ def test_another_frame_to_start_from(files: Path, capsys: pytest.CaptureFixture[
 
 def test_supercell_of_a_wire_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     start = random_state(1, length=None)
-    recorder = Recorder(files / "start.h5md", topology_of(start), identity={"other": 1}, provenance={})
+    recorder = Recorder(files / "start.h5md", spec_of(start), identity={"other": 1}, provenance={})
     recorder.add(0, 0.0, start.positions.numpy(), start.velocities.numpy())
     recorder.commit({})
     recorder.finish()

@@ -1,7 +1,7 @@
 """Roll a model out: molecular dynamics without forces.
 
 Starts from the positions of a frame of a trajectory with Maxwell–Boltzmann velocities, and writes the frames
-after the equilibration and an outcome (completed, or which guard ended it). A roll-out that a guard ends is a result:
+after the equilibration and an outcome (completed, or which guard ended it). A rollout that a guard ends is a result:
 its frames are kept and the command succeeds. Stopped in any way, the same command goes on where it was. With `replicas`
 in the settings each has files of its own: NAME.h5md, NAME-2.h5md, … and the same for the outcome.
 """
@@ -16,7 +16,7 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `forecast`")
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `rollout`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
     parser.add_argument("--frame", type=int, default=-1, help="its frame, counted from 0 (default: -1, the last)")
     parser.add_argument("--output", type=OutputFile, required=True, metavar="H5MD", help="the trajectory")
@@ -27,24 +27,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     import logging
 
-    from trajcast.config.settings import Forecast
+    from trajcast.config.settings import RolloutSettings
     from trajcast.config.validation import read_settings
     from trajcast.io.files import numbered
-    from trajcast.io.locks import sole_writer
+    from trajcast.io.locks import exclusive_lock
     from trajcast.io.path_checks import check_outputs
-    from trajcast.rollout.loop import roll_out
+    from trajcast.rollout.loop import run_rollout
 
-    settings = read_settings(Forecast, arguments.settings)
+    settings = read_settings(RolloutSettings, arguments.settings)
     for number in range(1, settings.replicas + 1):
         own = [numbered(path, number) for path in (arguments.output, arguments.outcome)]
         check_outputs(own, [arguments.start, arguments.settings, arguments.model])
     model = model_of(arguments)
-    topology, positions = start_of(arguments.start, settings.supercell, arguments.frame)
-    with sole_writer(arguments.output):
-        results = roll_out(
+    spec, positions = start_of(arguments.start, settings.supercell, arguments.frame)
+    with exclusive_lock(arguments.output):
+        results = run_rollout(
             model,
             settings,
-            topology,
+            spec,
             positions,
             output=arguments.output,
             outcome=arguments.outcome,

@@ -1,27 +1,27 @@
-# Roll-outs; they start from the trajectory that neither training nor validation has seen. What a rule writes
+# Rollouts; they start from the trajectory that neither training nor validation has seen. What a rule writes
 # can't depend on a function of its wildcards: there is one for each number of replicas. Later stages read the first.
 
 for replicas, runs in plan.replicas().items():
 
     rule:
         name:
-            "forecast" if replicas == 1 else f"forecast_{replicas}_replicas"
+            "rollout" if replicas == 1 else f"rollout_{replicas}_replicas"
         input:
-            settings="results/{system}/runs/{run}/forecast.yaml",
+            settings="results/{system}/runs/{run}/rollout.yaml",
             model=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.safetensors",
             card=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.json",
             start=lambda wildcards: plan.nve(wildcards.system)[-1],
         output:
-            trajectory="results/{system}/runs/{run}/forecast.h5md",
+            trajectory="results/{system}/runs/{run}/rollout.h5md",
             outcome="results/{system}/runs/{run}/outcome.json",
             others=expand(
                 "results/{{system}}/runs/{{run}}/{name}",
                 name=other_replicas(replicas),
             ),
         log:
-            "logs/{system}/runs/{run}/forecast.log",
+            "logs/{system}/runs/{run}/rollout.log",
         benchmark:
-            "logs/{system}/runs/{run}/forecast.tsv"
+            "logs/{system}/runs/{run}/rollout.tsv"
         wildcard_constraints:
             system=runs,
         conda:
@@ -32,8 +32,8 @@ for replicas, runs in plan.replicas().items():
             runtime=growing(240),
             gpu=1,
         params:
-            code=CODE["forecast"],
+            code=CODE["rollout"],
         shell:
-            "trajcast forecast --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
+            "trajcast rollout --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
             " --output {output.trajectory:q} --outcome {output.outcome:q} --threads {threads} --device auto"
             " 2>&1 | tee -i {log:q}"

@@ -1,6 +1,6 @@
 """A sample's second step, from where the network's own first step has led.
 
-In a roll-out a network sees states that it made itself, which differ from those of MD by its errors. Here it learns
+In a rollout a network sees states that it made itself, which differ from those of MD by its errors. Here it learns
 from them: the target of the second step is where MD is two horizons after the start. The first step is not
 differentiated through (Brandstetter, Worrall & Welling 2022, arXiv:2202.03376).
 """
@@ -27,7 +27,7 @@ def after_own_step(batch: Batch, prediction: Prediction, cutoff: float) -> Batch
     return Batch(
         state=state,
         neighbors=find_neighbors(state, cutoff),
-        fixed=batch.fixed,
+        constants=batch.constants,
         displacement=batch.displacement + batch.later_displacement - prediction.displacement,
         velocity=batch.later_velocity,
     )

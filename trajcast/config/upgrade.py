@@ -1,0 +1,140 @@
+"""Configurations of earlier versions: what keys and commands are called now, and files rewritten with the new names."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, MutableMapping
+from copy import copy
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML, YAMLError
+
+from trajcast.core.errors import UserError, said
+from trajcast.io.files import write_text
+
+RENAMED_KEYS = {  # by the key alone: none of the old names is a key of another section
+    "forecast": "rollout",
+    "zero_momenta_every": "remove_com_motion_every",
+    "own_steps": "multistep_fraction",
+}
+MOVED_KEYS = {"cutoff_A": "training.network.cutoff_A"}  # from the section `dataset`
+RENAMED_COMMANDS = {"forecast": "rollout"}
+REMOVED_COMMANDS = {"settings": "each stage checks its own settings and writes them beside its results"}
+REMOVED_CHECKS = ("neighbors",)  # of `dataset.accept`
+INSTRUCTION = "`trajcast config upgrade FILE` rewrites a file"
+
+
+def renamed_key(key: str) -> str | None:
+    """What a key that is not known is called now, or None."""
+    return (MOVED_KEYS | RENAMED_KEYS).get(key)
+
+
+def upgrade_file(path: Path) -> list[str]:
+    """Rewrite a configuration with the names of this version, comments kept; what was changed, one line each."""
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 4096
+    yaml.representer.add_representer(
+        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
+    )
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = yaml.load(text)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, YAMLError, ValueError) as error:
+        raise UserError(f"{path}: not valid YAML: {said(error)}") from None
+    if not isinstance(values, MutableMapping):
+        raise UserError(f"{path}: holds no mapping of keys to values; give a configuration or one stage's settings")
+    changes = upgrade(values, str(path))
+    if changes:
+        dashes = any(line.lstrip().startswith("- ") for line in text.splitlines())
+        yaml.indent(mapping=2, sequence=4 if dashes else 2, offset=2 if dashes else 0)
+        upgraded = io.StringIO()
+        yaml.dump(values, upgraded)
+        write_text(path, upgraded.getvalue())
+    return changes
+
+
+def upgrade(values: MutableMapping[str, Any], where: str) -> list[str]:
+    """Rename keys of a configuration, or of one section, in place; UserError where that would lose a value."""
+    changes: list[str] = []
+    systems = values.get("systems")
+    blocks = systems if isinstance(systems, MutableMapping) else {}
+    cutoffs = {
+        name: block["dataset"]["cutoff_A"]
+        for name, block in blocks.items()
+        if isinstance(block, MutableMapping)
+        and isinstance(block.get("dataset"), MutableMapping)
+        and "cutoff_A" in block["dataset"]
+    }
+    for name, cutoff_A in cutoffs.items():
+        block = blocks[name]
+        training = _section(block, "training")
+        network = _section(training, "network")
+        if network.get("cutoff_A", cutoff_A) != cutoff_A:  # a YAML anchor shares the block with another system
+            training = block["training"] = copy(training)
+            network = training["network"] = copy(network)
+        network["cutoff_A"] = cutoff_A
+        block["dataset"].pop("cutoff_A", None)
+        changes.append(f"systems.{name}.dataset.cutoff_A → systems.{name}.training.network.cutoff_A")
+    if "systems" not in values and "samples" in values and (cutoff_A := values.pop("cutoff_A", None)) is not None:
+        changes.append(f"cutoff_A {cutoff_A} removed: it is the model's, write it into the training's network.cutoff_A")
+    for keys, mapping in _mappings(values, ()):
+        for key in [key for key in mapping if key in RENAMED_KEYS]:
+            new = RENAMED_KEYS[key]
+            if new in mapping:
+                raise UserError(
+                    f"{where}: {'.'.join((*keys, key))} is called {new} now, which is there as well; remove one"
+                )
+            _rename(mapping, key, new)
+            changes.append(f"{'.'.join((*keys, key))} → {'.'.join((*keys, new))}")
+        if keys[-1:] == ("dataset",) and isinstance(accept := mapping.get("accept"), list):
+            for check in [check for check in accept if check in REMOVED_CHECKS]:
+                accept.remove(check)
+                changes.append(f"{'.'.join(keys)}.accept: {check} removed, which no longer is a check of data sets")
+    return changes
+
+
+def _null(writer: Any, _: None) -> Any:
+    """null written out: left empty, a key looks as if its value had been forgotten."""
+    return writer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+
+def _section(parent: MutableMapping[str, Any], name: str) -> MutableMapping[str, Any]:
+    """A section by its name, made where it is missing."""
+    if not isinstance(parent.get(name), MutableMapping):
+        parent[name] = type(parent)()
+    section: MutableMapping[str, Any] = parent[name]
+    return section
+
+
+def _mappings(
+    values: MutableMapping[str, Any], keys: tuple[str, ...], known: set[int] | None = None
+) -> Iterator[tuple[tuple[str, ...], MutableMapping[str, Any]]]:
+    """All mappings once, with their keys: those that YAML anchors share come where they stand first."""
+    known = set() if known is None else known
+    if id(values) in known:
+        return
+    known.add(id(values))
+    for key, value in list(values.items()):
+        if isinstance(value, MutableMapping):
+            yield from _mappings(value, (*keys, str(key)), known)
+    yield keys, values
+
+
+def _rename(mapping: MutableMapping[str, Any], old: str, new: str) -> None:
+    """Give a key another name in its place; its comments stay with it."""
+    place = list(mapping).index(old)
+    value = mapping.pop(old)
+    if hasattr(mapping, "insert"):
+        mapping.insert(place, new, value)
+        if (comments := getattr(mapping, "ca", None)) is not None and old in comments.items:
+            comments.items[new] = comments.items.pop(old)
+    else:
+        rest = list(mapping.items())[place:]
+        for key, _ in rest:
+            del mapping[key]
+        mapping[new] = value
+        mapping.update(rest)
