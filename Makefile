@@ -3,7 +3,7 @@
 # make figures   the published figures and tables by the shipped models, on a laptop: results/paper/report.html
 # make paper    every published figure and table at the published sizes: GPU-years at most (docs/paper.md); each says what it costs
 # make test     the tests, among them the whole workflow at a tiny size
-# make lint     style and types of code and workflow
+# make lint     style, types and floors of the code, style of the workflow
 # make clean    remove the environment and caches; results stay
 #
 # The first of them builds the environment in .venv. Another Python: make report PYTHON=python3.13
@@ -55,6 +55,7 @@ lint: $(INSTALLED)
 	ruff check .
 	ruff format --check .
 	mypy
+	lint-imports
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 

@@ -5,7 +5,8 @@ from snakemake.utils import min_version
 
 from trajcast.config.files import workflow_layers
 from trajcast.core.errors import UserError
-from trajcast.pipeline.plan import CODE, Plan, other_replicas
+from trajcast.pipeline.code_versions import CODE
+from trajcast.pipeline.plan import Plan, other_replicas
 
 min_version("9.27")
 
@@ -35,6 +36,6 @@ rule all:
         expand("results/{system}/report.html", system=plan.systems),
 
 
-for stage in "settings reference dataset train rollout observables studies cooling report paper".split():
+for stage in "reference dataset train rollout observables studies cooling report paper".split():
 
     include: f"workflow/rules/{stage}.smk"

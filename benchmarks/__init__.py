@@ -1,1 +1,1 @@
-"""How fast the network is, measured on the machine at hand; see README.md. Not part of the installed package."""
+"""Benchmarks of speed and accuracy on the local machine, see README.md; not part of the installed package."""

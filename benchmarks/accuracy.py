@@ -1,11 +1,12 @@
-"""Error against time of training recipes, on one data set, in one run.
+"""Compare training recipes: error versus time on one data set.
 
-    python -m benchmarks.accuracy --settings results/liquid/5fs/training.yaml --dataset results/liquid/5fs/dataset.h5 \\
+    python -m benchmarks.accuracy --settings results/liquid/5fs/model-n8000-s1/training.yaml \\
+        --dataset results/liquid/5fs/dataset.h5 \\
         --recipes adam muon muon-both-ways --minutes 8.5 --seeds 1 2 --output accuracy
 
-The settings and the data set are those that the workflow makes; a recipe is what it changes in them. Every training has
-the same time on one core (or `--device`), one after the other. OUTPUT then holds accuracy.png, the errors of
-the validation pairs after every epoch, accuracy.md, those of the test pairs with their spread, and every model.
+The workflow makes the settings and the data set; a recipe changes some of these settings. The models are trained one
+after the other, each for the same time on one core (or `--device`). The output folder then holds accuracy.png
+(validation errors after every epoch), accuracy.md (test errors with their spread over seeds), and every model.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from trajcast.training.loop import train
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """What one changes in the settings of training and in the use of the pairs."""
+    """Changes to the training settings, and whether time-reversed pairs are added."""
 
     changes: Mapping[str, Any]
     network: Mapping[str, Any] = field(default_factory=dict)
@@ -42,7 +43,7 @@ class Recipe:
 
 
 MUON = {"optimizer": "muon", "learning_rate": 0.02, "cooldown": 0.7, "warmup_updates": 300, "ema_decay": 0.995}
-ON = MUON | {"learning_rate": 0.006, "cooldown": 0.9, "warmup_updates": 100, "ema_decay": 0.99}  # a finished model
+FINE_TUNING = MUON | {"learning_rate": 0.006, "cooldown": 0.9, "warmup_updates": 100, "ema_decay": 0.99}
 PAPER_MLPS = {"radial_mlp": [64, 64, 64], "speed_mlp": [64, 64, 64]}
 ADAM = {"optimizer": "adam", "learning_rate": 0.02, "cooldown": 0.5, "ema_decay": 0.99}
 RECIPES = {
@@ -56,7 +57,9 @@ RECIPES = {
     "muon-slow": Recipe(changes=MUON | {"learning_rate": 0.01}),
     "channels-64": Recipe(changes=MUON, network={"channels": 64}),
     "channels-128": Recipe(changes=MUON, network={"channels": 128}),
-    "water-5fs": Recipe(changes=ON | {"initial": "water-5fs"}, network={"channels": 128, "layers": 4} | PAPER_MLPS),
+    "water-5fs": Recipe(
+        changes=FINE_TUNING | {"initial": "water-5fs"}, network={"channels": 128, "layers": 4} | PAPER_MLPS
+    ),
     "as-water-5fs": Recipe(changes=MUON, network={"channels": 128, "layers": 4} | PAPER_MLPS),
     "layers-2": Recipe(changes=MUON, network={"layers": 2}),
     "layers-4": Recipe(changes=MUON, network={"layers": 4}),
@@ -70,12 +73,12 @@ RECIPES = {
 
 
 def main() -> None:
-    """Train by every recipe and seed; write table and plot."""
+    """Train with every recipe and seed; write table and plot."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `training`")
+    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="file with the section `training`")
     parser.add_argument("--dataset", type=Path, required=True, metavar="H5")
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=["adam", "muon", "muon-both-ways"])
-    parser.add_argument("--minutes", type=float, required=True, help="of each training")
+    parser.add_argument("--minutes", type=float, required=True, help="training time of each model")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--output", type=Path, required=True, metavar="DIR")
@@ -84,17 +87,19 @@ def main() -> None:
     settings, dataset = read_settings(TrainingSettings, arguments.settings), read_dataset(arguments.dataset)
     settings = replace(settings, budget_minutes=arguments.minutes, max_epochs=10**6, stop_patience=10**6)
     device = use_device(arguments.device, 1)
-    found: dict[str, list[dict[str, Any]]] = {}
+    runs_by_recipe: dict[str, list[dict[str, Any]]] = {}
     for seed in arguments.seeds:
         for name in arguments.recipes:
             folder = arguments.output / f"{name}-{seed}"
-            one = trained(replace(settings, seed=seed), dataset, RECIPES[name], folder, str(device))
-            found.setdefault(name, []).append(one)
-            report(found, dataset, arguments.minutes, arguments.output)
+            run = train_one(replace(settings, seed=seed), dataset, RECIPES[name], folder, str(device))
+            runs_by_recipe.setdefault(name, []).append(run)
+            report(runs_by_recipe, dataset, arguments.minutes, arguments.output)
 
 
-def trained(settings: TrainingSettings, dataset: Dataset, recipe: Recipe, folder: Path, device: str) -> dict[str, Any]:
-    """Test errors, and the rows of metrics.csv."""
+def train_one(
+    settings: TrainingSettings, dataset: Dataset, recipe: Recipe, folder: Path, device: str
+) -> dict[str, Any]:
+    """Train with `recipe`; return the test errors, and the rows of metrics.csv as `rows`."""
     settings = replace(settings, network=replace(settings.network, **recipe.network), **recipe.changes)
     dataset = replace(dataset, time_reversed=recipe.time_reversed)
     train(settings, dataset, folder, device)
@@ -103,16 +108,18 @@ def trained(settings: TrainingSettings, dataset: Dataset, recipe: Recipe, folder
     return {**evaluate(load_model(folder / "model.safetensors"), dataset), "rows": rows}
 
 
-def report(found: Mapping[str, Sequence[Mapping[str, Any]]], dataset: Dataset, minutes: float, folder: Path) -> None:
-    """All that is known so far."""
+def report(
+    runs_by_recipe: Mapping[str, Sequence[Mapping[str, Any]]], dataset: Dataset, minutes: float, folder: Path
+) -> None:
+    """Write table and plot of all runs finished so far."""
     lines = [
-        f"{minutes:g} minutes each, {dataset.horizon_fs:g} fs, {dataset.spec.n_atoms} atoms; errors of test pairs, "
-        "± standard deviation of the seeds; of training pairs: those of the last epoch",
+        f"{minutes:g} minutes each, {dataset.horizon_fs:g} fs, {dataset.spec.n_atoms} atoms; errors on test pairs ± "
+        "standard deviation over seeds; on training pairs after the last epoch",
         "",
-        "| recipe | seeds | MAE of Δr, % | MAE of v′, % | the same of training pairs, % | skipped updates | epochs |",
+        "| recipe | seeds | MAE of Δr, % | MAE of v′, % | MAE of v′, training pairs, % | skipped updates | epochs |",
         "|---|---|---|---|---|---|---|",
     ]
-    for name, runs in found.items():
+    for name, runs in runs_by_recipe.items():
         last = [run["rows"][-1] for run in runs]
         cells = [
             name,
@@ -129,7 +136,7 @@ def report(found: Mapping[str, Sequence[Mapping[str, Any]]], dataset: Dataset, m
     with figure_style():
         figure = Figure(figsize=(5.5, 3.6), layout="constrained")
         axes = figure.subplots()
-        for number, (name, runs) in enumerate(found.items()):
+        for number, (name, runs) in enumerate(runs_by_recipe.items()):
             for k, run in enumerate(runs):
                 times = [row["time_s"] / 60 for row in run["rows"]]
                 errors = [row["velocity_mae_percent"] for row in run["rows"]]
@@ -140,7 +147,7 @@ def report(found: Mapping[str, Sequence[Mapping[str, Any]]], dataset: Dataset, m
 
 
 def spread(values: Sequence[float]) -> str:
-    """Mean and standard deviation."""
+    """Mean ± standard deviation as text; only the value if there is one."""
     return f"{mean(values):.2f} ± {stdev(values):.2f}" if len(values) > 1 else f"{values[0]:.2f}"
 
 

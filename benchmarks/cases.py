@@ -1,6 +1,6 @@
-"""The systems that are timed: the paper's three, and supercells of the periodic ones.
+"""The benchmark systems: paracetamol, quartz and water as in the paper, and supercells of the periodic ones.
 
-Structures come from published geometry and a fixed seed, without files or other programs.
+Structures are built from published geometries and fixed seeds, without files or other programs.
 """
 
 from __future__ import annotations
@@ -52,22 +52,22 @@ OXYGEN = (0.4133, 0.2672, 0.1188 + 2 / 3)
 # Flexible SPC water, Wu, Tepper & Voth 2006, doi:10.1063/1.2136877; the paper's box of 64 molecules
 BOX_A, PER_SIDE = 12.4172, 4
 BOND_A, ANGLE_DEG = 1.012, 113.24
-TURNS = 60  # orientations tried for each molecule
+TURNS = 60  # trial orientations of each molecule
 
 MASSES = {1: 1.008, 6: 12.011, 7: 14.007, 8: 15.999, 14: 28.085}  # u
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """A system at one size; `copies` of its cell along each vector."""
+    """A system at one size: `copies` of its cell along each cell vector."""
 
     name: str
     system: str
     copies: tuple[int, int, int]
     cutoff: float  # Å
     horizon_fs: float
-    tau_horizons: float  # of the thermostat
-    batch: int  # systems in a training step
+    tau_horizons: float  # time constant of the thermostat, in horizons
+    batch: int  # systems per training step
 
 
 _MOLECULE = {"system": "molecule", "cutoff": 4.0, "horizon_fs": 7.0, "tau_horizons": 10.0, "batch": 10}
@@ -91,11 +91,11 @@ CASES = {
         _case("liquid-5184", _LIQUID, 3, 3, 3),
     )
 }
-"""All cases by name, those of one system by size."""
+"""All cases by name, sorted by size within each system."""
 
 
 def state(case: Case, sample: int = 0) -> State:
-    """The case at 300 K, atoms displaced a little from the ideal structure; each `sample` has its own noise."""
+    """A state at 300 K with atoms displaced slightly from the ideal structure; `sample` seeds the noise."""
     spec, ideal = replicate(*_STRUCTURES[case.system](), case.copies)
     rng = torch.Generator().manual_seed(sample)
     positions = ideal + VIBRATION_A * torch.randn(ideal.shape, generator=rng, dtype=ideal.dtype)
@@ -111,7 +111,7 @@ def _molecule() -> tuple[SystemSpec, torch.Tensor]:
 def _crystal() -> tuple[SystemSpec, torch.Tensor]:
     a, c = QUARTZ_A, QUARTZ_C
     cell = np.array([[a, 0, 0], [-a / 2, a * np.sqrt(3) / 2, 0], [0, 0, c]])
-    silicon = _equivalent(*SILICON)[:3]  # on a twofold axis: the other three are the same
+    silicon = _equivalent(*SILICON)[:3]  # on a twofold axis: the other three coincide with these
     oxygen = _equivalent(*OXYGEN)
     numbers = np.repeat([14, 8], [len(silicon), len(oxygen)])
     return _spec(numbers, cell, pbc=True), torch.as_tensor(np.concatenate([silicon, oxygen]) @ cell)
@@ -132,7 +132,7 @@ def _equivalent(x: float, y: float, z: float) -> NDArray[np.float64]:
 
 
 def _liquid() -> tuple[SystemSpec, torch.Tensor]:
-    """Molecules on a cubic grid, each turned so that it comes close to none before it."""
+    """Molecules on a cubic grid, each with the trial orientation farthest from the molecules before it."""
     rng = np.random.default_rng(0)
     angle = np.deg2rad(ANGLE_DEG)
     molecule = BOND_A * np.array([[0, 0, 0], [1, 0, 0], [np.cos(angle), np.sin(angle), 0]])
@@ -146,7 +146,7 @@ def _liquid() -> tuple[SystemSpec, torch.Tensor]:
 
 
 def _closest(turned: NDArray[np.float64], placed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Smallest distance (Å) of each of the `turned` molecules (turns, 3, 3) to atoms placed before or their images."""
+    """Smallest distance (Å) of each `turned` molecule, shape (turns, 3, 3), to `placed` atoms and their images."""
     between = turned[:, :, None] - placed
     between -= BOX_A * np.round(between / BOX_A)
     return np.linalg.norm(between, axis=-1).min(axis=(1, 2), initial=BOX_A)

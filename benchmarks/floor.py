@@ -1,9 +1,9 @@
-"""The least time a step can take: multiply-adds over the measured peak, or bytes over the measured bandwidth.
+"""Lower bound (floor) on the time of a step: multiply-adds over the peak rate, or bytes over the bandwidth.
 
-`python -m benchmarks.floor FILE` prints it for the cells in a JSON file of `benchmarks.speed`, on the machine at hand.
-Counted are the operations that the network's mathematics needs, whatever a backend does: couplings with the non-zero
-Clebsch–Gordan coefficients only, made once per edge for all layers, channels and parities. Every pair of neighbours
-is two edges.
+`python -m benchmarks.floor FILE` prints it for the cells in a JSON file of `benchmarks.speed`, with peak rate and
+bandwidth measured on the local machine. Only operations that the network requires mathematically are counted, not those
+of a particular backend: couplings use the non-zero Clebsch–Gordan coefficients only and are computed once per edge for
+all layers, channels and parities. Every pair of neighbours is two edges.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from trajcast.model.interaction import Interaction
 from trajcast.model.network import TrajCast
 from trajcast.model.paths import ProductShape, coefficients, path_of_output, paths_from
 
-CUBIC = 3  # multiply-adds of one path weight from a cubic table
-PASSES = {"rollout": 1, "train": 3}  # training: forward, gradients of inputs, gradients of weights
-ADAM = 9  # numbers read and written for each weight: itself, its gradient and AMSGrad's three averages
+CUBIC = 3  # multiply-adds per path weight interpolated from a cubic table
+PASSES = {"rollout": 1, "train": 3}  # training: forward pass, gradients of inputs, gradients of weights
+ADAM = 9  # numbers read and written per weight: weight, gradient and the three averages of AMSGrad
 REPEATS = 5
 
 
@@ -42,7 +42,7 @@ class Operations:
     edge_product: int
     radial_mlp: int
     radial_table: int  # instead of the MLP
-    node_product: int  # its MLP included
+    node_product: int  # including its MLP
     linear: int
     element_linear: int
 
@@ -53,14 +53,14 @@ class Operations:
 
 @dataclass(frozen=True, kw_only=True)
 class Peaks:
-    """What the machine can do with the threads in use."""
+    """Measured peak performance of the machine."""
 
-    flops: dict[str, float]  # by dtype, of a matrix product
-    bandwidth: float  # bytes/s read and written in a copy
+    flops: dict[str, float]  # of a matrix product, by dtype, in FLOP/s
+    bandwidth: float  # of a copy, bytes/s read plus written
 
 
 def operations(model: TrajCast, atoms: int, edges: int) -> Operations:
-    """What one forward pass takes."""
+    """Count the operations of one forward pass."""
     layers = _layers(model)
     maps = [model.embed, model.compress, model.readout, *(m for x in layers for m in (x.contraction, x.update))]
     node = sum(_product(x.node_shape) + sum(_couplings(x.node_shape)) + _mlp(x.speed, x.node_weights) for x in layers)
@@ -77,9 +77,9 @@ def operations(model: TrajCast, atoms: int, edges: int) -> Operations:
 
 
 def numbers_moved(model: TrajCast, atoms: int, edges: int) -> int:
-    """Numbers read and written in one forward pass, when what goes in and out of each product moves once.
+    """Count the numbers read and written in one forward pass if inputs and outputs of each product move once.
 
-    Each layer reads of an edge its index, harmonics and distance; nothing of size edges × channels leaves the caches.
+    For every edge, each layer reads index, harmonics and distance; no array of size edges × channels leaves the caches.
     """
     harmonics = (model.settings.l_max + 1) ** 2
     moved = sum(weight.numel() for weight in model.parameters())
@@ -97,16 +97,16 @@ def _layers(model: TrajCast) -> list[Interaction]:
 
 
 def _couplings(shape: ProductShape) -> list[int]:
-    """Multiply-adds of Σ CG · Y for each l_in that occurs."""
-    found = []
+    """Multiply-adds of Σ CG · Y for each l_in; 0 if it does not occur."""
+    counts = []
     for l, present in enumerate(shape.parities):
         table = coefficients(l, shape.l_max, torch.float64, torch.device("cpu"))
-        found.append(int((table.abs() > 1e-9).sum()) * bool(present))
-    return found
+        counts.append(int((table.abs() > 1e-9).sum()) * bool(present))
+    return counts
 
 
 def _product(shape: ProductShape) -> int:
-    """Multiply-adds of one product, couplings given: features times couplings, then times the path's weight, summed."""
+    """Multiply-adds of one product with given couplings: features × couplings, × path weight, summed."""
     total = 0
     for l, present in enumerate(shape.parities):
         table = coefficients(l, shape.l_max, torch.float64, torch.device("cpu")).abs().sum(1) > 1e-9
@@ -122,12 +122,12 @@ def _mlp(hidden: nn.Module, last: nn.Module) -> int:
 
 
 def _linear(part: nn.Module) -> int:
-    """Multiply-adds of a linear map: each weight serves all 2l + 1 components."""
+    """Multiply-adds of a linear map: each weight acts on all 2l + 1 components."""
     return sum(w.numel() * (2 * int(name.split(".")[-1][:-1]) + 1) for name, w in part.named_parameters())
 
 
 def measure_peaks(device: torch.device, dtypes: Iterable[str]) -> Peaks:
-    """Matrix products of 2048 (GPU: 8192) rows, and a copy of 256 MiB: the best of a few."""
+    """Measure matrix products of 2048 (GPU: 8192) rows and a copy of 256 MiB, each the best of several."""
     size = 8192 if device.type == "cuda" else 2048
     flops = {}
     for dtype in dtypes:
@@ -141,7 +141,7 @@ def measure_peaks(device: torch.device, dtypes: Iterable[str]) -> Peaks:
 
 def _best(work: Callable[[], object], device: torch.device) -> float:
     times = []
-    for _ in range(REPEATS + 1):  # the first one warms up
+    for _ in range(REPEATS + 1):  # the first is a warm-up
         begin = time.perf_counter()
         work()
         if device.type == "cuda":
@@ -151,7 +151,7 @@ def _best(work: Callable[[], object], device: torch.device) -> float:
 
 
 def floor_s(cell: Cell, peaks: Peaks, *, tabulated: bool) -> tuple[float, float]:
-    """Seconds that a cell's step needs at least: for its operations, and for its bytes."""
+    """Lower bounds in seconds on the step of a cell, from operations and from bytes."""
     model = bare_model(CASES[cell.case], cell.network)
     atoms, edges = cell.batch * cell.atoms, cell.batch * cell.edges
     passes = PASSES[cell.mode]
@@ -164,11 +164,11 @@ def floor_s(cell: Cell, peaks: Peaks, *, tabulated: bool) -> tuple[float, float]
 
 
 def report(cells: Sequence[Cell], peaks: Peaks) -> str:
-    """The floor of each cell beside its measured time."""
+    """Table of measured times and floors."""
     rows = []
     for cell in cells:
         row = [cell.case, cell.mode, cell.network, cell.dtype, cell.chosen, f"{cell.ms_per_step:.3g}"]
-        for tabulated in (False, True) if cell.mode == "rollout" else (False,):  # tables are for inference
+        for tabulated in (False, True) if cell.mode == "rollout" else (False,):  # tables are used for inference only
             compute_s, memory_s = floor_s(cell, peaks, tabulated=tabulated)
             floor_ms = 1000 * max(compute_s, memory_s)
             bound = "operations" if compute_s > memory_s else "bytes"
@@ -182,14 +182,14 @@ def report(cells: Sequence[Cell], peaks: Peaks) -> str:
 
 
 def peaks_for(cells: Sequence[Cell]) -> Peaks:
-    """The peaks of this machine with the device, threads and dtypes of these cells."""
+    """Measure the peaks with the device, threads and dtypes of `cells`."""
     torch.set_num_threads(cells[0].threads)
     device = torch.device("cpu" if cells[0].device == "cpu" else "cuda")
     return measure_peaks(device, sorted({cell.dtype for cell in cells}))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.floor", description="The floor of measured cells.")
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.floor", description="Floor of measured cells.")
     parser.add_argument("cells", type=Path, help="JSON file that benchmarks.speed wrote")
     file = parser.parse_args().cells
     measured = [Cell(**values) for values in json.loads(file.read_text(encoding="utf-8"))]

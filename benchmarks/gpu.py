@@ -1,7 +1,7 @@
 """The GPU kit: `python -m benchmarks.gpu --minutes 10 --out DIR --data molecule-7fs.h5`, see docs/gpu.md.
 
-In one go on one device: parity of all backends with e3nn's modules, the speed table, training of the paper's network
-for the time there is, its test errors, and a rollout. Run again with the same DIR, training goes on.
+One command for one device: parity of all backends with the modules of e3nn, the speed table, training of the paper's
+network within the time budget, its test errors, and a rollout. Run again with the same DIR, training resumes.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from trajcast.model.store import load_model
 from trajcast.training.evaluation import evaluate
 
 ENDS = {"parity": 0.15, "speed": 0.35, "training": 0.8, "rollout": 0.95}
-"""When each stage ends, in parts of the whole time; what a stage leaves over is the next one's."""
+"""When each stage ends, as fractions of the whole time; unused time goes to the next stage."""
 PARITY_CASES = (("molecule-20", "float32"), ("molecule-20", "float64"), ("crystal-162", "float32"))
 SUMMARY = "summary.json"
-CELL_S = 5.0  # for one cell of the speed table
+CELL_S = 5.0  # time limit of one cell of the speed table
 log = logging.getLogger("gpu")
 
 
@@ -58,7 +58,7 @@ class Kit:
         return self.start + self.seconds * ENDS[stage]
 
     def save(self, stage: str, result: Any) -> None:
-        """Keep what a stage found, at once."""
+        """Add the result of a stage to the summary and write it."""
         self.summary[stage] = result
         write_json(self.out / SUMMARY, self.summary)
         log.info("%s: done after %.0f s", stage, time.monotonic() - self.start)
@@ -73,16 +73,16 @@ def parity(kit: Kit) -> None:
         for name in names
         if name != "e3nn"
     ]
-    found = perform([{**task, "device": str(kit.device)} for task in tasks], kit.end("parity"))
-    for check in found:
+    checks = perform([{**task, "device": str(kit.device)} for task in tasks], kit.end("parity"))
+    for check in checks:
         log.info("parity %(case)s %(dtype)s %(backend)s", check)
         log.info("  %s", check.get("failed") or check["result"])
     kit.save("unavailable", {n: _reason(n, kit.device) for n in ops.names() if n not in names})
-    kit.save("parity", found)
+    kit.save("parity", checks)
 
 
 def usable(kit: Kit) -> list[str]:
-    """Backends that passed what they were put to, in float32 at least once, best first; `e3nn` at the end."""
+    """Backends that passed all checks, at least one in float32, by decreasing rank; `e3nn` is last."""
     checks = kit.summary["parity"]
     failed = {c["backend"] for c in checks if "failed" in c or not c["result"]["within"]}
     passed = {c["backend"] for c in checks if c["dtype"] == "float32"} - failed
@@ -90,16 +90,16 @@ def usable(kit: Kit) -> list[str]:
 
 
 def speed(kit: Kit, case: str) -> None:
-    """The speed table, the case that will be trained first, as far as the time goes."""
+    """Measure the speed table within the time limit, starting with the case to be trained."""
     tasks = [
         {"do": "speed", **cell, "limit_s": CELL_S, "device": str(kit.device)}
         for cell in cells(case, kit.network, usable(kit))
     ]
-    found = perform(tasks, kit.end("speed"))
-    for cell in found:
-        what = cell.get("failed") or f"{cell['result']['ms_per_step']:.3g} ms/step, {cell['result']['peak_mb']:.0f} MB"
-        log.info("speed %s %s %s %s: %s", cell["case"], cell["mode"], cell["dtype"], cell["backend"], what)
-    kit.save("speed", found)
+    results = perform(tasks, kit.end("speed"))
+    for cell in results:
+        text = cell.get("failed") or f"{cell['result']['ms_per_step']:.3g} ms/step, {cell['result']['peak_mb']:.0f} MB"
+        log.info("speed %s %s %s %s: %s", cell["case"], cell["mode"], cell["dtype"], cell["backend"], text)
+    kit.save("speed", results)
 
 
 def train_and_use(kit: Kit, dataset: Dataset, case: str, work: Path) -> None:
@@ -112,7 +112,7 @@ def train_and_use(kit: Kit, dataset: Dataset, case: str, work: Path) -> None:
         record = train_until(
             until, settings, replace(dataset, time_reversed=True), kit.out, work, kit.device, backends["train"]
         )
-    except UserError as error:  # the last good model is still there
+    except UserError as error:  # the model of an earlier instalment may exist
         record = {"failed": str(error)}
         log.error("training: %s", error)
     kit.save("training", record)
@@ -129,29 +129,29 @@ def train_and_use(kit: Kit, dataset: Dataset, case: str, work: Path) -> None:
 
 
 def _available(device: torch.device) -> list[str]:
-    """The backends that can be used, those first that are likely to be taken: time may not suffice for all."""
+    """Usable backends by decreasing rank, since time may not suffice for all."""
     names = [name for name in ops.names() if _reason(name, device) is None]
     return sorted(names, key=lambda name: -named_module("model.ops", name).RANK)
 
 
 def _reason(name: str, device: torch.device) -> str | None:
-    """Why a backend can't be used, None where it can."""
+    """Why a backend is unavailable; None if it is available."""
     try:
         reason: str | None = named_module("model.ops", name).unavailable(device, torch.float32)
-    except Exception as error:  # of any library that it is made of
+    except Exception as error:  # from any library that the backend uses
         reason = f"{type(error).__name__}: {error}"
     return reason
 
 
 def _nearest(dataset: Dataset | None) -> str:
-    """The case of the speed table that is most like the data."""
+    """The case of the speed table most similar to the data."""
     if dataset is None:
         return "molecule-20"
     atoms, pbc = dataset.spec.n_atoms, bool(dataset.spec.pbc.any())
-    alike = {"crystal-162": 162, "liquid-192": 192} if pbc else {"molecule-20": 20}
+    sizes = {"crystal-162": 162, "liquid-192": 192} if pbc else {"molecule-20": 20}
     if 8 in dataset.spec.numbers and 14 not in dataset.spec.numbers:
-        alike.pop("crystal-162", None)
-    return min(alike, key=lambda case: abs(alike[case] - atoms))
+        sizes.pop("crystal-162", None)
+    return min(sizes, key=lambda case: abs(sizes[case] - atoms))
 
 
 def _identity(dataset: Dataset | None, network: str) -> str:
@@ -159,7 +159,7 @@ def _identity(dataset: Dataset | None, network: str) -> str:
 
 
 def _work_folder(out: Path) -> Path:
-    """Where large files lie until all is done; what a killed call left there is of use as long as `out` is there."""
+    """Temporary folder for large files; files of a killed call are reused as long as its summary exists in `out`."""
     work = Path(tempfile.gettempdir(), f"trajcast-gpu-{fingerprint(str(out.absolute()))}")
     if not (out / SUMMARY).exists():
         shutil.rmtree(work, ignore_errors=True)
@@ -167,28 +167,32 @@ def _work_folder(out: Path) -> Path:
     return work
 
 
-def _earlier(out: Path, here: dict[str, Any]) -> dict[str, Any]:
-    """The summary of an earlier call; parity and speed only if they are those of this device."""
+def _summary(out: Path, current: dict[str, Any]) -> dict[str, Any]:
+    """The summary of an earlier call, updated with `current`; parity and speed only if measured on the same device.
+
+    Raises:
+        UserError: If the earlier call used other data or another network.
+    """
     path = out / SUMMARY
     if not path.exists():
-        return here
+        return current
     summary: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    if summary["identity"] != here["identity"]:
-        raise UserError(f"{out}: made with other data or another network; choose another --out")
-    if any(summary[name] != here[name] for name in ("device", "torch")):
+    if summary["identity"] != current["identity"]:
+        raise UserError(f"{out}: holds results for other data or another network; choose another --out")
+    if any(summary[name] != current[name] for name in ("device", "torch")):
         for stage in ("parity", "speed", "unavailable"):
             summary.pop(stage, None)
-    return {**summary, **here}
+    return {**summary, **current}
 
 
 def run(arguments: argparse.Namespace, start: float) -> None:
-    """All stages that there is time for."""
+    """Run all stages."""
     device = use_device(arguments.device, torch.get_num_threads())
     dataset = read_dataset(arguments.data) if arguments.data else None
     arguments.out.mkdir(parents=True, exist_ok=True)
     work = _work_folder(arguments.out)
     logging.getLogger().addHandler(logging.FileHandler(arguments.out / "log.txt", encoding="utf-8"))
-    here = {
+    current = {
         "identity": _identity(dataset, arguments.network),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else str(device),
         "torch": torch.__version__,
@@ -200,9 +204,9 @@ def run(arguments: argparse.Namespace, start: float) -> None:
         out=arguments.out,
         device=device,
         network=arguments.network,
-        summary=_earlier(arguments.out, here),
+        summary=_summary(arguments.out, current),
     )
-    log.info("%s, torch %s, %g minutes", here["device"], here["torch"], arguments.minutes)
+    log.info("%s, torch %s, %g minutes", current["device"], current["torch"], arguments.minutes)
     case = _nearest(dataset)
     assert case in CASES
     if "parity" not in kit.summary:
@@ -218,11 +222,11 @@ def run(arguments: argparse.Namespace, start: float) -> None:
 def main() -> int:
     start = time.monotonic()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
-    parser.add_argument("--minutes", type=float, required=True, help="for everything, start-up included")
+    parser.add_argument("--minutes", type=float, required=True, help="time for all stages, including start-up")
     parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="results; those of an earlier call go on"
+        "--out", type=Path, required=True, metavar="DIR", help="folder for results; continues those of an earlier call"
     )
-    parser.add_argument("--data", type=Path, metavar="H5", help="data set; without it parity and speed only")
+    parser.add_argument("--data", type=Path, metavar="H5", help="data set; without it, only parity and speed")
     parser.add_argument("--device", default="cuda", help="default: %(default)s")
     parser.add_argument("--network", choices=sorted(NETWORKS), default="paper", help="default: %(default)s")
     arguments = parser.parse_args()

@@ -1,6 +1,6 @@
-"""The data set that the GPU kit trains on: `python -m benchmarks.gpu_data --system molecule --out molecule-7fs.h5`.
+"""The training data of the GPU kit: `python -m benchmarks.gpu_data --system molecule --out molecule-7fs.h5`.
 
-Pairs are cut from the NVE runs of `trajcast reference`, three for training, one each for validation and testing.
+Pairs are taken from NVE runs of `trajcast reference`: three for training, one each for validation and testing.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
 
-LARGEST = 45_000_000  # bytes
+MAX_BYTES = 45_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """What a data set is made of; horizon, cutoff and, for the molecule, numbers of samples are the paper's."""
+    """Input of a data set; horizon, cutoff and, for paracetamol, numbers of samples are those of the paper."""
 
-    folder: Path  # of the NVE runs
+    folder: Path  # with the NVE runs
     settings: DatasetSettings
 
 
@@ -44,15 +44,19 @@ SOURCES = {
 
 
 def make(system: str, out: Path) -> None:
-    """Write the data set of `system`; UserError when its runs are missing or it is larger than the kit may carry."""
+    """Write the data set of `system`.
+
+    Raises:
+        UserError: If NVE runs are missing, or the file exceeds the size limit of the kit.
+    """
     source = SOURCES[system]
     files = sorted(source.folder.glob("nve_*.h5md"))
     if len(files) < 5:
         raise UserError(f"{source.folder}: {len(files)} NVE runs, 5 are needed; make them with `trajcast reference`")
     split = {"training": files[:3], "validation": files[3:4], "test": files[4:5]}
     write_dataset(out, build_dataset(source.settings, split, Reading()))
-    if (size := out.stat().st_size) > LARGEST:
-        raise UserError(f"{out}: {size / 1e6:.1f} MB, the kit may carry {LARGEST / 1e6:.0f} MB; take fewer samples")
+    if (size := out.stat().st_size) > MAX_BYTES:
+        raise UserError(f"{out}: {size / 1e6:.1f} MB exceeds the limit of {MAX_BYTES / 1e6:.0f} MB; take fewer samples")
     logging.info("%s: %.1f MB", out, size / 1e6)
 
 

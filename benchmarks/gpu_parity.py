@@ -1,4 +1,4 @@
-"""Whether a backend computes on a device what e3nn's own modules do: outputs and gradients of a whole network."""
+"""Compare outputs and gradients of a whole network between a backend and the modules of e3nn, on one device."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from benchmarks.cases import CASES, state
 from benchmarks.models import bare_model, scaled_weights
 from trajcast.core.neighbors.find import find_neighbors
 
-LIMITS = {"float64": 1e-9, "float32": 1e-5}  # of outputs, and of the gradient of all weights
-ONE_GROUP = 10.0  # times as much in each group of weights alone, whose gradient may be small: sums that cancel
+LIMITS = {"float64": 1e-9, "float32": 1e-5}  # relative, for outputs and for the gradient of all weights
+GROUP_FACTOR = 10.0  # larger limit for single weight tensors, whose gradients may be small sums that cancel
 
 
 def compare(case: str, network: str, dtype: str, backend: str, device: torch.device) -> dict[str, Any]:
-    """Relative differences (of norms) to the `e3nn` backend, and whether they are within LIMITS."""
+    """Relative differences (of norms) from the `e3nn` backend, and whether they are within LIMITS."""
     found, expected = _computed(case, network, dtype, backend, device), _computed(case, network, dtype, "e3nn", device)
     groups = [_difference(a, b) for a, b in zip(found[1], expected[1], strict=True)]
     whole = (torch.cat([g.flatten() for g in gradients]) for gradients in (found[1], expected[1]))
@@ -27,7 +27,7 @@ def compare(case: str, network: str, dtype: str, backend: str, device: torch.dev
         "gradient": _difference(*whole),
     }
     limit = LIMITS[dtype]
-    within = max(differences.values()) <= limit and max(groups) <= ONE_GROUP * limit
+    within = max(differences.values()) <= limit and max(groups) <= GROUP_FACTOR * limit
     return {**differences, "gradient_of_worst_group": max(groups), "limit": limit, "within": within}
 
 
@@ -35,10 +35,10 @@ def compare(case: str, network: str, dtype: str, backend: str, device: torch.dev
 def _computed(
     case: str, network: str, dtype: str, backend: str, device: torch.device
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Displacement and velocity that the network alone predicts, and the gradient of their random sum."""
+    """Displacement and velocity predicted without the baseline, and the gradient of a random linear combination."""
     model = bare_model(CASES[case], network)
     model.load_state_dict(_weights(CASES[case].system, network))
-    model.baseline.zero_()  # or it would hide the network's part
+    model.baseline.zero_()  # otherwise it would hide the contribution of the network
     model.to(device=device, dtype=getattr(torch, dtype))
     model.backend = backend
     start = state(CASES[case]).to(device=device)
@@ -59,7 +59,7 @@ def _weights(system: str, network: str) -> dict[str, Tensor]:
 
 
 def _difference(found: Tensor, expected: Tensor) -> float:
-    """|found − expected| / |expected|; a large number where that is not finite."""
+    """|found − expected| / |expected|, at most 10⁹, also if it is not finite."""
     distance, size = float((found - expected).norm()), float(expected.norm())
     ratio = distance / size if size > 0 else distance
     return ratio if ratio < 1e9 else 1e9

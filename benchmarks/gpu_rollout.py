@@ -1,4 +1,4 @@
-"""A rollout for the time there is, and what is worth knowing about it."""
+"""A rollout within a time budget, with its outcomes and temperatures."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from trajcast.model.network import TrajCast
 from trajcast.rollout.loop import run_rollout
 
 TEMPERATURE_K = 300.0
-FEW_STEPS, MORE_STEPS = 50, 1000  # of two trials that tell the speed
-TRIAL = 0.1  # part of the time that the first may take if there is to be a second
-SHORTEST_S = 1e-3
-LONGEST_NS = 7.0  # the paper's, for the molecule
-FRAMES = 2000  # of each replica, about
-ATOMS = 192  # in all replicas together, about
-WINDOWS = 20  # over which temperatures are averaged
-USED = 0.8  # of the time left, so that the end is in time
+FEW_STEPS, MORE_STEPS = 50, 1000  # lengths of two trials that measure the speed
+TRIAL = 0.1  # largest fraction of the time that the first trial may take for a second to follow
+SHORTEST_S = 1e-3  # smallest time difference of the trials
+LONGEST_NS = 7.0  # as in the paper for paracetamol
+FRAMES = 2000  # per replica, approximately
+ATOMS = 192  # in all replicas together, approximately
+WINDOWS = 20  # number of time windows over which temperatures are averaged
+USED = 0.8  # fraction of the remaining time, as a safety margin
 
 
 def rollout_until(until: float, model: TrajCast, dataset: Dataset, work: Path) -> dict[str, Any]:
-    """Roll replicas out at constant temperature, from the first test structure, to about `until` (`time.monotonic`)."""
+    """Roll out replicas at constant temperature from the first test structure until `until` (`time.monotonic`)."""
     whole_s = until - time.monotonic()
 
     def trial_s(steps: int) -> float:
@@ -40,7 +40,7 @@ def rollout_until(until: float, model: TrajCast, dataset: Dataset, work: Path) -
         _rollout(model, dataset, work / "trial.h5md", steps)
         return time.monotonic() - begin
 
-    start_s = trial_s(FEW_STEPS)  # start-up, mostly
+    start_s = trial_s(FEW_STEPS)  # mostly start-up
     step_s = start_s / FEW_STEPS
     if start_s < TRIAL * whole_s:
         step_s = min(step_s, max(trial_s(MORE_STEPS) - start_s, SHORTEST_S) / MORE_STEPS)
@@ -71,9 +71,10 @@ def _rollout(model: TrajCast, dataset: Dataset, output: Path, steps: int) -> lis
 
 
 def _temperatures(paths: Sequence[Path], dataset: Dataset) -> dict[str, Any]:
-    """Kinetic temperature of each element over 3 degrees of freedom an atom, beside that of the test data.
+    """Kinetic temperature of each element, with 3 degrees of freedom per atom, and that of the test data.
 
-    Conserved totals take degrees of freedom, from heavy elements more: compare with the data, not with the target.
+    Conserved momenta remove degrees of freedom, more of them from heavy elements: compare with the data, not with the
+    target temperature.
     """
     times, velocities = [], []
     for path in paths:

@@ -1,4 +1,4 @@
-"""What the GPU kit times, most important first, and which backend to use after that."""
+"""Speed table of the GPU kit, most important cells first, and the choice of the backend from it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ORDER = ("crystal-162", "liquid-192", "crystal-4374", "liquid-5184", "molecule-2
 def time_cell(
     case: str, mode: str, backend: str, dtype: str, network: str, limit_s: float, device: torch.device
 ) -> dict[str, Any]:
-    """One cell of the table, measured in this process."""
+    """Measure one cell of the table in this process."""
     weights = _weights(CASES[case].system, network)
     return asdict(measure_here(case, mode, backend, dtype, device, network=network, weights=weights, limit_s=limit_s))
 
@@ -32,7 +32,7 @@ def _weights(system: str, network: str) -> dict[str, Tensor]:
 
 
 def cells(first: str, network: str, backends: Sequence[str]) -> list[dict[str, str]]:
-    """All cells: the case `first` in float32 decides on the backends, so it comes first."""
+    """All cells, starting with the case `first` in float32, which decides on the backends."""
     cases = [first, *(case for case in ORDER if case != first)]
     return [
         {"case": case, "mode": mode, "backend": backend, "dtype": dtype, "network": network}
@@ -44,7 +44,7 @@ def cells(first: str, network: str, backends: Sequence[str]) -> list[dict[str, s
 
 
 def fastest(speed: Iterable[dict[str, Any]], case: str, mode: str, backends: Sequence[str]) -> str:
-    """The fastest of `backends` in float32 at `case`; the first of them where none was measured."""
+    """The fastest of `backends` in float32 for `case`; the first one if none was measured."""
     times = {
         cell["backend"]: cell["result"]["ms_per_step"]
         for cell in speed

@@ -1,4 +1,4 @@
-"""Training for the time there is, in instalments that go on from files small enough to carry."""
+"""Training within a time budget, in instalments that resume from files small enough to transfer."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from trajcast.model.store import load_model
 from trajcast.training.checkpoint import read_checkpoint, write_checkpoint
 from trajcast.training.loop import train
 
-PART = 15_500_000  # bytes of one part of a checkpoint
+PART = 15_500_000  # bytes per part of a checkpoint
 MODEL = "model.safetensors"
 PRODUCTS = (MODEL, "model.json", "metrics.csv")
-FIRST = 0.1  # part of the time that goes to a first instalment
-COOLDOWN = 0.7  # part of the other over which the learning rate falls to zero; the next call starts high again
+FIRST = 0.1  # fraction of the time spent on a first instalment
+COOLDOWN = 0.7  # final fraction of the second one with falling learning rate; the next call starts high again
 log = logging.getLogger(__name__)
 
 
 def training_settings(network: NetworkSettings, dataset: Dataset) -> TrainingSettings:
-    """The settings that all instalments share: what learned fastest on an H200, for a run of minutes."""
+    """The settings of all instalments: those with the fastest convergence in runs of minutes on an H200."""
     return TrainingSettings(
         network=replace(network, velocity_baseline=True),
         samples=len(dataset.split("training")),
@@ -56,10 +56,13 @@ def train_until(
     device: torch.device,
     backend: str,
 ) -> dict[str, Any]:
-    """Train to about `until` (on `time.monotonic`), going on from what is in `folder`; the record of the model.
+    """Train until about `until` (on `time.monotonic`), resuming from the checkpoint in `work` or `folder` if present.
 
-    A short instalment tells what comes on top of the training itself, another takes the time that is left. Each leaves
-    its model and metrics in `folder`, and the parts of its checkpoint.
+    A short instalment measures the overhead beyond training itself; a second one uses the remaining time. Each writes
+    its model, metrics and the parts of its checkpoint to `folder`.
+
+    Returns:
+        The training record of the model.
     """
     checkpoint = work / "checkpoint"
     if not checkpoint.exists():
@@ -76,16 +79,16 @@ def train_until(
         split_checkpoint(checkpoint, folder)
         record = json.loads((folder / "model.json").read_text(encoding="utf-8"))["training"]
         gained_s = 60 * record["minutes"] - trained_s
-        other_s = time.monotonic() - begin - gained_s
+        overhead_s = time.monotonic() - begin - gained_s
         trained_s += gained_s
-        seconds, cooldown = until - time.monotonic() - other_s, COOLDOWN
-        if seconds < other_s:
+        seconds, cooldown = until - time.monotonic() - overhead_s, COOLDOWN
+        if seconds < overhead_s:
             break
     return record
 
 
 def split_checkpoint(checkpoint: Path, folder: Path) -> None:
-    """Write a checkpoint as checkpoint-1, -2, … to `folder`, compressed, without what model.safetensors holds."""
+    """Write a checkpoint to `folder` as checkpoint-1, -2, …, compressed, without what model.safetensors contains."""
     saved = read_checkpoint(checkpoint)
     if saved is None:
         return
@@ -96,13 +99,13 @@ def split_checkpoint(checkpoint: Path, folder: Path) -> None:
     for old in _parts(folder):
         old.unlink()
     for number, start in enumerate(range(0, len(data), PART), 1):
-        with atomic_write(folder / f"checkpoint-{number}") as aside:
-            aside.write_bytes(data[start : start + PART])
+        with atomic_write(folder / f"checkpoint-{number}") as temporary:
+            temporary.write_bytes(data[start : start + PART])
     log.info("checkpoint: %.1f MB in %d parts", len(data) / 1e6, len(_parts(folder)))
 
 
 def join_checkpoint(folder: Path, checkpoint: Path) -> None:
-    """Put the parts in `folder` together again; nothing where there are none."""
+    """Reassemble `checkpoint` from its parts in `folder`, if there are any."""
     if not (parts := _parts(folder)):
         return
     checkpoint.parent.mkdir(parents=True, exist_ok=True)

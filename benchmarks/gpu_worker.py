@@ -1,6 +1,6 @@
-"""Work on a device in a process of its own: an untried kernel may hang, crash, or spoil the device for its process.
+"""Tasks in a separate process: an untested kernel may hang, crash, or leave the device unusable for its process.
 
-`python -m benchmarks.gpu_worker TASKS RESULTS` does one task after the other and appends a line of JSON for each.
+`python -m benchmarks.gpu_worker TASKS RESULTS` runs the tasks one after the other and appends a line of JSON for each.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ Task = dict[str, Any]  # {"do": a key of DO, "device": …, and its other argume
 
 
 def perform(tasks: Sequence[Task], until: float) -> list[dict[str, Any]]:
-    """Each task with its `result`, or why it `failed`; those left when the clock `until` strikes are not among them.
+    """Run the tasks until `until` (on `time.monotonic`), in a new process after every failure.
 
-    A new process takes over after a crash. `until` is on `time.monotonic`.
+    Returns:
+        Each task with its `result`, or the reason why it `failed`; tasks that were not finished in time are missing.
     """
     done: list[dict[str, Any]] = []
     while len(done) < len(tasks) and time.monotonic() < until:
@@ -38,10 +39,10 @@ def perform(tasks: Sequence[Task], until: float) -> list[dict[str, Any]]:
 
 def _perform(tasks: Sequence[Task], until: float) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
-        asked, results = Path(folder, "tasks.json"), Path(folder, "results.jsonl")
-        asked.write_text(json.dumps(tasks), encoding="utf-8")
+        requests, results = Path(folder, "tasks.json"), Path(folder, "results.jsonl")
+        requests.write_text(json.dumps(tasks), encoding="utf-8")
         results.touch()
-        command = [sys.executable, "-m", __name__, str(asked), str(results)]
+        command = [sys.executable, "-m", __name__, str(requests), str(results)]
         process = subprocess.Popen(command, stdout=sys.stderr)
         try:
             status: int | None = process.wait(max(0.0, until - time.monotonic()))
@@ -56,14 +57,14 @@ def _perform(tasks: Sequence[Task], until: float) -> list[dict[str, Any]]:
     return done
 
 
-def main(asked: Path, results: Path) -> int:
-    """Do the tasks; 1 after a failure, which may have spoilt the device for this process."""
-    for task in json.loads(asked.read_text(encoding="utf-8")):
+def main(requests: Path, results: Path) -> int:
+    """Run the tasks; return 1 at the first failure, since the device may be unusable for this process."""
+    for task in json.loads(requests.read_text(encoding="utf-8")):
         arguments = {name: value for name, value in task.items() if name not in ("do", "device")}
         device = use_device(task["device"], torch.get_num_threads())
         try:
             outcome: dict[str, Any] = {"result": DO[task["do"]](**arguments, device=device)}
-        except Exception as error:  # of any library that a backend uses
+        except Exception as error:  # from any library that a backend uses
             outcome = {"failed": f"{type(error).__name__}: {' '.join(str(error).split())[:500]}"}
         with results.open("a", encoding="utf-8") as lines:
             lines.write(json.dumps({**task, **outcome}) + "\n")

@@ -1,10 +1,11 @@
-"""Long rollouts in a table: how they ended, temperatures, drift, kinetic energies, and the verdict beside MD.
+"""Table of long rollouts: outcome, temperatures, drift, kinetic energies, and agreement with MD.
 
-    python -m benchmarks.long_rollouts results/water/runs/water-5fs results/water-again/runs/water-5fs
+    python -m benchmarks.long_rollouts results/liquid/runs/water-5fs results/liquid/runs/water-5fs-csvr
 
-Each folder has rollout.h5md, outcome.json and observables/summary.json, as the workflow makes them. Kinetic energies
-are tested against the canonical distribution by physical_validation (`pip install physical-validation`), diffusion
-is corrected for the size of a cubic box (Yeh & Hummer 2004, doi:10.1021/jp0477147) with the viscosity of real water.
+Each folder contains rollout.h5md, outcome.json and observables/summary.json, as made by the workflow. Kinetic energies
+are tested against the canonical distribution with physical_validation (`pip install physical-validation`). Diffusion
+coefficients are corrected for the finite size of a cubic box (Yeh & Hummer 2004, doi:10.1021/jp0477147) with the
+experimental viscosity of water.
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from trajcast.io.trajectory import Trajectory
 from trajcast.observables.energy import UNIT as ENERGY_UNIT
 from trajcast.observables.temperature import kinetic_temperatures
 
-ONE_HALF_CUBE = 2.837297  # of a cubic lattice, in Yeh and Hummer's correction
+XI_CUBIC = 2.837297  # ξ of a cubic lattice, in the correction of Yeh and Hummer
 VISCOSITY = 0.8538e-3  # Pa s, of water at 300 K
-APART_FS = 500.0  # between kinetic energies that are taken as independent: several relaxation times of the thermostats
-TREND_PARTS = 10
+APART_FS = 500.0  # between kinetic energies treated as independent: several relaxation times of the thermostats
+TREND_BLOCKS = 10
 
 
 def main() -> None:
@@ -50,40 +51,40 @@ def _column(folder: Path) -> dict[str, str]:
         target = trajectory.provenance["settings"]["temperature_K"]
         length = float(np.linalg.norm(trajectory.spec.cell[0]))
         stride = max(1, round(APART_FS / trajectory.interval_fs))
-    found = {
+    column = {
         "rollout": f"{folder.parent.parent.name}/{folder.name}, {outcome['ensemble']}",
         "outcome": f"{outcome['outcome']}, {outcome['time_ps']:g} ps, {outcome['step']} steps",
         "drift of T / K per 100 ps": _trend(series["all atoms"], outcome["time_ps"]),
-        "kinetic energy canonical, p": f"{_canonical(series['all atoms'][::stride], dof, target):.2f}",
+        "kinetic energy vs. canonical, p": f"{_canonical(series['all atoms'][::stride], dof, target):.2f}",
     }
     rows = summary["rows"]
     for row in rows:
-        found[f"{row['quantity']} {row['unit']}".strip()] = _compared(row)
+        column[f"{row['quantity']} {row['unit']}".strip()] = _compared(row)
         if row["quantity"].startswith("D of") and "MSD" in row["quantity"] and row["rollout"] is not None:
             kT = constants.k * target
-            shift = 1e9 * ONE_HALF_CUBE * kT / (6 * np.pi * VISCOSITY * length * constants.angstrom)
-            found["the same, corrected for the box"] = f"{row['rollout'] + shift:.2f} ({row['md'] + shift:.2f})"
+            shift = 1e9 * XI_CUBIC * kT / (6 * np.pi * VISCOSITY * length * constants.angstrom)
+            column["D corrected for finite size"] = f"{row['rollout'] + shift:.2f} ({row['md'] + shift:.2f})"
     for name in ("within_error", "second_within_error"):
         judged = [row[name] for row in rows if row[name] is not None]
-        found[name.replace("_", " ")] = f"{sum(judged)} of {len(judged)}"
-    return found
+        column[name.replace("_", " ")] = f"{sum(judged)} of {len(judged)}"
+    return column
 
 
 def _temperatures(trajectory: Trajectory) -> tuple[dict[str, NDArray[np.float64]], float]:
-    found = kinetic_temperatures(trajectory.spec, trajectory.positions[()], trajectory.velocities[()])
-    return found, float(degrees_of_freedom(trajectory.state(0))[0])
+    temperatures = kinetic_temperatures(trajectory.spec, trajectory.positions[()], trajectory.velocities[()])
+    return temperatures, float(degrees_of_freedom(trajectory.state(0))[0])
 
 
 def _trend(series: NDArray[np.float64], duration_ps: float) -> str:
-    """Slope of the block means with its standard error from the residuals."""
-    parts = np.array([part.mean() for part in np.array_split(series, TREND_PARTS)])
-    times = (np.arange(TREND_PARTS) + 0.5) / TREND_PARTS * duration_ps
-    (slope, _), covariance = np.polyfit(times, parts, 1, cov=True)
+    """Slope of the block means per 100 ps, with its standard error from the residuals."""
+    means = np.array([part.mean() for part in np.array_split(series, TREND_BLOCKS)])
+    times = (np.arange(TREND_BLOCKS) + 0.5) / TREND_BLOCKS * duration_ps
+    (slope, _), covariance = np.polyfit(times, means, 1, cov=True)
     return f"{100 * slope:.2f} ± {100 * covariance[0, 0] ** 0.5:.2f}"
 
 
 def _canonical(series: NDArray[np.float64], dof: float, target: float) -> float:
-    """Probability of such kinetic energies in the canonical ensemble."""
+    """p-value of the kinetic energies in the canonical ensemble."""
     from physical_validation.util.kinetic_energy import check_distribution
 
     return float(

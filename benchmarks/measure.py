@@ -1,7 +1,7 @@
-"""One cell of the table, measured in the process that runs this.
+"""Measurement of one cell of the table in the current process.
 
-`python -m benchmarks.measure REQUEST RESULT` measures what a JSON file asks for in a process of its own, so that the
-peak of its memory is that of the cell.
+`python -m benchmarks.measure REQUEST RESULT` measures the cell described by a JSON file in a separate process, so that
+the peak memory of the process is that of the cell.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from benchmarks.models import bare_model, scaled_weights
 from benchmarks.steps import MODES, Run
 from trajcast.core.device import use_device
 
-BLOCK_S = 0.1  # steps faster than this are timed several at once
-TIMED_S = 1.0  # timed at least so long,
-BLOCKS = 5  # and at least so many times;
-SLOW_BLOCKS = 2  # but no more than these when the time limit is over
-WARM_UP = 3  # steps before timing, the first included, where they fit into the time limit
+BLOCK_S = 0.1  # faster steps are timed in blocks of about this duration
+TIMED_S = 1.0  # shortest total time measured
+BLOCKS = 5  # fewest blocks measured
+SLOW_BLOCKS = 2  # fewest blocks measured once the time limit is exceeded
+WARM_UP = 3  # steps before timing, including the first, if the time limit allows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,23 +38,23 @@ class Cell:
 
     case: str
     mode: str  # a key of MODES
-    backend: str  # as asked for
-    chosen: str  # the backend that computed
+    backend: str  # as requested
+    chosen: str  # the backend used
     dtype: str
     network: str  # a key of NETWORKS
     device: str
     threads: int
     atoms: int  # of one system
     edges: int  # of one system
-    batch: int  # systems in a step
-    steps: int  # timed
+    batch: int  # systems per step
+    steps: int  # number of timings
     ms_per_step: float  # median
     first_step_s: float  # from model and structure in hand to the end of the first step
-    first_step_cached_s: float | None  # the same in a second process, where a cache on disk was left by the first
-    peak_mb: float  # most memory that the steps took: that of the process (on a GPU, of its tensors) less `base_mb`
-    base_mb: float  # before there was a structure: Python, libraries and the model
-    process_mb: float  # both together
-    ns_per_day: float | None  # simulated in a rollout
+    first_step_cached_s: float | None  # the same in a second process; None if the first left no cache on disk
+    peak_mb: float  # peak memory of the process (on a GPU, of its tensors) minus `base_mb`
+    base_mb: float  # before the structure is made: Python, libraries and the model
+    process_mb: float  # sum of both
+    ns_per_day: float | None  # in rollouts
     samples_per_s: float | None  # in training
     atom_steps_per_s: float
     torch: str  # version
@@ -71,16 +71,22 @@ def measure_here(
     weights: Mapping[str, Tensor] | None = None,
     limit_s: float = 60.0,
 ) -> Cell:
-    """Time steps for about `limit_s` at most; `weights` are made where there are none.
+    """Measure one cell, within about `limit_s`.
 
-    On a CPU the peak is that of the whole process so far: only a fresh one tells that of the cell.
-    Raises RuntimeError when a step gives anything but finite numbers.
+    On a CPU the peak memory is that of the whole process so far: only a fresh process yields that of the cell.
+
+    Args:
+        weights: Weights of the network; made if None.
+        limit_s: Approximate limit (s) on the total time of the steps.
+
+    Raises:
+        RuntimeError: If a step yields values that are not finite.
     """
     model, device = bare_model(CASES[case], network), torch.device(device)
     model.load_state_dict(weights or scaled_weights(CASES[case], network))
     model.to(device=device, dtype=getattr(torch, dtype))
     model.backend = None if backend == "auto" else backend
-    chosen = model.ops.__name__.rpartition(".")[2]  # here, since it loads the backend's library
+    chosen = model.ops.__name__.rpartition(".")[2]  # before measuring base_mb: loads the backend's library
     gc.collect()
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
@@ -115,7 +121,7 @@ def measure_here(
 
 
 def used_mb(device: torch.device) -> float:
-    """Most memory used so far (10⁶ bytes): by tensors on a GPU, else by this process since it was started (Linux)."""
+    """Peak memory so far (10⁶ bytes): of tensors on a GPU, otherwise of this process (Linux only)."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -123,7 +129,7 @@ def used_mb(device: torch.device) -> float:
 
 
 def _timed(run: Run, device: torch.device, limit_s: float) -> tuple[float, list[float]]:
-    """Seconds of the first step, and those of later ones; of fast steps the mean over a block."""
+    """Seconds of the first step and of later ones; for fast steps the mean over each block."""
     begin = _now(device)
     first_s = last_s = _block(run, 1, device)
     for _ in range(WARM_UP - 1):
@@ -145,17 +151,18 @@ def _block(run: Run, steps: int, device: torch.device) -> float:
 
 
 def _now(device: torch.device) -> float:
-    """Seconds on a clock, read when the device has done all it was given."""
+    """Clock reading in seconds, after synchronising with the device."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()
 
 
 def _main(request: Path, result: Path) -> None:
-    asked = json.loads(request.read_text(encoding="utf-8"))
-    device = use_device(asked.pop("device"), asked.pop("threads"))
-    weights = load_file(asked.pop("weights"))
-    result.write_text(json.dumps(asdict(measure_here(**asked, device=device, weights=weights))), encoding="utf-8")
+    arguments = json.loads(request.read_text(encoding="utf-8"))
+    device = use_device(arguments.pop("device"), arguments.pop("threads"))
+    weights = load_file(arguments.pop("weights"))
+    cell = measure_here(**arguments, device=device, weights=weights)
+    result.write_text(json.dumps(asdict(cell)), encoding="utf-8")
 
 
 if __name__ == "__main__":

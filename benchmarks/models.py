@@ -1,4 +1,4 @@
-"""The networks that are timed, with random weights that keep their signals and their rollouts sane."""
+"""The benchmark networks, with random weights scaled so that signals and rollouts stay finite."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from trajcast.model.network import Scales, TrajCast
 from trajcast.training.initialization import scale_weights
 
 OUTPUTS = 1e-6
-"""Scale of the network's share in a step: untrained, it may answer wildly to what it was not scaled on."""
+"""Output scale of the network: untrained, its output may be very large for states it was not scaled on."""
 
 SWING = 0.5
-"""How far atoms go in a step, in units of the horizon times their velocity: bonds hold them back."""
+"""Displacement per step, in units of horizon × velocity: less than 1, since bonds restrict the motion."""
 
 NETWORKS = {
     "paper": NetworkSettings(),
@@ -26,26 +26,26 @@ NETWORKS = {
 
 
 def bare_model(case: Case, network: str) -> TrajCast:
-    """The network for a case, its weights drawn but not scaled; float64 on the CPU."""
-    scales = _scales(case, network, state(_trained_on(case)))
+    """The network for a case with random, unscaled weights; float64 on the CPU."""
+    scales = _scales(case, network, state(_smallest(case)))
     return TrajCast(NETWORKS[network], scales, torch.Generator().manual_seed(1))
 
 
 def scaled_weights(case: Case, network: str) -> dict[str, Tensor]:
-    """Weights scaled as for a new training run; all sizes of one system share them."""
-    sample = join([state(_trained_on(case), k) for k in range(case.batch)])
+    """Random weights scaled as for a new training run; the same for all sizes of a system."""
+    sample = join([state(_smallest(case), k) for k in range(case.batch)])
     model = bare_model(case, network)
     scale_weights(model, sample, find_neighbors(sample, case.cutoff))
     return model.state_dict()
 
 
-def _trained_on(case: Case) -> Case:
-    """The smallest size of the system."""
+def _smallest(case: Case) -> Case:
+    """The smallest case of the same system."""
     return next(other for other in CASES.values() if other.system == case.system)
 
 
 def _scales(case: Case, network: str, sample: State) -> Scales:
-    """The baseline turns each velocity round, so that atoms swing about their places."""
+    """Scales with a baseline that reverses each velocity, so that atoms oscillate about their initial positions."""
     species = tuple(sorted(set(sample.numbers.tolist())))
     speed = [_thermal_speed(sample, z) for z in species]
     return Scales(

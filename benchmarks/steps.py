@@ -1,4 +1,4 @@
-"""What a step is: one of a rollout, or one of training, made as the rollout and the training loop make them."""
+"""The steps that are timed, of a rollout or of training, run as by the rollout and the training loop."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from trajcast.data.dataset import Pairs
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.rollout.burst import Bursts
-from trajcast.rollout.outcome import first_alarm
+from trajcast.rollout.rules.guard import first_alarm
 from trajcast.rollout.step import RolloutState, stepper
 from trajcast.training.batches import Batches
 from trajcast.training.loss import Loss
 from trajcast.training.updates import Updates
 
-BATCHES = 4  # in the training set: their numbers of edges differ
+BATCHES = 4  # in the training set, with different numbers of edges
 LEARNING_RATE = 1e-4
 GUARD = GuardSettings(min_temperature_K=0.0, max_temperature_K=1e5, min_distance_A=0.1)
 
@@ -34,13 +34,17 @@ class Run(Protocol):
 
     atoms: int  # of one system
     edges: int  # of one system
-    batch: int  # systems in a step
+    batch: int  # systems per step
 
     def advance(self, steps: int) -> None:
-        """Do so many steps; what a run sets up once belongs to its first. RuntimeError when numbers are not finite."""
+        """Run `steps` steps; the first call includes the set-up.
+
+        Raises:
+            RuntimeError: If a value is not finite.
+        """
 
 
-class RollOut:
+class RolloutRun:
     """A rollout at constant temperature: network, conservation, thermostat, guard, neighbours."""
 
     batch = 1
@@ -77,12 +81,12 @@ class RollOut:
             kept=[False] * steps,
         )
         self.rollout_state, self.done = burst.rollout_state, self.done + steps
-        if found := first_alarm(burst.readings, 0, GUARD, torch.ones(steps)):
-            raise RuntimeError(f"the rollout ended: {found[1].reason}")
+        if alarm := first_alarm(burst.readings, 0, GUARD, torch.ones(steps)):
+            raise RuntimeError(f"the rollout ended: {alarm[1].reason}")
 
 
-class LearningStudy:
-    """Updates on a small data set whose neighbours were found ahead."""
+class TrainingRun:
+    """Training updates on a small data set."""
 
     def __init__(self, model: TrajCast, case: Case):
         self.model, self.batch, self.samples = model, case.batch, pairs(case, BATCHES * case.batch)
@@ -104,13 +108,13 @@ class LearningStudy:
             self.updates = Updates(self.model, self.samples, self.loss, settings)
         for chosen in itertools.islice(self.chosen, steps):
             self.updates.take(chosen, LEARNING_RATE)
-        loss = float(self.updates.weights.loss)
+        loss = float(self.updates.parameters.loss)
         if not math.isfinite(loss):
             raise RuntimeError(f"the training loss is {loss}")
 
 
 def pairs(case: Case, count: int) -> Pairs:
-    """Different samples of a case; each moves on with its velocities for one horizon."""
+    """Different samples of a case, each moving at constant velocity for one horizon."""
     samples = [state(case, k) for k in range(count)]
     velocities = np.stack([sample.velocities.numpy() for sample in samples]).astype(np.float32)
     return Pairs(
@@ -124,4 +128,4 @@ def pairs(case: Case, count: int) -> Pairs:
     )
 
 
-MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": RollOut, "train": LearningStudy}
+MODES: dict[str, Callable[[TrajCast, Case], Run]] = {"rollout": RolloutRun, "train": TrainingRun}

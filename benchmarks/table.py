@@ -1,4 +1,4 @@
-"""The tables as plain text."""
+"""Benchmark tables as plain text."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ COLUMNS = (
 
 
 def header() -> str:
-    """The names of the columns."""
+    """The header of the table."""
     return _line([name for name, _ in COLUMNS])
 
 
 def row(cell: Cell, reference: Cell | None) -> str:
-    """One cell; `reference` is that of the `e3nn` backend, where it was measured."""
+    """The row of one cell; `reference` is the cell of the `e3nn` backend, if measured."""
     name = cell.backend if cell.backend == cell.chosen else f"{cell.backend} ({cell.chosen})"
     return _line(
         [
@@ -59,7 +59,7 @@ def label(case: str, backend: str) -> str:
 
 
 def growth(cells: Sequence[Cell]) -> str:
-    """Time per atom at each size, and the exponent of the time's growth with the number of atoms."""
+    """Table of the time per atom at each size and the exponent of its growth with the number of atoms."""
     series: dict[tuple[str, str, str, str, str], list[Cell]] = {}
     for cell in cells:
         key = (CASES[cell.case].system, cell.mode, cell.network, cell.dtype, cell.backend)
@@ -71,12 +71,12 @@ def growth(cells: Sequence[Cell]) -> str:
             exponent = np.polyfit(np.log(atoms), np.log(times), 1)[0]
             per_atom = ", ".join(f"{1000 * t / n:.3g} at {n:.0f}" for n, t in zip(atoms, times, strict=True))
             rows.append([*key, f"{exponent:.2f}", per_atom])
-    names = ["system", "mode", "network", "dtype", "backend", "exponent", "µs per atom at each number of atoms"]
+    names = ["system", "mode", "network", "dtype", "backend", "exponent", "µs per atom at each size"]
     return "\n".join(["\nGrowth with the number of atoms", *lines(names, rows)]) if rows else ""
 
 
 def lines(names: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Rows of text in columns as wide as they need."""
+    """Format rows of text in columns of minimal width."""
     table = [list(names), *([*row, *[""] * (len(names) - len(row))] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(r, widths, strict=True)).rstrip() for r in table]
@@ -91,7 +91,7 @@ def _line(texts: Sequence[str]) -> str:
 
 
 def _short(value: float | None) -> str:
-    """Three digits, no exponent; a dash where there is nothing."""
+    """Three significant digits without exponent; a dash for None."""
     if value is None:
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"

@@ -13,8 +13,10 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from trajcast import __version__, commands
+from trajcast import commands
+from trajcast.config.former import former_command
 from trajcast.core.errors import UserError
+from trajcast.core.version import __version__
 from trajcast.io.path_checks import check_paths
 from trajcast.io.stopping import Stopped
 
@@ -28,6 +30,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Exit code 75: saved and left in time, to go on later.
     """
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words and (now := former_command(words[0])) is not None:
+        print(f"trajcast {words[0]}: error: {now}", file=sys.stderr)
+        return 2
     names = sorted(module.name for module in pkgutil.iter_modules(commands.__path__) if module.name[0] != "_")
     parser = argparse.ArgumentParser(prog="trajcast", description="Force-free molecular dynamics.")
     parser.add_argument("--version", action="version", version=f"trajcast {__version__}")
@@ -43,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         module.add_arguments(subparser)
         subparser.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
 

@@ -181,7 +181,7 @@ def _(w: World) -> list[str]:
 
 
 @refused(
-    KIND, "LAMMPS' dump extxyz of a restarted run", "Timestep 38 follows 40 at frame 21", "what a restart wrote twice"
+    KIND, "LAMMPS' dump extxyz of a restarted run", "Timestep 38 follows 40 at frame 21", "a restart wrote twice"
 )
 def _(w: World) -> list[str]:
     parts = ["18\nTimestep" + part for part in lammps(run(), 1.0, 1.0).split("18\nTimestep")[1:]]
@@ -212,7 +212,7 @@ def _(w: World) -> list[str]:
     return given(w, images)
 
 
-@refused(KIND, "momenta and velocities that contradict each other", "contradict each other; leave one out")
+@refused(KIND, "momenta and velocities that contradict each other", "contradict each other; remove one")
 def _(w: World) -> list[str]:
     images = run().images()
     for image in images:
@@ -242,7 +242,7 @@ def _(w: World) -> list[str]:
     return given(w, images, *INTERVAL, "--velocity-unit", "A/fs")
 
 
-@refused(KIND, "no interval", "does not say how far apart its frames are", "--interval-fs")
+@refused(KIND, "no interval", "does not state the time between frames", "--interval-fs")
 def _(w: World) -> list[str]:
     return w.dataset(w.extxyz("run.extxyz", run().images()))
 
@@ -278,14 +278,14 @@ order(
 order("frames in reverse order", "atoms move against their velocities", "in the order of time")(
     lambda one, two: one[::-1]
 )
-order("a part in reverse order", "from frame 9 to 10 atoms do not move as their velocities say", "reversed there")(
+order("a part in reverse order", "from frame 9 to 10 atoms do not follow their velocities", "reversed there")(
     lambda one, two: [*one[:10], *one[15:9:-1], *one[16:]]
 )
 order("two runs joined", "from frame 19 to 20", "runs joined in one file")(lambda one, two: [*one[:20], *two[20:]])
-order("a missing frame", "from frame 9 to 10 atoms do not move as their velocities say", "are frames missing")(
+order("a missing frame", "from frame 9 to 10 atoms do not follow their velocities", "are frames missing")(
     lambda one, two: [*one[:10], *one[11:]]
 )
-order("every second frame only, in a part of the file", "do not move as their velocities say", "are frames missing")(
+order("every second frame only, in a part of the file", "do not follow their velocities", "are frames missing")(
     lambda one, two: [*one[:25], *one[26::2]]
 )
 order("one frame only", "1 frame(s); pairs need at least 2")(lambda one, two: one[:1])
@@ -304,7 +304,7 @@ def frame(what: str, *parts: str, **settings):
     return make
 
 
-frame("two atoms that changed places", "the atoms of frame 6 are not those of frame 0")(
+frame("two atoms that changed places", "the atoms of frame 6 differ from those of frame 0")(
     lambda atoms: atoms.set_atomic_numbers(np.roll(atoms.numbers, 1))
 )
 frame("two atoms of one element that changed places", "moves 0.50 of the cell from frame 5 to 6", "in another order")(
@@ -327,7 +327,7 @@ frame("masses that change", "atom 0 has mass 31.998 u in frame 6, 15.999 u in fr
 frame("fixed atoms", "frame 6 has constraints (FixAtoms)", "give runs without them")(
     lambda atoms: atoms.set_constraint(FixAtoms([0, 1]))
 )
-frame("turned velocities", "from frame 5 to 6 atoms do not move as their velocities say")(
+frame("turned velocities", "from frame 5 to 6 atoms do not follow their velocities")(
     lambda atoms: atoms.set_velocities(-atoms.get_velocities() * 3)
 )
 
@@ -338,7 +338,7 @@ def _(w: World) -> list[str]:
     return given(w, replace(own, masses=np.where(np.arange(18) == 1, 2.014, own.masses)).images())
 
 
-@refused(KIND, "N with the mass of argon", "N with mass 39.948 u, which is that of Ar", "correct element or mass")
+@refused(KIND, "N with the mass of argon", "N with mass 39.948 u, which is the mass of Ar", "correct the element or the mass")
 def _(w: World) -> list[str]:
     own = run()
     oxygen = own.numbers == 8
@@ -359,7 +359,7 @@ def _(w: World) -> list[str]:
     return given(w, with_velocities(images, 1.0), *INTERVAL, "--velocity-unit", "A/fs")
 
 
-@refused(KIND, "an atom of no element (X)", "atom 3 is called 'X', which is no element's symbol")
+@refused(KIND, "an atom of no element (X)", "atom 3 is called 'X', which is not an element symbol")
 def _(w: World) -> list[str]:
     images = run().images()
     for image in images:
@@ -418,12 +418,12 @@ def _(w: World) -> list[str]:
     return given(w, [at(run(), float(t), float(t), decimals=2) for t in range(FRAMES)], accept=["motion", "lag"])
 
 
-@refused(KIND, "an interval of 1.2 fs called 1 fs", "as far as their velocities say", "check the interval")
+@refused(KIND, "an interval of 1.2 fs called 1 fs", "as far as their velocities imply", "check the interval")
 def _(w: World) -> list[str]:
     return given(w, run().images(interval_fs=1.2))
 
 
-@refused(KIND, "rigid molecules", "the length of a bond varies by", "a flexible force field")
+@refused(KIND, "rigid molecules", "the relative fluctuation of a bond length", "a flexible force field")
 def _(w: World) -> list[str]:
     command = given(w, rigid(0.0), accept=["temperature"])
     for phase, split in ((2.0, "validation"), (4.0, "test")):
@@ -488,7 +488,7 @@ cut("bytes of something else", "run.extxyz")(lambda text: bytes(range(256)) * 20
 cut("a letter among the numbers", "ASE cannot read it")(lambda text: text.replace("0.", "O.", 1))
 
 
-@refused(KIND, "every second frame for the test", "% of the frames of", "give each split runs of its own")
+@refused(KIND, "every second frame for the test", "% of the frames of", "give each split its own runs")
 def _(w: World) -> list[str]:
     images = run().images(80, 0.5)
     command = given(w, images[::2])

@@ -152,7 +152,12 @@ def _(w: World) -> list[str]:
 liquid(
     "an unknown key", "training: {learning_rat: 0.1}", "mine.yaml: systems.liquid.training.learning_rat: unknown key"
 )
-liquid("a key in the wrong section", "cutoff_A: 5.0", "mine.yaml: systems.liquid.cutoff_A: unknown key")
+liquid("a key in the wrong section", "box_A: 12.4", "mine.yaml: systems.liquid.box_A: unknown key")
+liquid(
+    "a key that moved to another section",
+    "dataset: {cutoff_A: 5.0}",
+    "mine.yaml: systems.liquid.dataset.cutoff_A: is called training.network.cutoff_A now",
+)
 liquid("a count that is a fraction", "training: {samples: 10.5}", "training.samples: 10.5 is wrong")
 liquid("a number that is text", 'training: {learning_rate: "0.1"}', "'0.1' is wrong", "write a plain number")
 liquid("a time with its unit", "reference: {timestep_fs: 0.5 fs}", "'0.5 fs' is wrong", "write a plain number")

@@ -207,7 +207,7 @@ def _(w: World) -> list[str]:
     return plain(w, dump(run()), "--boundary", "ppf")
 
 
-@refused(KIND, "no element, and mass 3.024", "mass 3.024 u is no element's standard mass", "dump `element`")
+@refused(KIND, "no element, and mass 3.024", "mass 3.024 u is not the standard mass of an element", "dump `element`")
 def _(w: World) -> list[str]:
     return plain(w, dump(run(mass={1: 3.024, 8: 15.999}), "id mass x y z vx vy vz"))
 
@@ -239,7 +239,7 @@ def _(w: World) -> list[str]:
     )
 
 
-@refused(KIND, "atoms called OW and HW", "'HW', which is no element's symbol", "dump_modify ID element O H")
+@refused(KIND, "atoms called OW and HW", "'HW', which is not an element symbol", "dump_modify ID element O H")
 def _(w: World) -> list[str]:
     return plain(w, dump(run(), more=lambda atom: {"element": "OW" if run().numbers[atom] == 8 else "HW"}))
 
@@ -322,7 +322,7 @@ def _(w: World) -> list[str]:
     return changed(w, lambda part: re.sub(r"7\.[78]\d+e", "7.9e", part))
 
 
-@refused(KIND, "a frame that stands there twice", "frames are unevenly spaced", "what a restart wrote twice")
+@refused(KIND, "a frame that stands there twice", "frames are unevenly spaced", "frames that a restart wrote twice")
 def _(w: World) -> list[str]:
     parts = frames_of(dump(run()))
     return plain(w, "".join([*parts[:10], *parts[9:]]))
@@ -343,13 +343,13 @@ def _(w: World) -> list[str]:
     return plain(w, "".join([*parts[:9], *parts[10:]]))
 
 
-@refused(KIND, "frames in reverse order", "timesteps decrease (76 follows 78)", "in the order of time")
+@refused(KIND, "frames in reverse order", "timesteps decrease (76 follows 78)", "sort the frames by time")
 def _(w: World) -> list[str]:
     units, *_ = (text := dump(run())).split("ITEM: TIME\n")
     return plain(w, units + "".join(reversed(["ITEM: TIME\n" + part for part in text.split("ITEM: TIME\n")[1:]])))
 
 
-@refused(KIND, "two runs in one file", "unevenly spaced", "timestep 0 follows 78", "joined runs one by one")
+@refused(KIND, "two runs in one file", "unevenly spaced", "timestep 0 follows 78", "joined runs separately")
 def _(w: World) -> list[str]:
     return plain(w, dump(run()) + dump(run(5)))
 
@@ -375,12 +375,12 @@ def _(w: World) -> list[str]:
     return plain(w, dump(run())[:-100])
 
 
-@refused(KIND, "cut off within a number", "digits may be missing", "add a line break if the file is whole")
+@refused(KIND, "cut off within a number", "digits may be missing", "add a line break if the file is complete")
 def _(w: World) -> list[str]:
     return plain(w, dump(run())[:-4])
 
 
-@refused(KIND, "cut off between lines of a frame", "a line of 0 columns", "cut off in the midst of a frame")
+@refused(KIND, "cut off between lines of a frame", "a line has 0 columns", "cut off within this frame")
 def _(w: World) -> list[str]:
     return plain(w, "".join(line + "\n" for line in dump(run()).splitlines()[:-3]))
 
@@ -412,7 +412,7 @@ def _(w: World) -> list[str]:
     return plain(w, re.sub(r"7\.[78]\d+e\+00", "nan", dump(run())))
 
 
-@refused(KIND, "a box without volume", "lattice vectors along periodic directions", "span the directions")
+@refused(KIND, "a box without volume", "lattice vectors along periodic directions", "linearly independent")
 def _(w: World) -> list[str]:
     return plain(w, re.sub(r"0\.0000000000000000e\+00 5\.2\d*e\+00", "0.0 0.0", dump(run())))
 
@@ -439,7 +439,7 @@ def _(w: World) -> list[str]:
     return plain(w, dump(w.truth))
 
 
-@refused(KIND, "positions and velocities in pm", "elements are at", "are time and velocities in the units")
+@refused(KIND, "positions and velocities in pm", "elements are at", "check the units of time and velocities")
 def _(w: World) -> list[str]:
     w.truth = replace(run(), cell=BOX * 100, start=run().start * 100, amplitude=run().amplitude * 100)
     return plain(w, dump(w.truth))
@@ -457,7 +457,7 @@ def _(w: World) -> list[str]:
     )
 
 
-@refused(KIND, "two masses of one element", "H has masses 1.008 to 2.014 u", "give all its atoms one mass")
+@refused(KIND, "two masses of one element", "H has masses 1.008 to 2.014 u", "give all its atoms the same mass")
 def _(w: World) -> list[str]:
     return plain(
         w, dump(run(), "id element mass x y z vx vy vz", more=lambda atom: {"mass": 2.014} if atom == 4 else {})
@@ -507,6 +507,6 @@ def _(w: World) -> list[str]:
     ]
 
 
-@refused(KIND, "the same run twice, in two formats", "lie also in", "give each split trajectories of its own")
+@refused(KIND, "the same run twice, in two formats", "also occur in", "give each split its own trajectories")
 def _(w: World) -> list[str]:
     return plain(w, dump(run(1)))

@@ -70,12 +70,12 @@ damaged("a position off by 1 Å", "from frame 6 to 7 atom 2", "a damaged number"
 damaged("masses of zero", "has mass 0 u", "masses must be above zero")(put("mass", 3, 0.0))
 damaged("masses that are nan", "has mass nan u")(put("mass", 3, np.nan))
 damaged("negative masses", "has mass -1 u")(put("mass", 3, -1.0))
-damaged("an element 0", "atomic number 0, which is no element's")(put("species", 3, 0))
-damaged("an element 200", "atomic number 200, which is no element's")(put("species", 3, 200))
-damaged("masses of another element", "which is that of N")(reshaped("mass", lambda m: np.where(m > 2, 14.007, m)))
+damaged("an element 0", "atomic number 0, which belongs to no element")(put("species", 3, 0))
+damaged("an element 200", "atomic number 200, which belongs to no element")(put("species", 3, 200))
+damaged("masses of another element", "which is the mass of N")(reshaped("mass", lambda m: np.where(m > 2, 14.007, m)))
 damaged("a cell that changes", "the cell of frame 9 differs")(put("box/edges/value", (9, 0, 0), 8.0))
 damaged("a cell that is nan", "must be finite")(put("box/edges/value", slice(None), np.nan))
-damaged("a flat cell", "span the directions that are periodic")(put("box/edges/value", (slice(None), 2), 0.0))
+damaged("a flat cell", "finite and linearly independent")(put("box/edges/value", (slice(None), 2), 0.0))
 damaged("times that go back", "frames are unevenly spaced")(put("position/time", 9, 3.0))
 damaged("times that are nan", "unevenly spaced")(put("position/time", 9, np.nan))
 damaged("the same time twice", "unevenly spaced")(put("position/time", 9, 8.0))
@@ -89,9 +89,9 @@ damaged("no species", "it has no species")(lambda file: file.__delitem__(f"{ALL}
 damaged("written by another program", "it has no trajcast", "convert it to extended XYZ")(
     lambda file: file.__delitem__("trajcast")
 )
-damaged("fewer masses than atoms", "do not go together: 18 atoms, 17 masses")(reshaped("mass", lambda m: m[:-1]))
-damaged("fewer velocities than positions", "not (40, 18, 3)")(reshaped("velocity/value", lambda v: v[:-1]))
-damaged("positions in two dimensions", "not (40, 18, 3)")(reshaped("position/value", lambda x: x[..., :2]))
+damaged("fewer masses than atoms", "are inconsistent: 18 atoms, 17 masses")(reshaped("mass", lambda m: m[:-1]))
+damaged("fewer velocities than positions", "expected (40, 18, 3)")(reshaped("velocity/value", lambda v: v[:-1]))
+damaged("positions in two dimensions", "expected (40, 18, 3)")(reshaped("position/value", lambda x: x[..., :2]))
 damaged("one frame", "1 frame(s)")(
     lambda file: [
         reshaped(name, lambda v: v[:1])(file)
@@ -119,7 +119,7 @@ damaged(
 )(lambda file: None)
 
 
-@refused(KIND, "one atom", "1 atom, which keeps its velocity for ever", "at least two")
+@refused(KIND, "one atom", "1 atom, which never changes its velocity", "at least two")
 def _(w: World) -> list[str]:
     own = run()
     parts = ("numbers", "masses", "start", "amplitude", "omega", "phase")
@@ -149,7 +149,7 @@ for name, place, bit, message in (
         return w.dataset(path)
 
 
-@refused(KIND, "the length of a string that flipped, on which HDF5 would read without end", "heap of strings")
+@refused(KIND, "the length of a string that flipped, on which HDF5 would read without end", "string heap")
 def _(w: World) -> list[str]:
     path = write_h5md(w.path("run.h5md"), run())
     data = bytearray(path.read_bytes())
@@ -170,7 +170,7 @@ def _(w: World) -> list[str]:
     return w.dataset(w.text("run.h5md", "not HDF5\n"))
 
 
-@refused(KIND, "a data set in place of a trajectory", "not an H5MD trajectory of this program")
+@refused(KIND, "a data set in place of a trajectory", "not a TrajCast H5MD trajectory")
 def _(w: World) -> list[str]:
     with h5py.File(w.path("run.h5"), "w") as file:
         file.attrs["format"] = "TrajCast data set 1"

@@ -126,8 +126,8 @@ def bad(what: str, *parts: str, data_text: str | None = None, **options: Any) ->
         return reference(w, data() if data_text is None else data_text, **options)
 
 
-bad("N with the mass of argon", "N with mass 39.948 u, which is that of Ar", "correct element or mass", elements=("N",))
-bad("an element that is none", "'A' is no element", "write a symbol such as Ar", elements=("A",))
+bad("N with the mass of argon", "N with mass 39.948 u, which is the mass of Ar", "correct the element or the mass", elements=("N",))
+bad("an element that is none", "'A' is not an element", "write a symbol such as Ar", elements=("A",))
 bad("too many elements", "2 elements (Ar, Kr) for the 1 atom types", elements=("Ar", "Kr"))
 bad("lj units", "LAMMPS' units are lj", "real or metal", before="units lj\natom_style atomic\n")
 bad("no units command", "LAMMPS' units are lj", "real or metal", before="atom_style atomic\n")
@@ -141,7 +141,7 @@ bad(
 )
 bad("a run command", "'run 1000' does not define a force field", after=AFTER + "run 1000\n")
 bad("a thermostat", "'fix 1 all nvt", "does not define a force field", after=AFTER + "fix 1 all nvt temp 300 300 100\n")
-bad("SHAKE", "holds bonds rigid", "a flexible force field", after=AFTER + "fix 1 all shake 0.001 20 0 b 1\n")
+bad("SHAKE", "constrains bonds", "a flexible force field", after=AFTER + "fix 1 all shake 0.001 20 0 b 1\n")
 bad("no coefficients", "All pair coeffs are not set", after="pair_style lj/cut 7.5\n")
 bad("a pair style that is none", "Unrecognized pair style", after="pair_style ljx/cut 7.5\n")
 bad("an atom missing", "LAMMPS stopped", data_text=data(count=109))
@@ -159,23 +159,23 @@ bad(
 )
 bad(
     "one atom",
-    "1 atom(s) whose total momentum is kept have no degree of freedom",
+    "1 atom(s) with conserved total momentum have no degree of freedom",
     data_text=data(atoms="1 1 1 1 1\n", count=1),
 )
 bad("a data file that is cut off", "LAMMPS stopped", data_text=data()[:-300])
 bad("an empty data file", "LAMMPS stopped", data_text="")
 bad("masses of zero", "LAMMPS stopped", "mass", data_text=data(masses="1 0.0"))
 bad("no masses", "atom 0 has mass 0 u", "above zero", data_text=data().replace("Masses\n\n1 39.948\n\n", ""))
-bad("triple quotes", "triple quotes are not known here", after='variable a string """\nx\n"""\n' + AFTER)
+bad("triple quotes", "triple quotes are not supported", after='variable a string """\nx\n"""\n' + AFTER)
 bad("nan among the positions", "LAMMPS stopped", data_text=data().replace("\n5 1 ", "\n5 1 nan", 1))
 
 
-@refused(KIND, "two lines with read_data", "2 lines with read_data; exactly one must stand")
+@refused(KIND, "two lines with read_data", "2 lines with read_data; exactly one is required")
 def _(w: World) -> list[str]:
     return reference(w, data(), after="read_data argon.data add append\n" + AFTER)
 
 
-@refused(KIND, "a data file that is not there", "none.data: no such file", "from the folder you start from")
+@refused(KIND, "a data file that is not there", "none.data: no such file", "relative to the working directory")
 def _(w: World) -> list[str]:
     command = reference(w, data())
     w.text("argon.in", BEFORE + "read_data none.data\n" + AFTER)

@@ -113,7 +113,7 @@ def _(w: World) -> list[str]:
     return command
 
 
-@refused(KIND, "a GRO topology, whose names are no elements", "names neither elements nor masses", "CA may be carbon")
+@refused(KIND, "a GRO topology, whose names are no elements", "contains neither elements nor masses", "CA may be carbon")
 def _(w: World) -> list[str]:
     trajectory(w, run(), "run.trr")
     rows = [f"{1:5d}SOL  {'OW' if z == 8 else 'HW':>5s}{i + 1:5d}" for i, z in enumerate(run().numbers)]
@@ -122,13 +122,13 @@ def _(w: World) -> list[str]:
     return given(w, "run.trr", w.text("top.gro", "\n".join(["water", "18", *rows, box]) + "\n"))
 
 
-@refused(KIND, "a PDB without its columns 77 and 78", "names neither elements nor masses", "columns 77–78")
+@refused(KIND, "a PDB without its columns 77 and 78", "contains neither elements nor masses", "columns 77–78")
 def _(w: World) -> list[str]:
     trajectory(w, run(), "run.trr")
     return given(w, "run.trr", pdb(w, run(), ["CA"] * 18, ["  "] * 18))
 
 
-@refused(KIND, "an element that is none", "names neither elements nor masses")
+@refused(KIND, "an element that is none", "contains neither elements nor masses")
 def _(w: World) -> list[str]:
     trajectory(w, run(), "run.trr")
     return given(w, "run.trr", pdb(w, run(), None, ["XX"] * 18))

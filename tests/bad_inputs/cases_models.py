@@ -78,17 +78,18 @@ def not_finite(w: World) -> None:
     described(w, sha256=file_hash(w.path("mine.safetensors")))
 
 
-model("a byte of its weights that flipped", "damaged weights, or not those that its .json describes")(flipped)
+model("a byte of its weights that flipped", "damaged weights, or weights that do not match its .json")(flipped)
 model("weights that are cut off", "damaged weights")(
     lambda w: w.path("mine.safetensors").write_bytes(w.path("mine.safetensors").read_bytes()[:-100])
 )
 model("weights that are not finite", "has weights that are not finite", "train it again")(not_finite)
 model("no description", "mine.json: no such file", "with a .json beside it")(lambda w: w.path("mine.json").unlink())
 model("a description that is no JSON", "not valid JSON")(lambda w: w.text("mine.json", "{"))
-model("a description of something else", "does not describe a model of this version")(
-    lambda w: w.text("mine.json", "{}")
+model("a description of something else", "not a TrajCast model file")(lambda w: w.text("mine.json", "{}"))
+model("a description that is a list", "does not describe a model")(lambda w: w.text("mine.json", "[1]"))
+model("a description by a later version", "has the format TrajCast model 1000", "install a newer TrajCast")(
+    lambda w: described(w, format="TrajCast model 1000")
 )
-model("a description that is a list", "does not describe a model of this version")(lambda w: w.text("mine.json", "[1]"))
 model("a description without its network", "damaged model description")(lambda w: described(w, network=...))
 model("a description with another network", "damaged weights")(
     lambda w: described(w, network=json.loads(w.path("mine.json").read_text())["network"] | {"channels": 8})
@@ -101,7 +102,7 @@ model("another precision", "damaged model description")(lambda w: described(w, d
 model("a pickle in its place", "damaged weights")(lambda w: torch.save({"a": 1}, w.path("mine.safetensors")))
 
 
-@refused(MODEL, "a name that is none", "'water-5' is no shipped model", "water-5fs")
+@refused(MODEL, "a name that is none", "'water-5' is neither a shipped model", "water-5fs")
 def _(w: World) -> list[str]:
     command = evaluate(w, frames())
     command[command.index("--model") + 1] = "water-5"
@@ -160,13 +161,13 @@ start("a position that is nan", "frame -1: the position of atom 3 is [nan, nan, 
 )
 start("masses of zero", "has mass 0 u")(put("mass", 3, 0.0))
 start("an element that the model does not know", "the model knows", "not C")(put("species", slice(0, 1), 6))
-start("a flat cell", "span the directions")(put("box/edges/value", (slice(None), 2), 0.0))
+start("a flat cell", "linearly independent")(put("box/edges/value", (slice(None), 2), 0.0))
 start("one atom", "have no degree of freedom", "give at least two")(
     own=lambda: replace(
         liquid(), **{n: getattr(liquid(), n)[:1] for n in ("numbers", "masses", "start", "amplitude", "omega", "phase")}
     )
 )
-start("a cell in nm", "Å³ for each atom")(put("box/edges/value", slice(None), np.eye(3)))
+start("a cell in nm", "Å³ per atom")(put("box/edges/value", slice(None), np.eye(3)))
 start("copies of a direction that is not periodic", "direction 3 is not periodic; put 1 there", supercell=[1, 1, 2])(
     own=lambda: replace(liquid(), pbc=np.array([True, True, False]))
 )
@@ -228,41 +229,41 @@ def written(what: str, *parts: str):
     return make
 
 
-written("a rollout onto its start", "run.h5md is to be written, but is read as well", "choose another name")(
+written("a rollout onto its start", "run.h5md is both an input and an output", "choose another name")(
     lambda w, path: rollout(w, path, output=str(path))
 )
-written("a rollout onto its start by another name", "is to be written, but is read as well")(
+written("a rollout onto its start by another name", "is both an input and an output")(
     lambda w, path: rollout(w, path, output=str(w.path(".") / "run.h5md"))
 )
-written("a rollout onto a link to its start", "is to be written, but is read as well")(
+written("a rollout onto a link to its start", "is both an input and an output")(
     lambda w, path: (w.path("link.h5md").symlink_to(path), rollout(w, path, output="link.h5md"))[1]
 )
-written("the outcome onto the settings", "rollout.yaml is to be written, but is read as well")(
+written("the outcome onto the settings", "rollout.yaml is both an input and an output")(
     lambda w, path: rollout(w, path, outcome="rollout.yaml")
 )
-written("a rollout onto notes", "is there already, and is not a .h5md file", "choose another name")(
+written("a rollout onto notes", "exists already and is not a .h5md file", "choose another name")(
     lambda w, path: rollout(w, path, output=str(w.text("notes.h5md", "do not lose\n")))
 )
-written("an outcome onto notes", "is there already, and is not a .json file")(
+written("an outcome onto notes", "exists already and is not a .json file")(
     lambda w, path: rollout(w, path, outcome=str(w.text("notes.json", "do not lose\n")))
 )
-written("two outputs in one file", "is named for two outputs")(
+written("two outputs in one file", "is given for two outputs")(
     lambda w, path: rollout(w, path, output="both", outcome="both")
 )
-written("a training onto the model that it goes on from", "model.safetensors is to be written, but is read as well")(
+written("a training onto the model that it goes on from", "model.safetensors is both an input and an output")(
     lambda w, path: train_on_itself(w)
 )
-written("a replica onto the start", "run-2.h5md is to be written, but is read as well")(
+written("a replica onto the start", "run-2.h5md is both an input and an output")(
     lambda w, path: rollout(w, path.rename(w.path("run-2.h5md")), output="run.h5md", replicas=2)
 )
-written("a data set onto one of its runs", "is to be written, but is read as well")(
+written("a data set onto one of its runs", "is both an input and an output")(
     lambda w, path: [*w.dataset(path)[:-1], str(path)]
 )
-written("a data set onto its settings", "dataset.yaml is to be written, but is read as well")(
+written("a data set onto its settings", "dataset.yaml is both an input and an output")(
     lambda w, path: [*w.dataset(path)[:-1], str(w.path("dataset.yaml"))]
 )
 written("an output that is a folder", "is a folder; name a file in it")(lambda w, path: rollout(w, path, output="."))
-written("an output below a file", "run.h5md is a file, no folder", "choose another place")(
+written("an output below a file", "run.h5md is a file, not a folder", "choose another location")(
     lambda w, path: rollout(w, path, output="run.h5md/rollout.h5md")
 )
 written("an output with a line break in its name", "has a line break or another control character", "rename it")(
@@ -281,13 +282,13 @@ written("settings that are a folder", "is a folder; name a YAML file")(
 written("settings that are not there", "none.yaml: no such file")(
     lambda w, path: ["rollout", "--settings", "none.yaml", *rollout(w, path)[3:]]
 )
-written("a device that is not there", "--device cuda:9: not usable here", "use cpu, or auto")(
+written("a device that is not there", "--device cuda:9: not usable here", "use cpu or auto")(
     lambda w, path: rollout(w, path, "--device", "cuda:9")
 )
-written("a device of other machines", "--device mps: not usable here", "use cpu, or auto")(
+written("a device of other machines", "--device mps: not usable here", "use cpu or auto")(
     lambda w, path: rollout(w, path, "--device", "mps")
 )
-written("a device that is none", "--device gpu", "use cpu, or auto")(
+written("a device that is none", "--device gpu", "use cpu or auto")(
     lambda w, path: rollout(w, path, "--device", "gpu")
 )
 written("no threads", "--threads 0: must be at least 1")(lambda w, path: rollout(w, path, "--threads", "0"))

@@ -87,7 +87,7 @@ changed("velocities in ASE's unit", "too large by 10.2, ASE's unit of time")(
 changed("new velocities turned round", "atoms move against their velocities", "frames 0 to 7")(
     scaled(-1.0, "displacements")
 )
-changed("new velocities that are the old ones", "are the velocities again", "one horizon later")(
+changed("new velocities that are the old ones", "equal velocities", "one horizon later")(
     lambda atoms: atoms.arrays.__setitem__("update_velocities", atoms.arrays["velocities"].copy())
 )
 changed("the horizon of another model", "spans 10 fs (timestep), the model's horizon is 5 fs")(
@@ -107,7 +107,7 @@ changed(
     "not C",
     options=("--accept", "momentum", "temperature"),
 )(lambda atoms: (atoms.set_atomic_numbers(np.where(atoms.numbers == 1, 6, 8)), atoms.set_masses(None)))
-changed("one mass twice as large", "H with mass 5 u", "correct element or mass")(
+changed("one mass twice as large", "H with mass 5 u", "correct the element or the mass")(
     lambda atoms: atoms.set_masses(np.where(atoms.numbers == 1, 5.0, 15.999))
 )
 changed("massless atoms", "has mass 0 u")(lambda atoms: atoms.set_masses(np.where(atoms.numbers == 1, 0.0, 15.999)))

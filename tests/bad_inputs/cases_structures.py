@@ -151,11 +151,11 @@ changed("two atoms at one place", "atoms 0 (Cu) and 1 (Cu) are 0 Å apart", "Cor
 changed("positions in nm", "of the sum of their covalent radii", "are positions in Å")(
     lambda atoms: atoms.set_positions(atoms.positions / 10)
 )
-changed("a cell in nm", "Å³ for each atom", "is the cell a placeholder")(lambda atoms: atoms.set_cell(atoms.cell / 10))
+changed("a cell in nm", "Å³ per atom", "is the cell a placeholder")(lambda atoms: atoms.set_cell(atoms.cell / 10))
 changed("a position that is nan", "the position of atom 3 is [nan, nan, nan]; it must be finite")(
     lambda atoms: atoms.positions.__setitem__((3, 1), np.nan)
 )
-changed("an atom of no element", "atom 3 is called 'X', which is no element's symbol")(
+changed("an atom of no element", "atom 3 is called 'X', which is not an element symbol")(
     lambda atoms: atoms.numbers.__setitem__(3, 0)
 )
 changed("masses of zero", "has mass 0 u", "above zero")(lambda atoms: atoms.set_masses([0.0] * len(atoms)))
@@ -163,10 +163,10 @@ changed("negative masses", "has mass -1 u", "above zero")(lambda atoms: atoms.se
 changed("two masses of one element", "Cu has masses 63.546 to 65 u", "accept: [masses] into the section reference")(
     lambda atoms: atoms.set_masses([65.0] + [63.546] * (len(atoms) - 1))
 )
-changed("the mass of another element", "Cu with mass 107.868 u, which is that of Ag")(
+changed("the mass of another element", "Cu with mass 107.868 u, which is the mass of Ag")(
     lambda atoms: atoms.set_masses([107.868] * len(atoms))
 )
-changed("one atom", "1 atom(s) whose total momentum is kept have no degree of freedom", "give at least two")(
+changed("one atom", "1 atom(s) with conserved total momentum have no degree of freedom", "give at least two")(
     lambda atoms: atoms.__delitem__(slice(1, None))
 )
 changed("no atoms", "cu.extxyz")(lambda atoms: atoms.__delitem__(slice(None)))
@@ -198,10 +198,10 @@ def selective(w: World) -> str:
 
 
 as_text("selective dynamics that fixes an atom", "POSCAR", "has constraints or selective dynamics")(selective)
-as_text("partly occupied sites of a CIF", "alloy.cif", "has partly occupied sites", "choose one configuration")(
+as_text("partly occupied sites of a CIF", "alloy.cif", "has partially occupied sites", "choose one configuration")(
     lambda w: written(w, "cu.cif", copper(), "cif").replace("1.0000\n", "0.5000\n")
 )
-as_text("alternate locations of a PDB", "alt.pdb", "has partly occupied sites")(
+as_text("alternate locations of a PDB", "alt.pdb", "has partially occupied sites")(
     lambda w: written(w, "cu.pdb", copper(), "proteindatabank").replace("  1.00  0.00", "  0.60  0.00", 1)
 )
 as_text("a PDB whose names could be two elements", "ca.pdb", "states no elements, and atom 0 is called 'CA'")(
@@ -223,7 +223,7 @@ as_text("a POSCAR of VASP 4, whose title would name elements", "POSCAR", "line 6
     )
 )
 as_text("a CIF with two structures", "two.cif", "has 2 data blocks")(lambda w: written(w, "a.cif", copper(), "cif") * 2)
-as_text("a CIF with a Hall symbol alone", "hall.cif", "by a Hall symbol alone")(
+as_text("a CIF with a Hall symbol alone", "hall.cif", "as a Hall symbol only")(
     lambda w: (
         re.sub(
             r"_space_group_name_H-M.*|_space_group_IT.*|loop_\n  _space_group_symop[^_]*?\n\n",
@@ -239,7 +239,7 @@ GRO = (
 )
 as_text("a GRO file with a virtual site", "w.gro", "is called 'MW'")(lambda w: GRO.format("MW"))
 as_text("a GRO file with CL, chlorine or carbon", "w.gro", "is called 'CL'")(lambda w: GRO.format("CL"))
-as_text("a LAMMPS data file", "cu.data", "is a file of LAMMPS", "take system lammps_input")(
+as_text("a LAMMPS data file", "cu.data", "is a file of LAMMPS", "use system lammps_input")(
     lambda w: written(w, "cu.data", copper(), "lammps-data")
 )
 as_text("text that is no structure", "notes.txt", "ASE does not know this kind of file")(lambda w: "some notes\n")
@@ -247,7 +247,7 @@ as_text("an empty file", "cu.extxyz", "cu.extxyz")(lambda w: "")
 as_text("a POSCAR that is cut off", "POSCAR", "ASE cannot read it")(
     lambda w: "\n".join(written(w, "POSCAR", copper(), "vasp").splitlines()[:20]) + "\n"
 )
-as_text("species CU, which ASE takes for Cu", "cu.extxyz", "atom 0 is called 'CU', which is no element's symbol")(
+as_text("species CU, which ASE takes for Cu", "cu.extxyz", "atom 0 is called 'CU', which is not an element symbol")(
     lambda w: written(w, "a.extxyz", copper(), "extxyz").replace("Cu ", "CU ")
 )
 as_text("a count of atoms that is wrong", "cu.extxyz", "ASE cannot read it")(

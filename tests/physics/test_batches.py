@@ -22,9 +22,9 @@ from trajcast.model.network import TrajCast
 from trajcast.training import batches as batches_module
 from trajcast.training import loop
 from trajcast.training.batches import Batches
+from trajcast.training.flat_parameters import FlatParameters
 from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
-from trajcast.training.weights import Weights
 
 NETWORK = NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=2, radial_mlp=[8, 4], speed_mlp=[8, 4])
 SETTINGS = TrainingSettings(network=NETWORK, samples=24, seed=3, batch_size=5, max_epochs=2, ema_decay=0.9)
@@ -114,7 +114,7 @@ def test_padded_batches_give_the_same_weights(tmp_path: Path, backend: str | Non
     for padded in (False, True):
         model = model_of(dataset, NETWORK.cutoff_A)
         model.backend = backend
-        prepared, weights = Batches(dataset.split("training"), model), Weights(model, SETTINGS)
+        prepared, weights = Batches(dataset.split("training"), model), FlatParameters(model, SETTINGS)
         for start in range(0, 24, 3):
             chosen = np.arange(start, start + 3)
             batch = prepared.padded(torch.as_tensor(chosen)) if padded else prepared.batch(chosen)
@@ -155,7 +155,7 @@ def test_a_padded_update_waits_for_nothing(tmp_path: Path, monkeypatch: pytest.M
         pairs = replace(pairs, spec=nowhere)
     model = model_of(dataset, NETWORK.cutoff_A)
     model.backend = "dense"
-    prepared, weights, chosen = Batches(pairs, model), Weights(model, SETTINGS), torch.as_tensor(CHOSEN)
+    prepared, weights, chosen = Batches(pairs, model), FlatParameters(model, SETTINGS), torch.as_tensor(CHOSEN)
     for waits in (contextlib.nullcontext(), Waits()):  # the first time constants are made
         with waits:
             weights.differentiate(prepared.padded(chosen), loss_of(dataset, SETTINGS))
@@ -177,7 +177,7 @@ def test_a_step_is_that_of_separate_weights(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
     loss = loss_of(dataset, SETTINGS)
     one, other = model_of(dataset, NETWORK.cutoff_A), model_of(dataset, NETWORK.cutoff_A)
-    weights = Weights(one, replace(SETTINGS, optimizer="adam"))
+    weights = FlatParameters(one, replace(SETTINGS, optimizer="adam"))
     prepared = Batches(dataset.split("training"), one)
     optimizer = torch.optim.Adam(other.parameters(), lr=0.01, amsgrad=True, fused=True)
     average = torch.optim.swa_utils.get_ema_multi_avg_fn(SETTINGS.ema_decay)

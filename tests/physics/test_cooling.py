@@ -116,7 +116,7 @@ def test_an_interrupted_ramp_goes_on_to_the_same_frames(tmp_path: Path, monkeypa
         assert np.array_equal(a, b)
     with pytest.raises(UserError, match="made with other settings; remove it"):
         cool(reference, ramp, start, 1, 3, tmp_path / "whole.h5md")
-    with pytest.raises(UserError, match="no frame 2, it has 2, counted from 0"):
+    with pytest.raises(UserError, match="no frame 2; it has 2 frames, counted from 0"):
         cool(reference, ramp, start, 2, 3, tmp_path / "other.h5md")
 
 

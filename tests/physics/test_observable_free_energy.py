@@ -120,7 +120,7 @@ def test_surface_is_the_logarithm_of_the_joint_density(tmp_path):
 def test_cut_that_was_never_visited_is_said(tmp_path):
     result = measured(tmp_path, np.full((50, 2), 90.0))
     assert [c.name for c in result.curves] == ["ψ1, any ψ2", "ψ2, any ψ1"]
-    assert "never came there" in scalar(result, "barrier of ψ1 at ψ2 = 0°").note
+    assert "never visited" in scalar(result, "barrier of ψ1 at ψ2 = 0°").note
 
 
 def test_frames_without_a_temperature_give_no_free_energy(tmp_path):

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.model.network import Scales, TrajCast
+from trajcast.training.flat_parameters import FlatParameters
 from trajcast.training.optimizers import make, muon
 from trajcast.training.optimizers.muon import COEFFICIENTS, MOMENTUM, SIZE, SMALLEST, STEPS, by_gram, direct, stacks
-from trajcast.training.weights import Weights
 
 NETWORK = NetworkSettings(channels=6, l_max=1, layers=2, radial_mlp=[8, 7], speed_mlp=[8, 7])
 SCALES = Scales(
@@ -97,7 +97,7 @@ def test_updates_are_those_of_a_loop_over_matrices(monkeypatch: pytest.MonkeyPat
     """Of a network, over several updates: Nesterov's momentum orthogonalised, and torch's Adam for the rest."""
     monkeypatch.setattr(muon, "method", lambda shape, device: by_gram)
     one, other = network(), network()
-    weights = Weights(one, TrainingSettings(network=NETWORK, samples=1, seed=1))
+    weights = FlatParameters(one, TrainingSettings(network=NETWORK, samples=1, seed=1))
     parameters = list(other.parameters())
 
     def pieces(parameter: Tensor) -> list[Tensor]:
@@ -141,7 +141,9 @@ def test_torch_takes_the_same_step() -> None:
 
 @pytest.mark.parametrize("name", ["adam", "muon"])
 def test_what_is_skipped_leaves_nothing_behind(name: str) -> None:
-    weights = Weights(network(), TrainingSettings(network=NETWORK, samples=1, seed=1, optimizer=name, ema_decay=0.9))
+    weights = FlatParameters(
+        network(), TrainingSettings(network=NETWORK, samples=1, seed=1, optimizer=name, ema_decay=0.9)
+    )
     for update in range(3):
         weights.gradient.copy_(random(len(weights.gradient), seed=update))
         weights.rate.fill_(0.01)
@@ -157,7 +159,7 @@ def test_what_is_skipped_leaves_nothing_behind(name: str) -> None:
 def test_one_that_forgot_is_as_new(name: str) -> None:
     found = []
     for earlier in (0, 3):
-        weights = Weights(network(), TrainingSettings(network=NETWORK, samples=1, seed=1, optimizer=name))
+        weights = FlatParameters(network(), TrainingSettings(network=NETWORK, samples=1, seed=1, optimizer=name))
         start = weights.vector.clone()
         for update in range(earlier):
             weights.gradient.copy_(random(len(weights.gradient), seed=update))

@@ -32,8 +32,8 @@ from trajcast.io.provenance import provenance
 from trajcast.reference.systems import liquid
 
 settings = tiny_reference.settings()
-topology, positions = liquid.structure(validate(liquid.Parameters, settings.parameters, "parameters"), settings.seed)
-energy_eV = potential_energies(settings, topology, np.asarray(positions)[None])[0]
+spec, positions = liquid.structure(validate(liquid.Parameters, settings.parameters, "parameters"), settings.seed)
+energy_eV = potential_energies(settings, spec, np.asarray(positions)[None])[0]
 instance = start_lammps()
 import lammps
 

@@ -101,7 +101,7 @@ def test_errors_of_a_model_that_multiplies_velocities() -> None:
 
 def test_as_many_steps_as_the_trajectory_has() -> None:
     assert list(repeated_errors(network(), oscillators(5))) == ["1", "2", "3"]
-    with pytest.raises(UserError, match="1 frames are less than one horizon, 2 fs; run longer"):
+    with pytest.raises(UserError, match="1 frames cover less than a horizon, 2 fs; run longer"):
         repeated_errors(network(), oscillators(1))
     with pytest.raises(UserError, match="is not a multiple of the frame interval"):
         repeated_errors(network(horizon_fs=3.0), oscillators(9))
@@ -148,16 +148,16 @@ def test_samples_of_two_steps_survive_the_file(tmp_path: Path) -> None:
 def test_the_gradient_is_that_of_both_steps_with_the_first_held_fast(tmp_path: Path) -> None:
     dataset = two_steps(tmp_path / "d.h5")
     run = Run(replace(SETTINGS, multistep_fraction=0.5, dtype="float64"), dataset, "cpu", "dense", SINGLE_PROCESS)
-    weights, loss = run.weights, run.loss
+    parameters, loss = run.parameters, run.loss
     batch = run.updates.batches.batch(np.array([1, 3]))
-    weights.differentiate(batch, loss, steps=2)
-    found = weights.gradient.clone()
-    prediction = weights.model(batch.state, batch.neighbors, batch.constants)
+    parameters.differentiate(batch, loss, steps=2)
+    found = parameters.gradient.clone()
+    prediction = parameters.model(batch.state, batch.neighbors, batch.constants)
     second = after_own_step(batch, prediction, run.model.scales.cutoff)
     parts = []
     for one in (batch, second):
-        weights.differentiate(one, loss)
-        parts.append(weights.gradient.clone())
+        parameters.differentiate(one, loss)
+        parts.append(parameters.gradient.clone())
     torch.testing.assert_close(found, (parts[0] + parts[1]) / 2)
 
 
@@ -165,7 +165,7 @@ def test_the_last_part_of_a_run_takes_own_steps(tmp_path: Path, monkeypatch: pyt
     """The weights kept are of that part, whatever the validation loss was before."""
     dataset, seen = two_steps(tmp_path / "d.h5"), []
     monkeypatch.setattr(
-        "trajcast.training.weights.after_own_step", lambda *given: seen.append(1) or after_own_step(*given)
+        "trajcast.training.flat_parameters.after_own_step", lambda *given: seen.append(1) or after_own_step(*given)
     )
     train(replace(SETTINGS, multistep_fraction=0.5), dataset, tmp_path / "model")
     assert len(seen) == 2 * 6  # of four epochs of six batches
@@ -177,7 +177,9 @@ def test_the_last_part_of_a_run_takes_own_steps(tmp_path: Path, monkeypatch: pyt
 
 
 def test_own_steps_need_samples_of_two(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"multistep_fraction 0\.5 needs samples of two steps, the data set has one"):
+    with pytest.raises(
+        UserError, match=r"multistep_fraction 0\.5 needs samples of two steps, but those of the data set have one"
+    ):
         train(replace(SETTINGS, multistep_fraction=0.5), small_dataset(tmp_path / "d.h5"), tmp_path / "model")
 
 
@@ -192,7 +194,7 @@ def test_a_gradient_that_a_backend_would_leave_out_is_refused(of: str) -> None:
         near = replace(near, vectors=near.vectors.detach() + 0 * state.positions.sum())
     model = network()
     model.backend = "llvm"
-    with pytest.raises(UserError, match=r"backend llvm gives no gradients of positions and velocities"):
+    with pytest.raises(UserError, match=r"backend llvm has no gradients with respect to positions and velocities"):
         model(state, near)
     model.backend = "dense"
     (slope,) = torch.autograd.grad(model(state, near).velocity.square().sum(), [getattr(state, of)])

@@ -157,7 +157,7 @@ def test_types_in_another_order_are_refused(here: ase.Atoms, tmp_path: Path):
     swapped = INPUT.replace("alloy.data", "swapped.data")
     Path("swapped.in").write_text(swapped, encoding="utf-8")
     parameters = lammps_input.Parameters(input_file="swapped.in", elements=["Au", "Cu"])
-    with pytest.raises(UserError, match=r"types for Cu, Au, reference\.parameters\.elements says Au, Cu"):
+    with pytest.raises(UserError, match=r"types to Cu, Au, but reference\.parameters\.elements says Au, Cu"):
         lammps_input.structure(parameters, 1)
     Path("swapped.in").write_text(swapped.replace("Cu Au", "Au Cu"), encoding="utf-8")
     with pytest.raises(UserError, match="has the species Cu Au, but pair_style pod needs the order of"):

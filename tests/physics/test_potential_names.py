@@ -61,7 +61,7 @@ def test_an_exported_model_is_a_potential(settings: ReferenceSettings, structure
 def test_a_model_without_its_cutoff_is_refused(structure: Path, model: Path, tmp_path: Path):
     path = tmp_path / "no_cutoff.pt2"
     torch.export.save(torch.export.load(model), path)
-    with pytest.raises(UserError, match=r"no cutoff in it .* save it with torch.export.save"):
+    with pytest.raises(UserError, match=r"contains no cutoff .* save it with torch.export.save"):
         evaluated(reference(structure, changes={"potential": f"file:{path}", "device": "cpu"}), tmp_path)
 
 

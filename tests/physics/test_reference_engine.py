@@ -23,7 +23,7 @@ from trajcast.reference.temperatures import temperatures
 ARGON = """
 import numpy as np
 from trajcast.config.schema import Section
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 
 class Parameters(Section):
     pass
@@ -31,15 +31,15 @@ class Parameters(Section):
 def structure(parameters, seed):
     grid = np.stack(np.meshgrid(*[np.arange(4)] * 3), axis=-1).reshape(-1, 3)
     noise = np.random.default_rng(seed).normal(scale=0.05, size=(64, 3))
-    topology = Topology(
-        numbers=np.full(64, 18), masses=np.full(64, 39.948), cell=15.2 * np.eye(3), periodic=np.ones(3, dtype=bool)
+    spec = SystemSpec(
+        numbers=np.full(64, 18), masses=np.full(64, 39.948), cell=15.2 * np.eye(3), pbc=np.ones(3, dtype=bool)
     )
-    return topology, 3.8 * grid + noise
+    return spec, 3.8 * grid + noise
 
 def lammps_styles(parameters):
     return "units UNITS\\natom_style atomic\\natom_modify map yes\\n"
 
-def lammps_data(parameters, topology, positions):
+def lammps_data(parameters, spec, positions):
     rows = "".join(f"{i + 1} 1 {float(x)!r} {float(y)!r} {float(z)!r}\\n" for i, (x, y, z) in enumerate(positions))
     box = "".join(f"0 15.2 {a}lo {a}hi\\n" for a in "xyz")
     return f"argon\\n\\n64 atoms\\n1 atom types\\n{box}\\nMasses\\n\\n1 39.948\\n\\nAtoms # atomic\\n\\n{rows}"
@@ -52,24 +52,24 @@ WATER_IN_VACUUM = """
 import numpy as np
 from trajcast.config.schema import Section
 from trajcast.reference.systems import liquid
-from trajcast.core.system_spec import Topology
+from trajcast.core.system_spec import SystemSpec
 
 class Parameters(Section):
     pass
 
 def structure(parameters, seed):
     water = liquid.Parameters(molecules=1, box_A=20.0, cutoff_A=4.0, ewald_accuracy=1e-4)
-    topology, positions = liquid.structure(water, seed)
-    return Topology(
-        numbers=topology.numbers, masses=topology.masses, cell=np.zeros((3, 3)), periodic=np.zeros(3, dtype=bool)
+    spec, positions = liquid.structure(water, seed)
+    return SystemSpec(
+        numbers=spec.numbers, masses=spec.masses, cell=np.zeros((3, 3)), pbc=np.zeros(3, dtype=bool)
     ), positions
 
 def lammps_styles(parameters):
     return "units real\\nboundary s s s\\natom_style full\\n"
 
-def lammps_data(parameters, topology, positions):
-    boxed = Topology(
-        numbers=topology.numbers, masses=topology.masses, cell=20.0 * np.eye(3), periodic=topology.periodic
+def lammps_data(parameters, spec, positions):
+    boxed = SystemSpec(
+        numbers=spec.numbers, masses=spec.masses, cell=20.0 * np.eye(3), pbc=spec.pbc
     )
     return liquid.lammps_data(parameters, boxed, positions)
 

@@ -122,7 +122,7 @@ def test_sigterm_leaves_in_time_and_the_same_command_goes_on(settings_path: Path
     _, stderr = process.communicate(timeout=30)
     assert process.returncode == os.EX_TEMPFAIL, stderr
     last = stderr.splitlines()[-1]
-    assert last.startswith("trajcast reference: SIGTERM came; nvt is saved up to step ")
+    assert last.startswith("trajcast reference: SIGTERM received; nvt is saved up to step ")
     assert last.endswith("; run the same command again to go on")
     assert tiny_reference.run(settings_path, tmp_path, "--part", "nvt").returncode == 0
     with h5py.File(tmp_path / "nvt.h5md") as ours, h5py.File(uninterrupted / "nvt.h5md") as whole:
@@ -169,5 +169,5 @@ def test_a_time_step_that_runs_but_drifts_fails_in_the_table(tmp_path: Path):
     last = finished.stderr.splitlines()[-1]
     assert "nve_" in last
     assert "its energy drifts by" in last
-    assert "allowed are 0.05: reduce timestep_fs" in last
+    assert "(limit 0.05): reduce timestep_fs" in last
     assert "false" in (tmp_path / "health.json").read_text(encoding="utf-8")

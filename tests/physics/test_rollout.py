@@ -338,7 +338,7 @@ raise SystemExit(main({command(files, "stopped")!r}))"""
     process.terminate()
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == os.EX_TEMPFAIL, stderr
-    assert "trajcast rollout: SIGTERM came; saved after step " in stderr.splitlines()[-1]
+    assert "trajcast rollout: SIGTERM received; saved after step " in stderr.splitlines()[-1]
     assert len(list(files.glob(".stopped.h5md.*/segment-*.h5"))) == 1
     assert main(command(files, "stopped")) == 0
     with Trajectory(files / "whole.h5md") as whole, Trajectory(files / "stopped.h5md") as resumed:

@@ -159,6 +159,6 @@ def test_why_the_reference_failed_is_said(here: Path) -> None:
     done = run(command(here, "broken", starts=here / "training.yaml"))
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    assert "reference MD beside the training ended with status 2" in done.stderr
+    assert "reference MD for the training exited with status 2" in done.stderr
     (log,) = {word for word in done.stderr.split() if word.endswith(".log")}
     assert "training.yaml" in Path(log).read_text()

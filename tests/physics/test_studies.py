@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import yaml
 from small_systems import NOTHING, network, random_state
+from trajcast.rollout.temperatures import TemperatureRecorder
 
 from trajcast.cli import main
 from trajcast.config.settings import GuardSettings, NetworkSettings, RolloutSettings
@@ -20,7 +21,6 @@ from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import save_model
 from trajcast.rollout import loop
-from trajcast.rollout.temperatures import TemperatureRecorder
 
 GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = RolloutSettings(duration_ps=1.0, equilibration_ps=0.1, temperature_K=300.0, seed=1, guard=GUARD)

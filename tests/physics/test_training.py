@@ -206,7 +206,7 @@ def test_sigterm_saves_and_the_same_command_gives_the_same_weights(tmp_path: Pat
     stopped.terminate()
     _, stderr = stopped.communicate(timeout=60)
     assert stopped.returncode == os.EX_TEMPFAIL, stderr
-    assert "trajcast train: SIGTERM came; training at 2 fs, epoch " in stderr.splitlines()[-1]
+    assert "trajcast train: SIGTERM received; training at 2 fs, epoch " in stderr.splitlines()[-1]
     (checkpoint,) = (tmp_path / "stopped").glob(".*.checkpoint")
     assert 2 <= read_checkpoint(checkpoint).epoch < 60
     for name in ("stopped", "whole"):
@@ -340,8 +340,8 @@ def test_a_bad_pair_is_skipped_and_counted(optimizer: str, bad: float, tmp_path:
         for chosen in batches:
             updates.take(np.array(chosen), 0.01)
         found.append(updates)
-    assert torch.equal(found[0].weights.vector, found[1].weights.vector)
-    assert torch.equal(found[0].weights.averages, found[1].weights.averages)
+    assert torch.equal(found[0].parameters.vector, found[1].parameters.vector)
+    assert torch.equal(found[0].parameters.averages, found[1].parameters.averages)
     assert torch.equal(found[0].seen, found[1].seen)
     assert found[1].seen[1] == 4
     assert torch.isfinite(found[1].seen).all()
@@ -364,7 +364,7 @@ def test_too_large_a_rate_is_lowered_until_it_learns(tmp_path: Path, monkeypatch
 
 def test_more_samples_than_there_are(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "d.h5")
-    with pytest.raises(UserError, match=r"training.samples 25 exceed the 24"):
+    with pytest.raises(UserError, match=r"training.samples 25 exceeds the 24"):
         train(replace(SETTINGS, samples=25), dataset, tmp_path / "model")
 
 

@@ -150,7 +150,7 @@ def test_a_restart_that_dumps_its_first_frame_again(tmp_path):
     dump += "dump_modify 1 element O H format float %.12g units yes time yes append yes"
     run_lammps("real", dump, steps=40)
     run_lammps("real", "reset_timestep 40\n" + dump, steps=40)
-    with pytest.raises(UserError, match=r"timestep 40 follows 40 at frame 21\).*what a restart wrote twice"):
+    with pytest.raises(UserError, match=r"timestep 40 follows 40 at frame 21\).*frames that a restart wrote twice"):
         read_frames(tmp_path / "run.dump", Reading())
 
 

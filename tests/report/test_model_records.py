@@ -43,9 +43,9 @@ RECORDS: dict[str, Callable[[], Record]] = {
     "shipped": shipped_one,
     "bare": lambda: {"horizon_fs": HORIZON_FS, "parameters": 7},
     "no horizon": lambda: imported() | {"horizon_fs": None},
-    "nothing known": lambda: trained(horizon_fs=None, weights=None, provenance=None, training=None),
+    "nothing known": lambda: trained(horizon_fs=None, parameters=None, provenance=None, training=None),
     "empty": lambda: trained(provenance={}, training={}),
-    "other kinds": lambda: trained(weights="many", provenance="a paper", training=["long"]),
+    "other kinds": lambda: trained(parameters="many", provenance="a paper", training=["long"]),
     "nulls in it": lambda: trained(
         provenance={"settings": None, "versions": None, "machine": None, "dataset": None},
         training={"minutes": None, "updates": None, "device": None},
@@ -85,7 +85,7 @@ def test_all_together_and_beside_one_that_was_trained_here(folder: Path, models:
     page = Elements(page_of(folder, models_of(folder, 2.0) | models))
     for name in models:
         assert page.starting(f"{name}, Δt = 2 fs", "NVT (CSVR)")
-    shown = {name: page.starting(name)[0][1:3] for name in (*models, "n40-s1")}  # weights, training
+    shown = {name: page.starting(name)[0][1:3] for name in (*models, "n40-s1")}  # parameters, training
     assert shown == {
         "n40-s1": ["12\u2009345", "5.0 min, cpu"],
         "trained": ["12\u2009345", "5.0 min"],
@@ -116,7 +116,11 @@ def test_minutes_of_models_that_were_trained_elsewhere_are_not_those_of_training
 def test_a_record_that_is_none_is_named(folder: Path, models: dict[str, Path]) -> None:
     from trajcast.core.errors import UserError
 
-    for text, complaint in (("[]", "lacks horizon_fs, weights"), ("{", "not valid JSON"), ("{}", "lacks horizon_fs")):
+    for text, complaint in (
+        ("[]", "lacks horizon_fs, parameters"),
+        ("{", "not valid JSON"),
+        ("{}", "lacks horizon_fs"),
+    ):
         (models["bare"] / "model.json").write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match=rf"model.json: {complaint}"):
             page_of(folder, {"bare": models["bare"]})

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from trajcast import __version__, cli, commands
 from trajcast.core.errors import UserError
+from trajcast.core.version import __version__, cli, commands
 
 TRAJCAST = Path(sys.executable).with_name("trajcast")
-NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__))
+NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__) if module.name[0] != "_")
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def test_the_shipped_configuration_is_valid(values):
         ("training.network.radial_mlp", 64, "64 is wrong: input should be a valid list"),
         ("training.displacement_weight", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
         ("training", None, "systems.liquid.training: null is wrong"),
-        ("training.initial", "water", "training.initial: 'water' is no shipped model (paracetamol-7fs, quartz-30fs,"),
+        ("training.initial", "water", "training.initial: 'water' is neither a shipped model (paracetamol-7fs, quartz-30fs,"),
         (
             "training.initial",
             "water-5fs",

@@ -17,7 +17,7 @@ from trajcast.pipeline.estimate.prices import FRAME_BYTES, START_S, Prices
 from trajcast.pipeline.estimate.report import show
 from trajcast.pipeline.estimate.speeds import Size, md_seconds, network_seconds
 from trajcast.pipeline.estimate.summary import costs, total
-from trajcast.pipeline.jobs import Job, cause, read_jobs
+from trajcast.pipeline.jobs import PlannedJob, cause, read_jobs
 from trajcast.pipeline.plan import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -159,8 +159,8 @@ def test_the_equilibration_is_priced_as_it_is_recorded() -> None:
 
 
 def test_costs_add_up_and_rules_without_a_price_are_named(prices: Prices, capsys: pytest.CaptureFixture[str]) -> None:
-    jobs = [Job(rule="nvt", wildcards=WILDCARDS), Job(rule="rollout", wildcards=ROLLOUT)]
-    jobs += [Job(rule="report", wildcards=WILDCARDS), Job(rule="sublimation", wildcards=WILDCARDS)]
+    jobs = [PlannedJob(rule="nvt", wildcards=WILDCARDS), PlannedJob(rule="rollout", wildcards=ROLLOUT)]
+    jobs += [PlannedJob(rule="report", wildcards=WILDCARDS), PlannedJob(rule="sublimation", wildcards=WILDCARDS)]
     rows, unpriced = costs(prices.plan, jobs)
     assert [row.stage for row in rows] == ["reference MD", "rollouts", "the rest"]
     assert unpriced == ["sublimation"]
@@ -212,7 +212,7 @@ rule all:
 """
     wildcards = {"system": "liquid", "horizon": "1", "samples": "8000", "seed": "1"}
     outputs = ("results/liquid/1fs/model-n8000-s1/model.safetensors",)
-    assert read_jobs(text) == [Job(rule="train", wildcards=wildcards, outputs=outputs)]
+    assert read_jobs(text) == [PlannedJob(rule="train", wildcards=wildcards, outputs=outputs)]
 
 
 SUPERCELLS = {"supercells": [[1, 1, 1], [1, 2, 1]], "steps": 9}

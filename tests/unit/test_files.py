@@ -50,8 +50,8 @@ def test_kill_9_leaves_the_old_file_and_at_most_a_hidden_part(tmp_path):
     process = run_python(
         """
         import os, signal, sys
-        from trajcast.io.files import written_aside
-        with written_aside(sys.argv[1]) as aside:
+        from trajcast.io.files import atomic_write
+        with atomic_write(sys.argv[1]) as aside:
             aside.write_text("new")
             os.kill(os.getpid(), signal.SIGKILL)
         """,
@@ -82,8 +82,8 @@ def test_fingerprint_sees_values_not_the_order_of_keys():
 def test_a_second_writer_waits_until_the_first_is_killed(tmp_path):
     script = """
         import sys, time
-        from trajcast.io.locks import sole_writer
-        with sole_writer(sys.argv[1]):
+        from trajcast.io.locks import exclusive_lock
+        with exclusive_lock(sys.argv[1]):
             print("held", flush=True)
             time.sleep(float(sys.argv[2]))
         """

@@ -32,10 +32,10 @@ def test_a_failing_write_is_one_error_and_leaves_nothing(tmp_path: Path):
     script = f"""
 import resource, sys
 import numpy as np
-from trajcast.io.hdf5 import hdf5_written_aside
+from trajcast.io.hdf5 import atomic_hdf5
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    with hdf5_written_aside({str(tmp_path / "a.h5")!r}) as file:
+    with atomic_hdf5({str(tmp_path / "a.h5")!r}) as file:
         data = file.create_dataset("x", (0, 100), maxshape=(None, 100), chunks=(10, 100), dtype="f4")
         for i in range(100):
             data.resize(100 * i + 100, axis=0)

@@ -26,7 +26,7 @@ from small_dataset import small_dataset
 from trajcast.core.errors import UserError
 from trajcast.rollout.loop import run_rollout
 from trajcast.model.store import load_model
-from trajcast.config.settings import Rollout, Guard, Network, Training
+from trajcast.config.settings import RolloutSettings, GuardSettings, NetworkSettings, TrainingSettings
 from trajcast.rollout.rules.thermostats import csvr, csvr_elements
 from trajcast.training.evaluation import evaluate
 from trajcast.training.loop import train
@@ -34,17 +34,17 @@ from trajcast.io.trajectory import Trajectory
 
 folder = Path(sys.argv[1])
 dataset = small_dataset(folder / "dataset.h5")
-network = Network(channels=4, l_max=1, layers=1, radial_mlp=[4], speed_mlp=[4])
-train(Training(network=network, samples=24, seed=1, max_epochs=2), dataset, folder / "model")
+network = NetworkSettings(channels=4, l_max=1, layers=1, radial_mlp=[4], speed_mlp=[4])
+train(TrainingSettings(network=network, samples=24, seed=1, max_epochs=2), dataset, folder / "model")
 model = load_model(folder / "model" / "model.safetensors")
-guard = Guard(min_temperature_K=0.0, max_temperature_K=1e9, min_distance_A=0.0)
-settings = Rollout(
+guard = GuardSettings(min_temperature_K=0.0, max_temperature_K=1e9, min_distance_A=0.0)
+settings = RolloutSettings(
     duration_ps=0.01, equilibration_ps=0.0, temperature_K=300.0, thermostat="csvr_elements", seed=1, guard=guard
 )
 start = torch.as_tensor(dataset.split("test").positions[0]).double()
 output = folder / "rollout.h5md"
 [outcome] = run_rollout(
-    model, settings, dataset.topology, start, output=output, outcome=folder / "outcome.json", record={}
+    model, settings, dataset.spec, start, output=output, outcome=folder / "outcome.json", record={}
 )
 with Trajectory(output) as trajectory:
     frames = len(trajectory)

@@ -149,7 +149,7 @@ def test_a_data_set_survives_its_file(dataset, tmp_path):
 def test_files_that_are_no_data_sets(files, dataset, tmp_path):
     with pytest.raises(UserError, match="no such file"):
         read_dataset(tmp_path / "none.h5")
-    with pytest.raises(UserError, match="not a data set"):
+    with pytest.raises(UserError, match="not a TrajCast data set file"):
         read_dataset(files["test"][0])
     write_dataset(tmp_path / "whole.h5", dataset)
     (tmp_path / "half.h5").write_bytes((tmp_path / "whole.h5").read_bytes()[:30000])
@@ -230,7 +230,7 @@ def test_the_command_writes_the_data_set_and_says_what_it_did(files, tmp_path, c
         command += [f"--{split}", *map(str, paths)]
     assert main(command) == 0
     assert len(read_dataset(tmp_path / "out" / "data.h5").split("training")) == 100
-    assert "neighbours: 100 of 100 frames" in capsys.readouterr().err
+    assert "closest atoms: 100 of 100 frames" in capsys.readouterr().err
     assert main([*command, "--interval-fs", "2"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "--interval-fs 2 contradicts" in error

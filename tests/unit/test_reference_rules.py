@@ -72,7 +72,7 @@ def test_the_window_includes_its_ends_and_nothing_beyond():
 
 def test_too_few_starts_are_an_error_that_says_what_to_change():
     times, temperatures = series()
-    with pytest.raises(UserError, match=r"0 starts within 0\.001 K of 300 K .* needs as many; .* Raise equilibration"):
+    with pytest.raises(UserError, match=r"0 starts within 0\.001 K of 300 K .* nve\.runs is 5; .* Raise equilibration"):
         pick_starts(times, temperatures + 500, UNUSED, settings(window=0.001))
     with pytest.raises(UserError, match="2 starts within 20 K of 300 K and 4 ps apart"):
         pick_starts(times, np.full(1000, 300.0), UNUSED, settings(spacing=4.0))

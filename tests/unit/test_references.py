@@ -30,7 +30,7 @@ def values() -> dict[str, Any]:
 
 
 def changed(values: dict[str, Any], section: type[Any], changes: dict[str, Any]) -> Any:
-    name = section.__name__.lower()
+    name = {ReferenceSettings: "reference", ObservableSettings: "observables"}[section]
     copy = yaml.safe_load(yaml.safe_dump(values[name]))
     update_config(copy, changes)
     return validate(section, copy, name)
@@ -159,7 +159,11 @@ def test_records_that_are_none_are_named(tmp_path: Path) -> None:
     path = tmp_path / RECORD
     with pytest.raises(UserError, match=r"reference.json: no such file"):
         read_record(path)
-    for text, complaint in (("{", "not valid JSON"), ("[]", "not a summary of reference MD"), ("{}", "not a summary")):
+    for text, complaint in (
+        ("{", "not valid JSON"),
+        ("[]", "not a summary of reference MD"),
+        ("{}", "not a TrajCast reference file"),
+    ):
         path.write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match=complaint):
             read_record(path)

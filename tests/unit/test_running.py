@@ -61,8 +61,8 @@ def test_kill_9_leaves_the_last_sign_of_life(tmp_path: Path) -> None:
     code = """
         import os, signal, sys
         from pathlib import Path
-        from trajcast.io.heartbeat import seen
-        with seen(Path(sys.argv[1])):
+        from trajcast.io.heartbeat import heartbeat
+        with heartbeat(Path(sys.argv[1])):
             os.kill(os.getpid(), signal.SIGKILL)
         """
     output = tmp_path / "run.h5md"

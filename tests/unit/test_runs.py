@@ -77,9 +77,9 @@ def test_a_change_to_null_is_one() -> None:
     [
         (
             {"a": {"model": "water"}},
-            "runs.a.model: 'water' is no shipped model (paracetamol-7fs, quartz-30fs, water-10",
+            "runs.a.model: 'water' is neither a shipped model (paracetamol-7fs, quartz-30fs, water-10",
         ),
-        ({"a": {"model": "w.pt", "horizon_fs": 5.0}}, "runs.a.model: 'w.pt' is no shipped model"),
+        ({"a": {"model": "w.pt", "horizon_fs": 5.0}}, "runs.a.model: 'w.pt' is neither a shipped model"),
         (
             {"a": SHIPPED | {"horizon_fs": 2.0}},
             "runs.a.horizon_fs 2 is not that of water-5fs, 5; correct it or leave it out",

@@ -58,9 +58,9 @@ def test_a_name_a_path_and_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     (tmp_path / "water-5fs").touch()
     assert shipped.resolve("water-5fs").is_absolute()
     for function in (shipped.resolve, shipped.record, shipped.card, shipped.pairs_file):
-        with pytest.raises(UserError, match=f"'water' is no shipped model.*{', '.join(NAMES)}"):
+        with pytest.raises(UserError, match=f"'water' is neither a shipped model.*{', '.join(NAMES)}"):
             function("water")
-    with pytest.raises(UserError, match=r"ends in \.safetensors"):
+    with pytest.raises(UserError, match=r"path of a \.safetensors file"):
         shipped.resolve("water")
 
 
@@ -80,7 +80,7 @@ def test_the_command_lists_them_and_shows_a_page(capsys: pytest.CaptureFixture[s
     assert shown.startswith("# water-5fs\n")
     assert shown.endswith(f"Files: {shipped.MODELS / 'water-5fs'}\n")
     assert cli.main(["models", "water"]) == 2
-    assert "'water' is no shipped model" in capsys.readouterr().err
+    assert "'water' is neither a shipped model" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["evaluate", "rollout", "pretrained", "same_start", "speed", "thermostat"])
@@ -88,7 +88,7 @@ def test_commands_take_a_name_and_refuse_a_wrong_one(command: str, capsys: pytes
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--model", "water"])
     assert stop.value.code == 2
-    assert f"--model: 'water' is no shipped model ({', '.join(NAMES)})" in capsys.readouterr().err
+    assert f"--model: 'water' is neither a shipped model ({', '.join(NAMES)})" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         cli.main([command, "--model", "water-5fs"])
     assert "shipped" not in capsys.readouterr().err  # it misses other arguments only
@@ -112,7 +112,7 @@ def test_damaged_weights_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtu
     weights = folder / "model.safetensors"
     arguments = ["pretrained", "--model", str(weights), "--horizon-fs", "5", "--output", str(tmp_path / "used")]
     assert cli.main(arguments) == 2
-    assert f"{weights}: damaged weights, or not those that its .json describes" in capsys.readouterr().err
+    assert f"{weights}: damaged weights, or weights that do not match its .json" in capsys.readouterr().err
     assert not (tmp_path / "used").exists()
 
 

@@ -16,29 +16,29 @@ from trajcast.config.validation import section_values
 from trajcast.core.errors import UserError
 from trajcast.io.files import write_json
 from trajcast.io.heartbeat import heartbeat, record_path, update_heartbeat
-from trajcast.pipeline.jobs import Job, read_jobs
+from trajcast.pipeline.jobs import PlannedJob, read_jobs
 from trajcast.pipeline.status.logs import last_lines, logs_of, matching
 from trajcast.pipeline.status.models import rollout_progress, validation
-from trajcast.pipeline.status.states import SILENT_AFTER_S, Seen, State, states
+from trajcast.pipeline.status.states import SILENT_AFTER_S, JobState, Seen, states
 from trajcast.pipeline.status.tables import page, status
 from trajcast.training.metrics import write_csv
 
 FOLDER = "results/liquid/5fs/model-n40-s1"
 WILDCARDS = {"system": "liquid", "horizon": "5"}
-TRAIN = Job(
+TRAIN = PlannedJob(
     rule="train",
     wildcards=WILDCARDS | {"samples": "40", "seed": "1"},
     outputs=(f"{FOLDER}/model.safetensors", f"{FOLDER}/model.json", f"{FOLDER}/metrics.csv"),
     log="logs/train.log",
 )
-ROLLOUT = "results/liquid/runs/hot"
-ROLLOUT = Job(
+RUN = "results/liquid/runs/hot"
+ROLLOUT = PlannedJob(
     rule="rollout",
     wildcards={"system": "liquid", "run": "hot"},
-    outputs=(f"{ROLLOUT}/rollout.h5md", f"{ROLLOUT}/outcome.json"),
+    outputs=(f"{RUN}/rollout.h5md", f"{RUN}/outcome.json"),
     log="logs/rollout.log",
 )
-EVALUATE = Job(rule="evaluate", wildcards=WILDCARDS, outputs=(f"{FOLDER}/test.json",), log="logs/evaluate.log")
+EVALUATE = PlannedJob(rule="evaluate", wildcards=WILDCARDS, outputs=(f"{FOLDER}/test.json",), log="logs/evaluate.log")
 
 
 @pytest.fixture(autouse=True)
@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def state(job: Job) -> Seen:
+def state(job: PlannedJob) -> Seen:
     [one] = states([job], [job])
     return one
 
@@ -61,13 +61,13 @@ def text(*jobs: Seen) -> str:
 
 
 def test_jobs_that_are_not_to_do_are_done() -> None:
-    assert [one.state for one in states([TRAIN, ROLLOUT], [ROLLOUT])] == [State.DONE, State.WAITING]
+    assert [one.state for one in states([TRAIN, ROLLOUT], [ROLLOUT])] == [JobState.DONE, JobState.WAITING]
 
 
 def test_training_runs_while_its_folder_is_written_and_its_test_waits() -> None:
     with heartbeat(Path(FOLDER)):
-        assert (state(TRAIN).state, state(EVALUATE).state) == (State.RUNNING, State.WAITING)
-    assert state(TRAIN).state is State.WAITING
+        assert (state(TRAIN).state, state(EVALUATE).state) == (JobState.RUNNING, JobState.WAITING)
+    assert state(TRAIN).state is JobState.WAITING
 
 
 def test_time_left_follows_from_the_speed_so_far() -> None:
@@ -77,17 +77,17 @@ def test_time_left_follows_from_the_speed_so_far() -> None:
         assert state(ROLLOUT).left_s is None  # nothing told yet
     now = time.time()
     record |= {"first": 100, "done": 300, "total": 1100, "since": now - 20, "updated": now}
-    assert Seen(job=ROLLOUT, state=State.RUNNING, record=record).left_s == pytest.approx(80.0)
-    assert Seen(job=ROLLOUT, state=State.RUNNING, record=record | {"done": 100}).left_s is None
+    assert Seen(job=ROLLOUT, state=JobState.RUNNING, record=record).left_s == pytest.approx(80.0)
+    assert Seen(job=ROLLOUT, state=JobState.RUNNING, record=record | {"done": 100}).left_s is None
 
 
 def test_silence_means_that_a_process_is_gone() -> None:
     path = record_path(Path(ROLLOUT.outputs[0]))
     write_json(path, {"node": "c1", "slurm_job": "7", "started": 0.0, "updated": 0.0})
-    assert state(ROLLOUT).state is State.RUNNING
+    assert state(ROLLOUT).state is JobState.RUNNING
     long_ago = time.time() - SILENT_AFTER_S - 1
     os.utime(path, (long_ago, long_ago))
-    assert state(ROLLOUT).state is State.STOPPED
+    assert state(ROLLOUT).state is JobState.STOPPED
     assert "gone without a word: killed?" in text(state(ROLLOUT))
 
 
@@ -99,7 +99,7 @@ def test_errors_are_told_by_the_process_or_stand_in_the_log() -> None:
     with pytest.raises(UserError):
         fail()
     Path("logs/evaluate.log").write_text("begin\ntrajcast evaluate: error: no such file\n", encoding="utf-8")
-    assert [state(job).state for job in (ROLLOUT, EVALUATE)] == [State.FAILED, State.FAILED]
+    assert [state(job).state for job in (ROLLOUT, EVALUATE)] == [JobState.FAILED, JobState.FAILED]
     shown = text(state(ROLLOUT), state(EVALUATE))
     assert "atoms overlap at the start" in shown
     assert "no such file" in shown
@@ -120,22 +120,22 @@ def test_the_last_validation_and_the_time_left_of_training() -> None:
     assert last is not None
     assert (last.epoch, last.displacement_percent, last.velocity_percent) == (2, 3.5, 7.25)
     assert last.left_s == pytest.approx(400.0)
-    assert validation(Seen(job=TRAIN, state=State.DONE)).left_s == 0.0
+    assert validation(Seen(job=TRAIN, state=JobState.DONE)).left_s == 0.0
     assert "7.25" in text(state(TRAIN))
 
 
 def test_rollouts_tell_their_nanoseconds_after_equilibration() -> None:
     guard = GuardSettings(min_temperature_K=0.0, max_temperature_K=1e3, min_distance_A=0.5)
     settings = RolloutSettings(duration_ps=2000.0, equilibration_ps=100.0, temperature_K=300.0, seed=1, guard=guard)
-    write_json(f"{ROLLOUT}/rollout.yaml", section_values(settings))
+    write_json(f"{RUN}/rollout.yaml", section_values(settings))
     assert rollout_progress(state(ROLLOUT)) is None
-    assert rollout_progress(Seen(job=ROLLOUT, state=State.RUNNING, record={})) is None  # nothing told yet
-    running = Seen(job=ROLLOUT, state=State.RUNNING, record={"done": 120_000, "total": 420_000})  # of 5 fs
+    assert rollout_progress(Seen(job=ROLLOUT, state=JobState.RUNNING, record={})) is None  # nothing told yet
+    running = Seen(job=ROLLOUT, state=JobState.RUNNING, record={"done": 120_000, "total": 420_000})  # of 5 fs
     found = rollout_progress(running)
     assert found is not None
     assert (found.ns, found.planned_ns) == (pytest.approx(0.5), 2.0)
     write_json(ROLLOUT.outputs[1], {"time_ps": 2000.0, "planned_ps": 2000.0, "outcome": "completed"})
-    finished = rollout_progress(Seen(job=ROLLOUT, state=State.DONE))
+    finished = rollout_progress(Seen(job=ROLLOUT, state=JobState.DONE))
     assert finished is not None
     assert (finished.ns, finished.ending) == (2.0, "completed")
 
@@ -143,13 +143,13 @@ def test_rollouts_tell_their_nanoseconds_after_equilibration() -> None:
 def test_models_and_rollouts_have_rows_of_their_own_and_settings_none() -> None:
     """Also those of several replicas; not the rollouts of studies, which no run has."""
     outcome = {"time_ps": 1.0, "planned_ps": 2.0, "outcome": "too hot"}
-    write_json(f"{ROLLOUT}/outcome.json", outcome)
+    write_json(f"{RUN}/outcome.json", outcome)
     jobs = [
         replace(ROLLOUT, rule="rollout_3_replicas"),
-        replace(ROLLOUT, rule="rollout_settings", outputs=(f"{ROLLOUT}/rollout.yaml",)),
+        replace(ROLLOUT, rule="rollout_settings", outputs=(f"{RUN}/rollout.yaml",)),
         replace(ROLLOUT, rule="cooling_rollout", wildcards=WILDCARDS),
     ]
-    shown = text(*(Seen(job=job, state=State.DONE) for job in jobs))
+    shown = text(*(Seen(job=job, state=JobState.DONE) for job in jobs))
     rows = [line.split() for line in shown.split("Models and their rollouts")[1].splitlines() if "liquid" in line]
     assert rows == [["liquid", "rollout", "hot", *("–",) * 5, "0.001", "0.002", "too", "hot"]]
 
@@ -192,7 +192,7 @@ def test_jobs_are_read_from_a_dry_run() -> None:
 
 
 def test_logs_are_found_by_rule_and_wildcards() -> None:
-    other = Job(rule="train", wildcards=TRAIN.wildcards | {"horizon": "2"}, outputs=("x",), log="y")
+    other = PlannedJob(rule="train", wildcards=TRAIN.wildcards | {"horizon": "2"}, outputs=("x",), log="y")
     jobs = [TRAIN, other, ROLLOUT]
     assert matching(jobs, "train", []) == [TRAIN, other]
     assert matching(jobs, "train", ["horizon=2", "seed=1"]) == [other]
@@ -200,7 +200,7 @@ def test_logs_are_found_by_rule_and_wildcards() -> None:
 
 def test_slurms_logs_of_a_job_are_found() -> None:
     """A job of its own has a folder; of jobs together, the log names those that it began."""
-    job = Job(rule="evaluate", wildcards={"system": "liquid", "horizon": "2"}, log="logs/liquid/2fs/evaluate.log")
+    job = PlannedJob(rule="evaluate", wildcards={"system": "liquid", "horizon": "2"}, log="logs/liquid/2fs/evaluate.log")
     alone = Path("logs/slurm/rule_evaluate/liquid_2/7.log")
     together = [Path(f"logs/slurm/group_tests_liquid_2_evaluate/{number}.log") for number in (8, 9)]
     texts = ["", f"rule evaluate:\n    log: {job.log}\n    jobid: 0\n", f"    log: {job.log}.old\n"]

@@ -41,7 +41,7 @@ def test_sigterm_is_a_reason_to_leave_and_a_second_one_ends_the_process() -> Non
     assert process.stdout is not None
     assert process.stdout.readline() == "None\n"
     process.send_signal(signal.SIGTERM)
-    assert process.stdout.readline() == "SIGTERM came\n"
+    assert process.stdout.readline() == "SIGTERM received\n"
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     assert process.wait(10) == -signal.SIGTERM
@@ -77,7 +77,7 @@ def test_time_is_up_two_minutes_or_a_tenth_of_the_job_before_its_end(
         end = time.time() + before_s
         monkeypatch.setattr(stopping, "own_job_times", lambda end=end: JobTimes("17", end - limit_s, end))
         with watched() as time_is_up:
-            assert time_is_up() == ("the time of Slurm job 17 is nearly up" if up else None)
+            assert time_is_up() == ("the time limit of Slurm job 17 is near" if up else None)
 
 
 def test_one_run_of_the_workflow_in_a_folder_until_it_is_killed(tmp_path: Path) -> None:

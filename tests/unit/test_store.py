@@ -15,6 +15,7 @@ from trajcast.core.errors import UserError
 from trajcast.model.network import Scales, TrajCast
 from trajcast.model.store import load_model, save_model
 
+NETWORK = NetworkSettings(channels=2, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2], cutoff_A=3.0)
 SCALES = Scales(
     horizon_fs=2.0,
     cutoff=3.0,
@@ -28,14 +29,13 @@ SCALES = Scales(
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    network = NetworkSettings(channels=2, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
-    save_model(tmp_path / "model.safetensors", TrajCast(network, SCALES, torch.Generator().manual_seed(1)))
+    save_model(tmp_path / "model.safetensors", TrajCast(NETWORK, SCALES, torch.Generator().manual_seed(1)))
     return tmp_path / "model.safetensors"
 
 
 def test_a_model_comes_back_as_it_was(path: Path):
     model = load_model(path)
-    assert model.settings == NetworkSettings(channels=2, l_max=1, layers=1, radial_mlp=[2], speed_mlp=[2])
+    assert model.settings == NETWORK
     assert model.scales == SCALES
 
 

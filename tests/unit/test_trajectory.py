@@ -33,7 +33,7 @@ def test_header(tmp_path):
     with Trajectory(write(tmp_path / "run.h5md", [0.0, 0.5, 1.0], energies=("potential",))) as trajectory:
         assert len(trajectory) == 3
         assert trajectory.interval_fs == 0.5
-        for name in ("numbers", "masses", "cell", "periodic"):
+        for name in ("numbers", "masses", "cell", "pbc"):
             np.testing.assert_array_equal(getattr(trajectory.spec, name), getattr(SPEC, name))
         assert trajectory.spec.molecules is None
         assert trajectory.provenance == {"stage": "test"}
@@ -121,7 +121,7 @@ def test_files_that_cannot_be_read(tmp_path):
         Trajectory(tmp_path / "text.h5md")
     with h5py.File(tmp_path / "other.h5md", "w") as file:
         file["data"] = np.zeros(3)
-    with pytest.raises(UserError, match="not an H5MD trajectory of this program"):
+    with pytest.raises(UserError, match="not a TrajCast H5MD trajectory"):
         Trajectory(tmp_path / "other.h5md")
 
 

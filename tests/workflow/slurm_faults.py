@@ -120,7 +120,7 @@ class Run:
 
     def until_it_trains_again(self, what: str) -> None:
         began = time.monotonic()
-        self.until(lambda: "goes on after batch" in self.log("train"), "training that goes on")
+        self.until(lambda: "resumes after batch" in self.log("train"), "training that goes on")
         self.seconds[f"{what} until training went on"] = time.monotonic() - began
 
 

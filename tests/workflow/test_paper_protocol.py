@@ -17,6 +17,7 @@ from snakemake.utils import update_config
 from trajcast import cli
 from trajcast.config.schema import RunSettings
 from trajcast.config.settings import TrainingSettings
+from trajcast.pipeline import studies
 from trajcast.pipeline.jobs import read_jobs
 from trajcast.pipeline.plan import Plan
 
@@ -166,10 +167,10 @@ def test_every_job_of_the_protocol_is_planned(plan: Plan, dry_run: tuple[str, fl
     assert count["nve"] == 15
     assert count["nvt"] == count["equilibration"] == count["health"] == 3
     assert count["dataset"] == 8 + 7 + 8
-    models = {(s, *model) for s in SYSTEMS for model in plan.learning(s)}
+    models = {(s, *model) for s in SYSTEMS for model in studies.learning(plan, s)}
     models |= {(s, h, plan.system(s).training.samples, 1) for s in SYSTEMS for h in plan.horizons(s)}
     assert count["train"] == count["evaluate"] == len(models) == 45 * 3 + 3 + 2 + 3
-    assert count["thermostat"] == sum(len(plan.thermostat_runs(s)) for s in SYSTEMS) == 9 * (8 + 7 + 8)
+    assert count["thermostat"] == sum(len(studies.thermostat_runs(plan, s)) for s in SYSTEMS) == 9 * (8 + 7 + 8)
     assert count["speed"] == 1 + 3 + 3
     assert count["rollout"] == count["observe"] == 3
     assert count["paper_figure"] == 8

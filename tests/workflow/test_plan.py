@@ -15,6 +15,7 @@ from trajcast import cli
 from trajcast.config.schema import TrainingSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.errors import UserError
+from trajcast.pipeline import studies
 from trajcast.pipeline.plan import Plan
 
 
@@ -57,17 +58,17 @@ def test_studies_say_what_they_are_made_of_and_where_it_lies() -> None:
         },
     }
     plan = Plan(values)
-    assert plan.learning("liquid") == [("1", 100, 2), ("1", 4000, 2), ("5", 100, 2), ("5", 4000, 2)]
-    assert plan.model_folder("liquid", *plan.learning("liquid")[0]) == "results/liquid/1fs/model-n100-s2"
-    assert plan.thermostat_runs("liquid") == [("5", 2.5, 1), ("5", 10.0, 1)]
+    assert studies.learning(plan, "liquid") == [("1", 100, 2), ("1", 4000, 2), ("5", 100, 2), ("5", 4000, 2)]
+    assert plan.model_folder("liquid", *studies.learning(plan, "liquid")[0]) == "results/liquid/1fs/model-n100-s2"
+    assert studies.thermostat_runs(plan, "liquid") == [("5", 2.5, 1), ("5", 10.0, 1)]
     folder = "results/liquid/5fs/model-water"
-    assert plan.thermostat_run("liquid", "5", 2.5, 1) == f"{folder}/thermostat/tau2.5-s1.json"
-    assert plan.same_start("liquid") == ["5"]
-    assert plan.same_start_files("liquid", "5") == (
+    assert studies.thermostat_run(plan, "liquid", "5", 2.5, 1) == f"{folder}/thermostat/tau2.5-s1.json"
+    assert studies.same_start(plan, "liquid") == ["5"]
+    assert studies.same_start_files(plan, "liquid", "5") == (
         f"{folder}/same_start/md.h5md",
         f"{folder}/same_start/rollout.h5md",
     )
-    assert plan.speed("liquid") == [f"{folder}/speed/1x1x1.json", f"{folder}/speed/2x2x3.json"]
+    assert studies.speed(plan, "liquid") == [f"{folder}/speed/1x1x1.json", f"{folder}/speed/2x2x3.json"]
     assert plan.main_model_folder("liquid", "1") == "results/liquid/1fs/model-n8000-s1"  # which is not rolled out
 
 
@@ -80,11 +81,11 @@ def test_studies_change_of_a_rollout_what_they_are_about() -> None:
     }
     plan = Plan(values)
     base = json.loads(plan.settings("liquid", "rollout"))
-    thermostat = json.loads(plan.thermostat_settings("liquid", "2", "50", "7"))
+    thermostat = json.loads(studies.thermostat_settings(plan, "liquid", "2", "50", "7"))
     assert thermostat == base | {"duration_ps": 2.0, "equilibration_ps": 0.2, "tau_horizons": 50.0, "seed": 7}
-    same_start = json.loads(plan.same_start_settings("liquid"))
+    same_start = json.loads(studies.same_start_settings(plan, "liquid"))
     assert same_start == base | {"duration_ps": 0.5, "equilibration_ps": 0.0, "thermostat": None}
-    speed = json.loads(plan.speed_settings("liquid", "2", "2x2x3"))
+    speed = json.loads(studies.speed_settings(plan, "liquid", "2", "2x2x3"))
     assert speed == base | {"duration_ps": 0.1, "equilibration_ps": 0.0, "supercell": [2, 2, 3]}
 
 
@@ -95,7 +96,7 @@ def test_studies_that_are_not_asked_for_are_empty_or_say_so() -> None:
     found = (plan.learning, plan.thermostat_runs, plan.same_start, plan.speed)
     assert [list(function("liquid")) for function in found] == [[], [], [], []]
     with pytest.raises(UserError, match=r"systems.liquid.studies.thermostat: missing; add it"):
-        plan.thermostat_settings("liquid", "2", "50", "7")
+        studies.thermostat_settings(plan, "liquid", "2", "50", "7")
 
 
 def test_settings_command_writes_what_the_stage_reads(plan: Plan, tmp_path: Path) -> None:

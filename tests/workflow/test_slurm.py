@@ -176,8 +176,8 @@ def test_a_stage_saves_itself_before_its_time_ends(cluster: Cluster) -> None:
     output = (folder / "output").read_text(encoding="utf-8")
     assert int((folder / "code").read_text(encoding="utf-8")) == os.EX_TEMPFAIL, output
     assert re.fullmatch(
-        r"trajcast train: the time of Slurm job \d+ is nearly up; training at 2 fs, epoch \d+ "
-        r"(saved after batch \d+|was not begun, all before is saved); run the same command again to go on",
+        r"trajcast train: the time limit of Slurm job \d+ is near; training at 2 fs, epoch \d+ "
+        r"(saved after batch \d+|has not started, all earlier progress is saved); run the same command again to go on",
         output.splitlines()[-1],
     )
     assert list(folder.glob(".model.*.checkpoint"))

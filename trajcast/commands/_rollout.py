@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trajcast.commands._model_argument import add_model_argument
+from trajcast.commands._settings import add_settings_argument
+from trajcast.io.path_checks import OutputFile
 from trajcast.shipped import thermostat
 
 if TYPE_CHECKING:
@@ -15,8 +18,20 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from trajcast.config.settings import RolloutSettings
     from trajcast.core.system_spec import SystemSpec
     from trajcast.model.network import TrajCast
+    from trajcast.rollout.reporters import Reporter
+
+
+def add_rollout_arguments(parser: argparse.ArgumentParser, kept: str, metavar: str) -> None:
+    """Settings, start, outputs and model; `kept`: what --output holds."""
+    add_settings_argument(parser, "section `rollout`")
+    parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
+    parser.add_argument("--frame", type=int, default=-1, help="its frame, counted from 0 (default: -1, the last)")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar=metavar, help=kept)
+    parser.add_argument("--outcome", type=OutputFile, required=True, metavar="JSON", help="how the rollout ended")
+    add_model_arguments(parser)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,8 +72,62 @@ def record_of(arguments: argparse.Namespace, start: Path) -> dict[str, Any]:
     }
 
 
-def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[SystemSpec, Tensor]:
-    """Topology and positions (Å) of one frame of a trajectory, repeated; UserError where it has no such frame."""
+def perform(
+    arguments: argparse.Namespace,
+    settings: RolloutSettings,
+    start: Start,
+    *,
+    reporter: type[Reporter] | None = None,
+) -> list[dict[str, Any]]:
+    """Roll the model out from `start` into --output and --outcome, as the only process that writes them.
+
+    Args:
+        arguments: Those of `add_model_arguments`, --output and --outcome.
+        reporter: What is kept of the frames; a trajectory by default.
+
+    Returns:
+        The outcome of each replica.
+    """
+    from trajcast.io.files import numbered
+    from trajcast.io.locks import exclusive_lock
+    from trajcast.io.path_checks import check_outputs
+    from trajcast.io.recorder import Recorder
+    from trajcast.rollout.loop import run_rollout
+
+    inputs = [path for path in (start.path, arguments.settings, arguments.model) if isinstance(path, Path)]
+    for number in range(1, settings.replicas + 1):
+        check_outputs([numbered(path, number) for path in (arguments.output, arguments.outcome)], inputs)
+    model = model_of(arguments)
+    with exclusive_lock(arguments.output):
+        return run_rollout(
+            model,
+            settings,
+            start.spec,
+            start.positions,
+            output=arguments.output,
+            outcome=arguments.outcome,
+            record=record_of(arguments, start.path),
+            velocities=start.velocities,
+            reporter=reporter or Recorder,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """A state to start from, and the file it comes from."""
+
+    path: Path
+    spec: SystemSpec
+    positions: Tensor  # (atoms, 3) Å
+    velocities: Tensor | None = None  # (atoms, 3) Å/fs; None: drawn from the Maxwell–Boltzmann distribution
+
+
+def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> Start:
+    """The positions of one frame of a trajectory, repeated.
+
+    Raises:
+        UserError: The trajectory has no such frame, or its atoms cannot be.
+    """
     from trajcast.core.errors import UserError
     from trajcast.core.geometry import replicate
     from trajcast.data.structure import check_structure
@@ -73,4 +142,5 @@ def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> tuple[Sys
             )
         spec, positions = trajectory.spec, trajectory.state(frame).positions
     check_structure(spec, positions.numpy(), f"{path}: frame {frame}")
-    return replicate(spec, positions, supercell)
+    spec, positions = replicate(spec, positions, supercell)
+    return Start(path=path, spec=spec, positions=positions)

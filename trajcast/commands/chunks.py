@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--settings", type=Path, required=True, metavar="YAML", help="section `training`, with `stream`"
-    )
+    add_settings_argument(parser, "section `training`")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--starts", type=Path, required=True, metavar="H5", help="starts.h5 of the reference MD")
     parser.add_argument("--interval-fs", type=float, required=True, help="between frames: the horizon")
@@ -35,11 +34,9 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.reference.chunks import chunk_to_begin_with, run_chunk
     from trajcast.reference.limit import Limit
 
-    stream = read_settings(TrainingSettings, arguments.settings).stream
+    stream = settings_of(TrainingSettings, arguments).stream
     if stream is None:
-        raise UserError(
-            f"{arguments.settings}: stream is missing; it says how long chunks are and how many run at once"
-        )
+        raise UserError("training: stream is missing; it says how long chunks are and how many run at once")
     reference = read_settings(ReferenceSettings, arguments.reference_settings)
     limit = Limit()
     first = chunk_to_begin_with(arguments.output, stream.processes, arguments.chain, arguments.needed)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
+from trajcast.io import layout
 from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `studies.cooling`")
-    parser.add_argument("--observables", type=Path, required=True, metavar="YAML", help="section `observables`")
+    add_settings_argument(parser, "section `studies.cooling`")
+    add_settings_argument(parser, "section `observables`", "observables")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--md", type=Path, nargs="+", required=True, metavar="H5MD", help="MD of trajcast cooling_md")
     parser.add_argument(
@@ -37,10 +39,10 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.observables import Context
 
     context = Context(
-        settings=read_settings(ObservableSettings, arguments.observables),
+        settings=settings_of(ObservableSettings, arguments, "observables"),
         reference=read_settings(ReferenceSettings, arguments.reference_settings),
     )
-    cooling = read_settings(CoolingStudy, arguments.settings)
+    cooling = settings_of(CoolingStudy, arguments)
     compare(arguments.md, arguments.rollout, cooling, context, arguments.output)
     with figure_style():
-        save(draw(arguments.output / "windows.json"), arguments.output / "cooling")
+        save(draw(arguments.output / layout.WINDOWS_FILE), arguments.output / "cooling")

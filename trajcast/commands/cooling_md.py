@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--settings", type=Path, required=True, metavar="YAML", help="the ramp, of section `studies.cooling`"
-    )
+    add_settings_argument(parser, "the ramp, of section `studies.cooling`")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="the NVT run")
     parser.add_argument("--frame", type=int, required=True, help="its frame to start from, counted from 0")
@@ -30,7 +29,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     cool(
         read_settings(ReferenceSettings, arguments.reference_settings),
-        read_settings(RampSettings, arguments.settings),
+        settings_of(RampSettings, arguments),
         arguments.start,
         arguments.frame,
         arguments.seed,

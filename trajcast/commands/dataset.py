@@ -25,12 +25,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.frames import VELOCITY_UNITS
 from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="settings, see above")
+    add_settings_argument(parser, "settings, see above")
     for split in ("training", "validation", "test"):
         parser.add_argument(f"--{split}", type=Path, nargs="+", required=True, metavar="FILE", help="trajectories")
     parser.add_argument(
@@ -71,10 +72,9 @@ def _boundary(letters: str) -> str:
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config.settings import DatasetSettings
-    from trajcast.config.validation import read_settings
     from trajcast.io.heartbeat import heartbeat
 
-    settings = read_settings(DatasetSettings, arguments.settings)
+    settings = settings_of(DatasetSettings, arguments)
 
     from trajcast.data.dataset import SPLITS, write_dataset
     from trajcast.data.pairs import build_dataset

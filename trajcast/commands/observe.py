@@ -14,12 +14,14 @@ import argparse
 from contextlib import ExitStack
 from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
+from trajcast.io import layout
 from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `observables`")
+    add_settings_argument(parser, "section `observables`")
     parser.add_argument(
         "--reference-settings",
         type=Path,
@@ -47,11 +49,11 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.observables.compare import compare
 
     context = Context(
-        settings=read_settings(ObservableSettings, arguments.settings),
+        settings=settings_of(ObservableSettings, arguments),
         reference=read_settings(ReferenceSettings, arguments.reference_settings),
     )
     with ExitStack() as stack:
-        stack.enter_context(heartbeat(arguments.output / "summary.json"))
+        stack.enter_context(heartbeat(arguments.output / layout.SUMMARY_FILE))
         opened = {
             name: stack.enter_context(Trajectory(path))
             for name, path in (("md", arguments.md), ("second", arguments.second), ("rollout", arguments.rollout))

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 from trajcast.commands._model_argument import add_model_argument
+from trajcast.io import layout
 from trajcast.io.path_checks import OutputFolder
 
 
@@ -42,6 +43,6 @@ def run(arguments: argparse.Namespace) -> None:
     check_outputs(
         [arguments.output / f"model{s}" for s in (".safetensors", ".json")], [source, source.with_suffix(".json")]
     )
-    for original, name in ((source, "model.safetensors"), (source.with_suffix(".json"), "model.json")):
+    for original, name in ((source, layout.WEIGHTS_FILE), (source.with_suffix(".json"), layout.RECORD_FILE)):
         with atomic_write(arguments.output / name) as aside:
             aside.write_bytes(original.read_bytes())

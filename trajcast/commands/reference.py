@@ -8,13 +8,13 @@ goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, help="YAML file with the reference section")
+    add_settings_argument(parser, "section `reference`")
     parser.add_argument("--output", type=OutputFolder, required=True, help="folder of the results")
     parser.add_argument(
         "--part", help="equilibration, nve_1 … nve_N, nvt, nvt_2, health or literature; all in turn without"
@@ -23,13 +23,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config.schema import ReferenceSettings
-    from trajcast.config.validation import read_settings
     from trajcast.core.errors import UserError
     from trajcast.reference.health import check_health
     from trajcast.reference.literature import write_literature
     from trajcast.reference.protocol import EQUILIBRATION, perform, run_names
 
-    settings = read_settings(ReferenceSettings, arguments.settings)
+    settings = settings_of(ReferenceSettings, arguments)
     parts = [EQUILIBRATION, *run_names(settings), "health", "literature"]
     if arguments.part is not None and arguments.part not in parts:
         raise UserError(f"--part {arguments.part}: no such part; choose one of: {', '.join(parts)}")

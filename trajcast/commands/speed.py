@@ -10,11 +10,12 @@ import argparse
 from pathlib import Path
 
 from trajcast.commands._rollout import add_model_arguments, model_of, start_of
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `rollout`")
+    add_settings_argument(parser, "section `rollout`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
     parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="time, ns/day, device")
     add_model_arguments(parser)
@@ -22,11 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config.settings import RolloutSettings
-    from trajcast.config.validation import read_settings
     from trajcast.io.files import write_json
     from trajcast.rollout.speed import measure_speed
 
-    settings = read_settings(RolloutSettings, arguments.settings)
+    settings = settings_of(RolloutSettings, arguments)
     model = model_of(arguments)
-    spec, positions = start_of(arguments.start, settings.supercell)
-    write_json(arguments.output, measure_speed(model, settings, spec, positions))
+    start = start_of(arguments.start, settings.supercell)
+    write_json(arguments.output, measure_speed(model, settings, start.spec, start.positions))

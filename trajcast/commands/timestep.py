@@ -9,11 +9,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `studies.timestep`")
+    add_settings_argument(parser, "section `studies.timestep`")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--starts", type=Path, required=True, metavar="H5", help="starts of the reference's NVE runs")
     parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="time steps, drifts, speeds")
@@ -26,5 +27,5 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.reference.timestep import largest_timestep
 
     settings = read_settings(ReferenceSettings, arguments.reference_settings)
-    study = read_settings(TimestepStudy, arguments.settings)
+    study = settings_of(TimestepStudy, arguments)
     largest_timestep(settings, study, arguments.starts, arguments.output)

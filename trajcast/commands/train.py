@@ -18,6 +18,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.path_checks import OutputFolder
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `training`")
+    add_settings_argument(parser, "section `training`")
     parser.add_argument("--dataset", type=Path, required=True, metavar="H5", help="what `trajcast dataset` wrote")
     parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the model")
     parser.add_argument("--reference-settings", type=Path, metavar="YAML", help="section `reference`, for a stream")
@@ -38,7 +39,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     from trajcast.config.settings import TrainingSettings
-    from trajcast.config.validation import read_settings
     from trajcast.core.device import named_device, use_device
     from trajcast.core.parallel import local_device, process_group, torchrun_processes
     from trajcast.data.dataset import read_dataset
@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.shipped import resolve
     from trajcast.training.loop import train
 
-    settings = read_settings(TrainingSettings, arguments.settings)
+    settings = settings_of(TrainingSettings, arguments)
     device = use_device(local_device(named_device(arguments.device)), arguments.threads)
     if settings.initial is not None:
         written = [arguments.output / f"model{ending}" for ending in (".safetensors", ".json")]
@@ -80,7 +80,7 @@ def _stream(
 
     if arguments.reference_settings is None or arguments.starts is None:
         raise UserError(
-            f"{arguments.settings} asks for a stream; give --reference-settings and --starts, of which it is made, or "
+            "training asks for a stream; give --reference-settings and --starts, of which it is made, or "
             "leave stream out"
         )
     source = Source(

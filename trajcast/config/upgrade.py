@@ -1,4 +1,4 @@
-"""Configurations of earlier versions: what keys and commands are called now, and files rewritten with the new names."""
+"""Configuration files of earlier versions, rewritten with the names of this one."""
 
 from __future__ import annotations
 
@@ -10,24 +10,9 @@ from typing import Any
 
 from ruamel.yaml import YAML, YAMLError
 
+from trajcast.config.former import REMOVED_CHECKS, RENAMED_KEYS
 from trajcast.core.errors import UserError, said
 from trajcast.io.files import write_text
-
-RENAMED_KEYS = {  # by the key alone: none of the old names is a key of another section
-    "forecast": "rollout",
-    "zero_momenta_every": "remove_com_motion_every",
-    "own_steps": "multistep_fraction",
-}
-MOVED_KEYS = {"cutoff_A": "training.network.cutoff_A"}  # from the section `dataset`
-RENAMED_COMMANDS = {"forecast": "rollout"}
-REMOVED_COMMANDS = {"settings": "each stage checks its own settings and writes them beside its results"}
-REMOVED_CHECKS = ("neighbors",)  # of `dataset.accept`
-INSTRUCTION = "`trajcast config upgrade FILE` rewrites a file"
-
-
-def renamed_key(key: str) -> str | None:
-    """What a key that is not known is called now, or None."""
-    return (MOVED_KEYS | RENAMED_KEYS).get(key)
 
 
 def upgrade_file(path: Path) -> list[str]:

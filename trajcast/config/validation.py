@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from trajcast.config.files import Layers, read_yaml
-from trajcast.config.upgrade import INSTRUCTION, renamed_key
+from trajcast.config.former import INSTRUCTION, renamed_key
 from trajcast.core.errors import LONGEST, UserError
 
 SectionType = TypeVar("SectionType")

@@ -1,1 +1,1 @@
-"""What everything below rests on: units, states, mechanics, neighbours, devices, errors."""
+"""Foundations of all other packages: units, states, mechanics, neighbour lists, devices, errors."""

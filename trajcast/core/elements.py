@@ -1,4 +1,4 @@
-"""Elements and masses: which belong together, and what no atom can have."""
+"""Checks of elements and masses: which are consistent, and which are impossible."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from trajcast.core.errors import UserError
 
-ROUNDING_U = 0.1  # between tables of masses
-SAME_U = 0.03  # a mass so near another element's is that element's: Co and Ni differ by 0.24, Ar and Ca by 0.13
+ROUNDING_U = 0.1  # tolerance for rounding differences between tables of masses
+SAME_U = 0.03  # a mass this close to another element's belongs to that one: Co and Ni differ by 0.24, Ar and Ca by 0.13
 HYDROGEN_U = (0.9, 4.1)  # ¹H to ³H; repartitioned masses reach four times that of ¹H
-REPARTITIONED_U = 6.1  # what three hydrogens of 3.02 u take from the atom that they are bonded to
-LIGHTEST, HEAVIEST = 0.49, 1.17  # of the standard mass: carbon of a methyl group that gave so much away, and ¹⁴C
-FAMILIAR = 118
+REPARTITIONED_U = 6.1  # mass that three hydrogens of 3.02 u take from the atom to which they are bonded
+LIGHTEST, HEAVIEST = 0.49, 1.17  # relative to the standard mass: repartitioned carbon of a methyl group, and ¹⁴C
+LAST_ELEMENT = 118  # oganesson
 LAMMPS_C = "; LAMMPS calls every atom C unless `dump_modify ID element O H` names them"
 
 
@@ -28,32 +28,44 @@ def _tables() -> tuple[NDArray[np.float64], list[str]]:
 
 
 def symbol(number: int) -> str:
-    """The symbol of an element."""
+    """The symbol of the element with this atomic number."""
     return _tables()[1][number]
 
 
 def element_of_mass(mass: float) -> int | None:
-    """The one element whose standard mass this is, or None where there is none or the next is as near."""
+    """Atomic number of the element with this standard mass (u); None if no element or several match."""
     masses, _ = _tables()
-    apart = np.abs(masses[1:] - mass)
-    first, second = np.argsort(apart)[:2]
-    return int(first) + 1 if apart[first] <= ROUNDING_U / 2 and apart[second] > ROUNDING_U / 2 else None
+    difference = np.abs(masses[1:] - mass)
+    first, second = np.argsort(difference)[:2]
+    return int(first) + 1 if difference[first] <= ROUNDING_U / 2 < difference[second] else None
 
 
 def elements_of_masses(masses: NDArray[np.floating], where: str, remedy: str) -> NDArray[np.int64]:
-    """Atomic numbers of atoms of which only masses (u) are known; UserError where these leave a doubt."""
+    """Atomic numbers of atoms of which only the masses (u) are known.
+
+    Args:
+        where: Beginning of the error message: the file or setting.
+        remedy: End of the error message.
+
+    Raises:
+        UserError: If a mass does not identify an element.
+    """
     check_positive(masses, where)
-    found = {mass: element_of_mass(mass) for mass in np.unique(masses).tolist()}
-    if unknown := [mass for mass, number in found.items() if number is None]:
+    number_of = {mass: element_of_mass(mass) for mass in np.unique(masses).tolist()}
+    if unknown := [mass for mass, number in number_of.items() if number is None]:
         raise UserError(
-            f"{where}: mass {unknown[0]:g} u is no element's standard mass, and nothing says which element it is; "
-            f"{remedy}"
+            f"{where}: mass {unknown[0]:g} u is not the standard mass of an element, and the element is not "
+            f"given; {remedy}"
         )
-    return np.array([found[mass] for mass in masses.tolist()], dtype=np.int64)
+    return np.array([number_of[mass] for mass in masses.tolist()], dtype=np.int64)
 
 
 def check_positive(masses: NDArray[np.floating], where: str) -> None:
-    """UserError, begun with `where`, for masses (u) that are not above zero."""
+    """Check that all masses (u) are finite and positive.
+
+    Raises:
+        UserError: If a mass is not; the message begins with `where`.
+    """
     if len(wrong := np.flatnonzero(~(np.isfinite(masses) & (masses > 0)))):
         zero = "leave virtual sites and massless particles out of the file, and give masses in u"
         raise UserError(
@@ -63,21 +75,21 @@ def check_positive(masses: NDArray[np.floating], where: str) -> None:
 
 
 def doubtful_mass(number: int, mass: float) -> str:
-    """Why an atom of this element should not have this mass (u); empty where it may: isotopes, repartitioned masses."""
+    """Why this mass (u) is implausible for an element; empty if plausible, as for isotopes and repartitioned masses."""
     masses, symbols = _tables()
-    own = float(masses[number])
-    if abs(mass - own) <= ROUNDING_U:
+    standard = float(masses[number])
+    if abs(mass - standard) <= ROUNDING_U:
         return ""
     if number == 1:
         low, high = HYDROGEN_U
     else:
-        low, high = max(LIGHTEST * own, min(own - REPARTITIONED_U, 0.85 * own)), HEAVIEST * own
+        low, high = max(LIGHTEST * standard, min(standard - REPARTITIONED_U, 0.85 * standard)), HEAVIEST * standard
     nearest = int(np.abs(masses[1:] - mass).argmin()) + 1
     if nearest != number and abs(masses[nearest] - mass) <= (SAME_U if low <= mass <= high else ROUNDING_U):
-        return f"{symbols[number]} with mass {mass:g} u, which is that of {symbols[nearest]}"
+        return f"{symbols[number]} with mass {mass:g} u, which is the mass of {symbols[nearest]}"
     if not low <= mass <= high:
         return (
-            f"{symbols[number]} with mass {mass:g} u, where its isotopes and repartitioned masses lie within "
+            f"{symbols[number]} with mass {mass:g} u, outside the range of its isotopes and repartitioned masses, "
             f"{low:.3g} to {high:.3g} u"
         )
     return ""
@@ -90,44 +102,59 @@ def check_atoms(
     pbc: NDArray[np.bool_],
     where: str,
 ) -> None:
-    """UserError, begun with `where`, for what no system of atoms can have, in whatever file it stands."""
+    """Check what must hold for every system: elements, positive masses, and a valid cell.
+
+    Raises:
+        UserError: If there are no atoms, or an atomic number, a mass or a lattice vector along a periodic direction is
+            invalid; the message begins with `where`.
+    """
     if not len(numbers):
         raise UserError(f"{where}: has no atoms")
-    if len(wrong := np.flatnonzero((numbers < 1) | (numbers > FAMILIAR))):
+    if len(wrong := np.flatnonzero((numbers < 1) | (numbers > LAST_ELEMENT))):
         raise UserError(
-            f"{where}: atom {wrong[0]} has atomic number {numbers[wrong[0]]}, which is no element's; correct it"
+            f"{where}: atom {wrong[0]} has atomic number {numbers[wrong[0]]}, which belongs to no element; correct it"
         )
     check_positive(masses, where)
     axes = cell[np.asarray(pbc)]
     if not np.isfinite(axes).all() or np.linalg.matrix_rank(axes) < len(axes):
         raise UserError(
-            f"{where}: its lattice vectors along periodic directions are {axes.tolist()}; they must be finite and span "
-            "the directions that are periodic: give the whole cell"
+            f"{where}: its lattice vectors along periodic directions are {axes.tolist()}; they must be finite and "
+            "linearly independent: give the full cell"
         )
 
 
 def check_masses(
     numbers: NDArray[np.integer], masses: NDArray[np.floating], where: str, accept: Sequence[str], remedy: str
 ) -> None:
-    """UserError where an element has several masses, or one that is not its own, unless `accept` names `masses`."""
+    """Check that each element has one plausible mass.
+
+    Args:
+        where: Beginning of the error message: the file or setting.
+        accept: Names of checks to skip; `masses` skips this one.
+        remedy: What to do if the masses are intended.
+
+    Raises:
+        UserError: If an element has several masses, or a mass that it cannot have.
+    """
     if "masses" in accept:
         return
-    word = f". If intended, {remedy}"
+    intended = f". If intended, {remedy}"
     for number in np.unique(numbers).tolist():
-        own = masses[numbers == number]
-        if not np.allclose(own, own[0], rtol=1e-3):
+        element_masses = masses[numbers == number]
+        lightest, heaviest = element_masses.min(), element_masses.max()
+        if not np.allclose(element_masses, element_masses[0], rtol=1e-3):
             raise UserError(
-                f"{where}: {symbol(number)} has masses {own.min():g} to {own.max():g} u; a network knows atoms by "
-                f"their element alone: give all its atoms one mass{LAMMPS_C if number == 6 else ''}{word}"
+                f"{where}: {symbol(number)} has masses {lightest:g} to {heaviest:g} u; the network distinguishes atoms "
+                f"by element only: give all its atoms the same mass{LAMMPS_C if number == 6 else ''}{intended}"
             )
-        if reason := doubtful_mass(number, float(own[0])):
-            raise UserError(f"{where}: {reason}; correct element or mass{word}")
+        if reason := doubtful_mass(number, float(element_masses[0])):
+            raise UserError(f"{where}: {reason}; correct the element or the mass{intended}")
 
 
 def element_of_name(name: str) -> str | None:
-    """The one element that an atom's name can stand for; None for CA, HG, MW …, which could be several or none.
+    """The element that an atom name stands for; None if ambiguous or unknown, as for CA, HG and MW.
 
-    Two letters as a symbol is written, Na, are that element; OW and H12 can be only one.
+    Two letters in the case of an element symbol (Na) are that element; OW and H12 can stand for one element only.
     """
     _, symbols = _tables()
     letters = "".join(takewhile(str.isalpha, name.strip().lstrip("0123456789")))

@@ -1,4 +1,4 @@
-"""What environment variables say of this machine."""
+"""Environment variables that configure this machine."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ LAMMPS, LAMMPS_ARGUMENTS = "TRAJCAST_LAMMPS", "TRAJCAST_LAMMPS_ARGUMENTS"
 
 
 def own_lammps(environment: Mapping[str, str] = os.environ) -> tuple[str | None, list[str]]:
-    """Folder and command-line arguments of an own LAMMPS build; without one no folder, and no arguments."""
+    """Folder and command-line arguments of the user's own LAMMPS build; None and no arguments if not set."""
     folder = environment.get(LAMMPS) or None
     return folder, environment.get(LAMMPS_ARGUMENTS, "").split() if folder else []

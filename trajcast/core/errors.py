@@ -1,16 +1,16 @@
 """The one error type meant for users."""
 
-LONGEST = 200  # characters that are told of what a library says
+LONGEST = 200  # characters of a library's message that are shown
 
 
 class UserError(ValueError):
-    """Something the user can correct; the message names the value, the place, the rule and the remedy.
+    """An error that the user can correct; the message names the value, the place, the rule and the remedy.
 
-    The command line prints it as one line and exits with 2, without a traceback.
+    The command line prints it on one line, without a traceback, and exits with status 2.
     """
 
 
 def said(error: BaseException) -> str:
-    """What a library's error says, in one line of bearable length."""
+    """The type and message of a library's error on one line, truncated to `LONGEST` characters."""
     text = " ".join(f"{type(error).__name__}: {error}".split())
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

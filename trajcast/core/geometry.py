@@ -1,4 +1,4 @@
-"""Copies of a periodic system."""
+"""Supercells of periodic systems."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from trajcast.core.system_spec import SystemSpec
 
 
 def replicate(spec: SystemSpec, positions: torch.Tensor, copies: Sequence[int]) -> tuple[SystemSpec, torch.Tensor]:
-    """Topology and positions (atoms, 3) Å of `copies` of the cell along its three vectors, one copy after the other.
+    """Build a supercell of `copies` of the cell along its three lattice vectors; atoms are ordered copy by copy.
 
-    Raises UserError when a direction without periodicity is to be repeated.
+    Args:
+        positions: In Å, of shape (atoms, 3).
+
+    Raises:
+        UserError: If `copies` repeats a direction that is not periodic.
     """
-    for direction, (n, pbc) in enumerate(zip(copies, spec.pbc, strict=True)):
-        if n > 1 and not pbc:
+    for direction, (n, periodic) in enumerate(zip(copies, spec.pbc, strict=True)):
+        if n > 1 and not periodic:
             raise UserError(f"supercell {list(copies)}: direction {direction + 1} is not periodic; put 1 there")
     grid = np.stack(np.meshgrid(*[np.arange(n) for n in copies], indexing="ij"), axis=-1).reshape(-1, 3)
     shifts = torch.as_tensor(grid @ spec.cell, dtype=positions.dtype)
@@ -27,11 +31,11 @@ def replicate(spec: SystemSpec, positions: torch.Tensor, copies: Sequence[int]) 
     if molecules is not None:
         per_cell = int(molecules.max()) + 1
         molecules = np.concatenate([molecules + k * per_cell for k in range(n)])
-    bigger = replace(
+    supercell = replace(
         spec,
         numbers=np.tile(spec.numbers, n),
         masses=np.tile(spec.masses, n),
         cell=spec.cell * np.asarray(copies, dtype=np.float64)[:, None],
         molecules=molecules,
     )
-    return bigger, (positions + shifts[:, None]).reshape(-1, 3)
+    return supercell, (positions + shifts[:, None]).reshape(-1, 3)

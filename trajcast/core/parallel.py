@@ -1,4 +1,4 @@
-"""Several processes that work on one thing, as `torchrun` starts them."""
+"""Data-parallel processes started by `torchrun`."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from torch import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """How many there are, and which of them this one is."""
+    """The rank of this process and the number of processes."""
 
     rank: int = 0
     count: int = 1
 
     @property
     def is_rank_zero(self) -> bool:
-        """True for the one that writes files and messages."""
+        """True for the process that writes files and messages."""
         return self.rank == 0
 
     def share(self, batch: NDArray) -> NDArray:
-        """The part of a batch that this one takes; it may be empty."""
+        """This process's part of a batch; it may be empty."""
         return batch[self.rank :: self.count]
 
     def all_reduce(self, tensor: Tensor) -> None:
-        """Replace `tensor` in every process by the sum over all."""
+        """Sum `tensor` over all processes in place."""
         if self.count > 1:
             dist.all_reduce(tensor)
 
     def broadcast(self, value: float) -> float:
-        """The first process's value; every process waits for it."""
+        """Return the value of rank zero in every process."""
         if self.count == 1:
             return value
         shared = torch.tensor(value, dtype=torch.float64)
@@ -43,7 +43,7 @@ class Processes:
         return float(shared)
 
     def barrier(self) -> None:
-        """Return when all processes have come here."""
+        """Block until all processes have reached this point."""
         self.all_reduce(torch.zeros(1))
 
 
@@ -51,18 +51,18 @@ SINGLE_PROCESS = Processes()
 
 
 def local_device(name: str) -> str:
-    """`cuda` as the GPU that torchrun means for this process; any other name as it is."""
+    """Resolve `cuda` to the GPU that torchrun assigns to this process; return any other name unchanged."""
     return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if name == "cuda" else name
 
 
 def torchrun_processes() -> Processes:
-    """Those that torchrun has started, from the environment that it gives them; without it this one alone."""
+    """The processes that torchrun started, from its environment variables; a single process without torchrun."""
     return Processes(int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1")))
 
 
 @contextmanager
 def process_group(processes: Processes, device: torch.device) -> Iterator[None]:
-    """Let the processes talk: through NCCL between GPUs, else Gloo. One alone has no need to."""
+    """Connect the processes within the block: NCCL for GPUs, Gloo otherwise. No effect on a single process."""
     if processes.count == 1:
         yield
         return

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """Positions and velocities of all atoms of one or many systems; never changed in place.
+    """Positions and velocities of all atoms of one or many systems; immutable.
 
-    Atoms of one system are contiguous; `system_idx` gives the index of each atom's system.
-    A system without periodic directions has a zero cell.
+    The atoms of a system are contiguous; `system_idx` holds the index of each atom's system. A system without periodic
+    directions has a zero cell.
     """
 
     positions: Float[Tensor, "atoms 3"]  # Å, unwrapped
@@ -38,7 +38,7 @@ class State:
         return len(self.cell)
 
     def to(self, *, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> State:
-        """The same state with its real numbers in `dtype`, all tensors on `device`."""
+        """Convert floating-point tensors to `dtype` and move all tensors to `device`."""
         changed = {}
         for field in fields(self):
             tensor = getattr(self, field.name)
@@ -55,7 +55,7 @@ def single_system(
     cell: Float[Tensor, "3 3"],
     pbc: Bool[Tensor, " 3"],
 ) -> State:
-    """A state of one system from its plain arrays (units as in `State`)."""
+    """Build the state of one system from tensors without a system axis (units as in `State`)."""
     return State(
         positions=positions,
         velocities=velocities,
@@ -68,7 +68,7 @@ def single_system(
 
 
 def join(states: Sequence[State]) -> State:
-    """One state holding all systems of `states`, in order."""
+    """Concatenate the systems of all `states`, in order."""
     offsets = [0]
     for state in states[:-1]:
         offsets.append(offsets[-1] + state.n_systems)

@@ -1,4 +1,4 @@
-"""What does not change along a trajectory: the atoms and their cell."""
+"""The constant part of a trajectory: atoms and cell."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from trajcast.core.state import State, single_system
 
 @dataclass(frozen=True, kw_only=True)
 class SystemSpec:
-    """What does not change along a trajectory."""
+    """Elements, masses, cell and boundary conditions of one system, constant along a trajectory."""
 
     numbers: NDArray[np.int64]  # atomic numbers
     masses: NDArray[np.float64]  # u
     cell: NDArray[np.float64]  # (3, 3) Å, rows are lattice vectors; zero without periodic directions
     pbc: NDArray[np.bool_]  # (3,)
-    molecules: NDArray[np.int64] | None = None  # index of each atom's molecule, where known
+    molecules: NDArray[np.int64] | None = None  # index of each atom's molecule; None if unknown
 
     @property
     def n_atoms(self) -> int:
@@ -38,7 +38,11 @@ class SystemSpec:
 
 
 def spec_of(state: State, molecules: NDArray[np.int64] | None = None) -> SystemSpec:
-    """The topology of a state of one system."""
+    """Extract the `SystemSpec` from a state of one system.
+
+    Raises:
+        ValueError: If the state holds more than one system.
+    """
     if state.n_systems != 1:
         raise ValueError(f"a trajectory holds one system, the state has {state.n_systems}")
     return SystemSpec(

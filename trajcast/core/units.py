@@ -1,4 +1,4 @@
-"""Internal units are Å, fs, u, eV, K; the derived constants that follow from them (CODATA through scipy)."""
+"""Derived constants in the internal units Å, fs, u, eV and K (CODATA values from SciPy)."""
 
 from scipy import constants
 
@@ -6,7 +6,7 @@ BOLTZMANN = constants.k / constants.e
 """Boltzmann's constant, eV/K."""
 
 KINETIC = constants.atomic_mass * (constants.angstrom / constants.femto) ** 2 / constants.e
-"""One u Å²/fs² in eV: a kinetic energy is KINETIC × ½ m v²."""
+"""One u Å²/fs² in eV: the kinetic energy in eV is KINETIC × ½ m v²."""
 
 KCAL_PER_MOL = constants.calorie * constants.kilo / constants.N_A / constants.e
 """One kcal/mol in eV (LAMMPS' `units real`)."""

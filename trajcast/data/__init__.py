@@ -1,1 +1,1 @@
-"""Pairs at a horizon, splits and statistics."""
+"""Data sets: pairs of frames one horizon apart, their splits, statistics and checks."""

@@ -29,16 +29,16 @@ SPLITS = ("training", "validation", "test")
 
 @dataclass(frozen=True, kw_only=True)
 class Pairs:
-    """States of one split and where each is one horizon later; all samples share one topology."""
+    """States of one split, each with its displacements and velocities one horizon later, all of one system."""
 
     spec: SystemSpec
     positions: NDArray[np.floating]  # (samples, atoms, 3) Å, unwrapped
     velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs
     displacements: NDArray[np.float32]  # (samples, atoms, 3) Å, over one horizon
     new_velocities: NDArray[np.float32]  # (samples, atoms, 3) Å/fs, one horizon later
-    frames: NDArray[np.int64]  # (samples,) frame of the source that the sample starts from
-    sources: NDArray[np.int64]  # (samples,) which of the data set's sources that is
-    later_displacements: NDArray[np.float32] | None = None  # (samples, atoms, 3) Å, over the horizon after that
+    frames: NDArray[np.int64]  # (samples,) start frame in the source trajectory
+    sources: NDArray[np.int64]  # (samples,) number of the source trajectory
+    later_displacements: NDArray[np.float32] | None = None  # (samples, atoms, 3) Å, over the second horizon
     later_velocities: NDArray[np.float32] | None = None  # (samples, atoms, 3) Å/fs, two horizons later
 
     def __len__(self) -> int:
@@ -50,32 +50,32 @@ class Pairs:
 
     @property
     def arrays(self) -> list[str]:
-        """The names of what there is of every sample."""
+        """Names of the per-sample arrays that are present."""
         return [f.name for f in fields(self) if f.name != "spec" and getattr(self, f.name) is not None]
 
     def both_ways(self) -> Pairs:
-        """Each pair, and it backwards: from its end, with all velocities turned round, to its start. Exact for NVE."""
-        turned: dict[str, Any] = {
+        """All pairs, followed by their time reversals: from end to start with negated velocities. Exact for NVE."""
+        reverse: dict[str, Any] = {
             "positions": self.positions + self.displacements,
             "velocities": -self.new_velocities,
             "displacements": -self.displacements,
             "new_velocities": -self.velocities,
         }
         if self.later_displacements is not None and self.later_velocities is not None:
-            turned = {
-                "positions": turned["positions"] + self.later_displacements,
+            reverse = {
+                "positions": reverse["positions"] + self.later_displacements,
                 "velocities": -self.later_velocities,
                 "displacements": -self.later_displacements,
                 "new_velocities": -self.new_velocities,
                 "later_displacements": -self.displacements,
                 "later_velocities": -self.velocities,
             }
-        return joined([self, replace(self, **turned)])
+        return joined([self, replace(self, **reverse)])
 
     def batch(
         self, indices: NDArray[np.integer], dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu"
     ) -> tuple[State, Float[Tensor, "atoms 3"], Float[Tensor, "atoms 3"]]:
-        """The samples at `indices` as one state, with its displacements (Å) and new velocities (Å/fs)."""
+        """Collate the samples at `indices` into one state, with displacements (Å) and new velocities (Å/fs)."""
         systems, spec = len(indices), self.spec
 
         def atoms(values: NDArray) -> Tensor:
@@ -94,23 +94,23 @@ class Pairs:
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:
-    """The pairs of all `parts`, which share one topology, one after the other."""
+    """Concatenate the pairs of all `parts`, which must be of one system."""
     whole = {name: np.concatenate([getattr(part, name) for part in parts]) for name in parts[0].arrays}
     return Pairs(spec=parts[0].spec, **whole)
 
 
 PAIR_UNITS = {"positions": "Angstrom", "velocities": "Angstrom fs-1"}
 PAIR_UNITS |= {"displacements": "Angstrom", "new_velocities": "Angstrom fs-1"}
-LATER_UNITS = {"later_displacements": "Angstrom", "later_velocities": "Angstrom fs-1"}  # of data sets of two steps
+LATER_UNITS = {"later_displacements": "Angstrom", "later_velocities": "Angstrom fs-1"}  # only in data sets of two steps
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics:
-    """Numbers of the training split; each RMS is that of one Cartesian component, over all atoms."""
+    """Statistics of the training split over all samples and atoms, per Cartesian component unless noted otherwise."""
 
     displacement_rms: float  # Å
     velocity_rms: float  # Å/fs, of the new velocities
-    speed_rms: dict[int, float]  # Å/fs, RMS speed (all three components) by atomic number
+    speed_rms: dict[int, float]  # Å/fs, by atomic number; of the speed, i.e. all three components
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ class Dataset:
     """A data set in memory."""
 
     horizon_fs: float
-    time_reversed: bool = False  # training pairs are to be used backwards, too
+    time_reversed: bool = False  # also train on the time-reversed pairs
     spec: SystemSpec
     statistics: Statistics
     splits: Mapping[str, Pairs]
@@ -130,7 +130,7 @@ class Dataset:
 
 
 def write_dataset(path: Path | str, dataset: Dataset) -> None:
-    """Write a data set, whole or not at all."""
+    """Write a data set atomically."""
     with atomic_hdf5(path) as file:
         file.attrs["format"] = DATASET.name
         file.attrs["horizon_fs"] = dataset.horizon_fs
@@ -155,7 +155,11 @@ def write_dataset(path: Path | str, dataset: Dataset) -> None:
 
 
 def read_dataset(path: Path | str) -> Dataset:
-    """Read a data set into memory; UserError when the file is missing, damaged, or something else."""
+    """Read a data set into memory.
+
+    Raises:
+        UserError: The file is missing, damaged or not a data set.
+    """
     with open_hdf5(path, "a readable data set", "; make it with `trajcast dataset`") as file:
         try:
             check_format(file.attrs.get("format"), DATASET, str(path), "make it with `trajcast dataset`")

@@ -1,4 +1,4 @@
-"""Extended XYZ files of pairs: each frame is a state and says where its atoms are one horizon later."""
+"""Extended XYZ files of pairs: each frame is a state with its displacements and velocities one horizon later."""
 
 from __future__ import annotations
 
@@ -30,41 +30,45 @@ from trajcast.io.readers.text import check_ended, check_species
 log = logging.getLogger(__name__)
 
 ARRAYS = ("velocities", "displacements", "update_velocities")
-"""Å/fs; Å and Å/fs of the step that follows."""
+"""Velocities (Å/fs), and displacements (Å) and new velocities (Å/fs) of the following step."""
 
 Pair = tuple[State, Tensor, Tensor]
 """A state, its displacements (Å) and its new velocities (Å/fs), both (atoms, 3)."""
 
 
 def read_pairs(path: Path, horizon_fs: float, cutoff_A: float, accept: Sequence[str] = ()) -> list[Pair]:
-    """All frames, with `ARRAYS` and `timestep` (fs) as in IBM's trajcast 1.x, after the checks of a data set.
+    """Read and check all frames, which hold `ARRAYS` and `timestep` (fs) as in IBM's trajcast 1.x.
 
-    UserError when the file is damaged or lacks an array, when its time step is not `horizon_fs` (NaN: any will do), or
-    when a check fails that `accept` does not name.
+    Args:
+        horizon_fs: Horizon that the frames must have; NaN accepts any.
+        accept: Names of the checks that may fail.
+
+    Raises:
+        UserError: The file is damaged or lacks an array, the horizon differs, or a check fails.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such file")
     with path.open("rb") as handle:
         if handle.read(len(HDF5)) == HDF5:
-            raise UserError(f"{path}: is an HDF5 file; give a data set with --dataset, here pairs in extended XYZ")
+            raise UserError(f"{path}: is an HDF5 file; give data sets with --dataset, and pairs in extended XYZ here")
     log.info("reading %s", path)
     check_ended(path)
     check_species(path)
     images = read_images(path, format="extxyz")
     if not images:
-        raise UserError(f"{path}: no frames in it; give a file of pairs")
+        raise UserError(f"{path}: contains no frames; give a file of pairs")
     pairs = [_pair(path, atoms, f"{path}: frame {number}", horizon_fs) for number, atoms in enumerate(images)]
     spans = {float(atoms.info.get("timestep", horizon_fs)) for atoms in images}
     if len(spans) > 1:
         raise UserError(
-            f"{path}: its frames span {min(spans):g} to {max(spans):g} fs (timestep); give one horizon a file"
+            f"{path}: its frames span {min(spans):g} to {max(spans):g} fs (timestep); give one horizon per file"
         )
     _check(path, pairs, spans.pop(), cutoff_A, accept)
     return pairs
 
 
 def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float, accept: Sequence[str]) -> None:
-    """The checks of a data set, for the frames of each system in the file together."""
+    """Apply the checks of a data set to all frames of each system in the file."""
     systems: dict[bytes, list[int]] = {}
     for number, (state, _, _) in enumerate(pairs):
         fixed = (state.numbers, state.masses, state.cell, state.pbc)
@@ -83,23 +87,23 @@ def _check(path: Path, pairs: Sequence[Pair], horizon_fs: float, cutoff_A: float
             motion = motion_of(sums(moved, before, after, horizon_fs))
             check_motion(motion, where, horizon_fs)
             for number in np.unique(spec.numbers).tolist():
-                own = spec.numbers == number
-                of_element = motion_of(sums(moved[:, own], before[:, own], after[:, own], horizon_fs))
+                atoms = spec.numbers == number
+                of_element = motion_of(sums(moved[:, atoms], before[:, atoms], after[:, atoms], horizon_fs))
                 check_motion(of_element, f"{where}: {symbol(number)}", horizon_fs)
             if np.array_equal(before, after):
-                raise UserError(f"{where}: update_velocities are the velocities again; give those one horizon later")
+                raise UserError(f"{where}: update_velocities equal velocities; give those one horizon later")
             rms = element_rms(before, spec.numbers)
             if np.all(rms) and (stray := stray_atom(moved, before, after, horizon_fs, motion, rms, spec.numbers)):
                 raise UserError(
                     f"{path}: frame {numbers[stray[0]]}: {stray[1]}; displacements must be those of unwrapped positions"
                 )
-        found = examine(together, horizon_fs, len(numbers))
-        check_physics(found, where, [str(path)], horizon_fs, accept, ON_THE_COMMAND_LINE)
+        physics = examine(together, horizon_fs, len(numbers))
+        check_physics(physics, where, [str(path)], horizon_fs, accept, ON_THE_COMMAND_LINE)
         check_neighbors(average_neighbors(together, cutoff_A), cutoff_A, f"{where}: the model's cutoff")
 
 
 def _joined(pairs: Sequence[Pair], numbers: Sequence[int]) -> Pairs:
-    """Pairs of one system as a data set has them."""
+    """Combine pairs of one system into the form of a data set."""
     states, displacements, velocities = zip(*pairs, strict=True)
     return Pairs(
         spec=spec_of(states[0]),
@@ -118,16 +122,18 @@ def _pair(path: Path, atoms: Any, where: str, horizon_fs: float) -> Pair:
         if values is None:
             raise UserError(f"{where} has no array {name} (found: {', '.join(atoms.arrays)}); add it")
         if values.shape != (len(atoms), 3) or not np.isfinite(values).all():
-            raise UserError(f"{where}: {name} must hold three finite numbers for each of its atoms")
+            raise UserError(f"{where}: {name} must hold three finite numbers for each atom")
     if not len(atoms) or not np.isfinite(atoms.positions).all():
-        raise UserError(f"{where} has no atoms, or a position that is not finite; cut that frame away, or correct it")
+        raise UserError(f"{where} has no atoms, or a position that is not finite; remove or correct that frame")
     timestep = atoms.info.get("timestep", horizon_fs)
     if not isinstance(timestep, Real) or not (math.isnan(timestep) or float(timestep) > 0):
-        raise UserError(f"{where}: timestep {str(timestep)!r} is no time; give it in fs, above zero, or leave it out")
+        raise UserError(
+            f"{where}: timestep {str(timestep)!r} is not a time; give it in fs, above zero, or leave it out"
+        )
     if not math.isnan(horizon_fs) and not math.isclose(timestep, horizon_fs, rel_tol=1e-6):
         raise UserError(
-            f"{where} spans {timestep:g} fs (timestep), the model's horizon is {horizon_fs:g} fs; give data of that "
-            "horizon"
+            f"{where} spans {timestep:g} fs (timestep), but the model's horizon is {horizon_fs:g} fs; give data of "
+            "that horizon"
         )
     velocities, displacements, new_velocities = (
         torch.as_tensor(atoms.arrays[name], dtype=torch.float64) for name in ARRAYS

@@ -1,4 +1,4 @@
-"""Splits are independent only if no frame lies in two of them, or a step from one; found by content, in any format."""
+"""Independence of splits: no frame of one may occur, or nearly occur, in another; judged by content, in any format."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from trajcast.core.errors import UserError
 from trajcast.io.frames import Frames
 
 PROJECTIONS = 6
-DIRECTIONS = 64  # enough for angles between velocities of all atoms, to 0.12
-NEAR = 0.85  # cosine: 0.92 and more 1 fs apart in water, 0.7 at most among 10⁵ independent frames of twelve atoms
+DIRECTIONS = 64  # give the cosine between the velocities of all atoms to about 0.12
+NEAR = (
+    0.85  # cosine: at least 0.92 for frames of water 1 fs apart, at most 0.7 for 10⁵ independent frames of twelve atoms
+)
 FEWEST_ATOMS = 12
-LOOKED_AT = 200  # frames of each file that are looked for in other splits
-INTERLEAVED, WARNED = 0.6, 0.1  # shares of them that are so near
-TOLERANCE = 1e-4  # of the RMS: more than five written digits lose, far less than lies between any two frames
+COMPARED = 200  # frames of each file that are compared with other splits, at most
+INTERLEAVED, WARNED = 0.6, 0.1  # fractions of near frames that are refused, and warned of
+TOLERANCE = 1e-4  # relative to the RMS: above the rounding of five digits, far below the difference of two frames
 
 Marks = list[tuple[Path, NDArray[np.floating]]]
 
@@ -27,9 +29,9 @@ log = logging.getLogger(__name__)
 
 
 def frame_marks(frames: Frames) -> NDArray[np.float64]:
-    """(frames, 6) numbers that tell frames apart: random projections of all velocities, Å/fs.
+    """Six numbers that identify each frame, (frames, 6): random projections of all velocities, Å/fs.
 
-    Velocities are the same in every format, wrapped or not; the projections are the same for every file.
+    Velocities do not depend on the format or on wrapping, and the projections are the same for every file.
     """
     values = np.asarray(frames.velocities).reshape(len(frames), -1)
     weights = np.random.default_rng(0).standard_normal((values.shape[1], PROJECTIONS))
@@ -37,22 +39,22 @@ def frame_marks(frames: Frames) -> NDArray[np.float64]:
 
 
 def check_independent(splits: dict[str, Marks]) -> None:
-    """UserError when a frame of one split's files lies in another split's, given each file's `frame_marks`."""
-    for (name, own), (other_name, others) in combinations(splits.items(), 2):
-        for (path, marks), (other_path, other_marks) in product(own, others):
+    """Raise a UserError if a frame occurs in the files of two splits, given the `frame_marks` of each file."""
+    for (name, files), (other_name, other_files) in combinations(splits.items(), 2):
+        for (path, marks), (other_path, other_marks) in product(files, other_files):
             near = TOLERANCE * float(np.sqrt(np.mean(marks**2)))
             distances, _ = cKDTree(other_marks).query(marks, distance_upper_bound=near)
-            moving = np.linalg.norm(marks, axis=1) > near  # atoms at rest look alike wherever they are
+            moving = np.linalg.norm(marks, axis=1) > near  # all frames at rest look alike
             shared = np.flatnonzero(np.isfinite(distances) & moving)
             if len(shared):
                 raise UserError(
-                    f"{len(shared)} frame(s) of {path} ({name}), the first being {shared[0]}, lie also in "
-                    f"{other_path} ({other_name}); give each split trajectories of its own"
+                    f"{len(shared)} frame(s) of {path} ({name}), the first being {shared[0]}, also occur in "
+                    f"{other_path} ({other_name}); give each split its own trajectories"
                 )
 
 
 def frame_directions(frames: Frames) -> NDArray[np.float32]:
-    """(frames, 64) unit vectors whose angles are about those between the velocities of all atoms."""
+    """Unit vectors, (frames, 64), whose angles approximate those between the velocities of all atoms."""
     values = np.asarray(frames.velocities, dtype=np.float32).reshape(len(frames), -1)
     weights = np.random.default_rng(1).standard_normal((values.shape[1], DIRECTIONS), dtype=np.float32)
     projected = values @ weights
@@ -60,24 +62,24 @@ def frame_directions(frames: Frames) -> NDArray[np.float32]:
 
 
 def check_apart(splits: dict[str, Marks], atoms: int) -> None:
-    """UserError when frames of one split lie between those of another's files, given each file's `frame_directions`.
+    """Raise a UserError if frames of two splits are interleaved, given the `frame_directions` of each file.
 
-    Less than that is warned of: the ends of one run that was cut in parts, runs of a crystal that start too soon after
-    each other.
+    A smaller overlap gives a warning: a single run that was cut into splits, or runs of a crystal that start too soon
+    after each other.
     """
     if atoms < FEWEST_ATOMS:
         return
-    for (name, own), (other_name, others) in combinations(splits.items(), 2):
-        for (path, marks), (other_path, other_marks) in product(own, others):
-            some = other_marks[np.linspace(0, len(other_marks) - 1, min(LOOKED_AT, len(other_marks))).astype(int)]
-            near = float(((some @ marks.T).max(axis=1) > NEAR).mean())
-            found = (
+    for (name, files), (other_name, other_files) in combinations(splits.items(), 2):
+        for (path, marks), (other_path, other_marks) in product(files, other_files):
+            sample = other_marks[np.linspace(0, len(other_marks) - 1, min(COMPARED, len(other_marks))).astype(int)]
+            near = float(((sample @ marks.T).max(axis=1) > NEAR).mean())
+            message = (
                 f"{100 * near:.0f} % of the frames of {other_path} ({other_name}) are about a step from frames of "
                 f"{path} ({name})"
             )
             if near > INTERLEAVED:
                 raise UserError(
-                    f"{found}: one run in two splits makes errors too small; give each split runs of its own"
+                    f"{message}: one run in two splits makes errors appear too small; give each split its own runs"
                 )
             if near > WARNED:
-                log.warning("%s: errors of %s may be too small; let runs start further apart", found, other_name)
+                log.warning("%s: %s errors may appear too small; start runs further apart", message, other_name)

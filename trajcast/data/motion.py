@@ -1,8 +1,8 @@
-"""Whether positions and velocities of frames belong together: units, interval, order, repeated frames, jumps.
+"""Consistency of positions and velocities in a trajectory: units, interval, order, repeated frames, jumps.
 
-Over one interval Δt atoms move by Δr ≈ b v̄ Δt, v̄ being the mean of the velocities at both ends. A harmonic vibration
-of angular frequency ω has b = tan(ωΔt/2)/(ωΔt/2) exactly, and tan²(ωΔt/2) = ⟨(Δv)²⟩ / 4⟨v̄²⟩ follows from the velocities
-alone, so that b tells a wrong unit or interval from a long one. Every interval of a file is looked at.
+Over one interval Δt, atoms move by Δr ≈ b v̄ Δt, where v̄ is the mean of the velocities at both ends. For a harmonic
+vibration of angular frequency ω, b = tan(ωΔt/2)/(ωΔt/2) exactly, and tan²(ωΔt/2) = ⟨(Δv)²⟩ / 4⟨v̄²⟩ follows from the
+velocities alone, so b distinguishes a wrong unit or interval from a long interval. Every interval is checked.
 """
 
 from __future__ import annotations
@@ -19,43 +19,42 @@ from trajcast.core.errors import UserError
 from trajcast.data.checks import CHECKS
 from trajcast.io.frames import Frames
 
-TOGETHER = 2**21  # numbers at a time
-# All elements of water, quartz, paracetamol: b / expected b is 0.94 to 1.01 of the correlation where that is over 0.85.
-ROUGH, SMOOTH = 0.85, 0.99  # correlations of Δr and v̄ from which on b is known roughly, and well
-ROUGH_B, CLOSE_B = CHECKS["motion"].limit, 1.1  # b / expected b / correlation, or its inverse, there
-# Asymmetry of Δr·v at both ends: 0.001 in right data, 0.02 for hydrogen of a leapfrog with a step of 0.5 fs.
-FARTHEST = 1.1  # RMS displacement in that of free flight, which none exceeds over long times
-NEAREST = 0.02  # the same: atoms that get less far do not move at all
-REVERSED = -0.5  # correlation of frames in reverse order, or of velocities with the wrong sign
-JUMP = (0.5, 6.0)  # misfit of one interval: in the RMS displacement, and in the median of all intervals
-STRAY_SMOOTH, STRAY_ROUGH = 3.0, 12.0  # misfit of one atom, in the RMS free flight of its element
+VALUES_AT_ONCE = 2**21  # bounds the memory of one pass
+# For all elements of water, quartz and paracetamol, (b / expected b) / correlation is 0.94 to 1.01 if the correlation
+# exceeds 0.85. The asymmetry of Δr·v is 0.001 in correct data, and 0.02 for hydrogen with leapfrog at 0.5 fs.
+ROUGH, SMOOTH = 0.85, 0.99  # correlations of Δr and v̄ above which b is known roughly, and accurately
+ROUGH_B, CLOSE_B = CHECKS["motion"].limit, 1.1  # limits of (b / expected b) / correlation, or its inverse, there
+FARTHEST = 1.1  # largest RMS displacement relative to free flight
+NEAREST = 0.02  # smallest one; below it, atoms do not move at all
+REVERSED = -0.5  # correlation below which frames are in reverse order or velocities have the wrong sign
+JUMP = (0.5, 6.0)  # largest misfit of one interval, relative to the RMS displacement and to the median misfit
+STRAY_SMOOTH, STRAY_ROUGH = 3.0, 12.0  # largest misfit of one atom, relative to the RMS free flight of its element
 
 
 @dataclass(frozen=True, kw_only=True)
 class Motion:
-    """What all intervals have in common."""
+    """How displacements follow velocities, over all intervals."""
 
     correlation: float  # of Δr with v̄
-    factor: float  # measured b / expected b: 1 where units and interval are right
+    factor: float  # measured b / expected b; 1 if units and interval are right
     flight: float  # RMS displacement / RMS velocity / interval
-    asymmetry: (
-        float  # (Δr·v after − Δr·v before) / (Δr·v after + Δr·v before), 0 where velocities are those of the frames
-    )
+    asymmetry: float  # (Δr·v after − Δr·v before) / their sum; 0 if velocities are those at the times of the positions
 
     @property
     def smooth(self) -> bool:
-        return self.correlation > 0.95  # so that single atoms and intervals can be told
+        """Whether the motion is resolved well enough to judge single atoms and intervals strictly."""
+        return self.correlation > 0.95
 
 
 def sums(moved: NDArray, before: NDArray, after: NDArray, interval_fs: float) -> NDArray[np.float64]:
-    """(intervals, 6) sums over atoms from which `motion_of` is told; arrays (intervals, atoms, 3), Å and Å/fs."""
+    """Sums over atoms, (intervals, 6), that `motion_of` takes; arrays are (intervals, atoms, 3) in Å and Å/fs."""
     mean, change, flown = 0.5 * (before + after) * interval_fs, (after - before) * interval_fs, before * interval_fs
     pairs = ((moved, moved), (moved, mean), (mean, mean), (change, change), (flown, flown), (moved, change))
     return np.stack([np.einsum("nix,nix->n", a, b) for a, b in pairs], axis=1)
 
 
 def motion_of(each: NDArray[np.float64]) -> Motion:
-    """The common motion from the `sums` of all intervals: their medians, which a few odd ones leave alone."""
+    """Motion from the `sums` of all intervals, mostly by their medians, which are robust against a few outliers."""
     moved2, moved_mean, mean2, change2, flown2, _ = np.median(each, axis=0)
     tiny = np.finfo(float).tiny
     tangent = np.sqrt(change2 / max(4 * mean2, tiny))
@@ -69,13 +68,12 @@ def motion_of(each: NDArray[np.float64]) -> Motion:
 
 
 def check_motion(motion: Motion, where: str, interval_fs: float) -> None:
-    """UserError where displacements are not those of such velocities over this time."""
+    """Raise a UserError if displacements are inconsistent with the velocities over the interval."""
     remedy = f"check the interval ({interval_fs:g} fs) and the units of positions and velocities"
     if motion.correlation < REVERSED:
         raise UserError(
             f"{where}: atoms move against their velocities (correlation {motion.correlation:.2f}); are frames in "
-            "reverse order, or is a sign wrong? Put frames in the order of time, and let velocities point where atoms "
-            "go"
+            "reverse order, or is a sign wrong? Put frames in the order of time, with velocities along the motion"
         )
     if not NEAREST < motion.flight < FARTHEST * (ROUGH_B if motion.smooth else 1.0):
         raise UserError(
@@ -87,27 +85,32 @@ def check_motion(motion: Motion, where: str, interval_fs: float) -> None:
         factor = motion.factor / min(motion.correlation, 1.0)
         if not 1 / allowed < factor < allowed:
             raise UserError(
-                f"{where}: atoms move {factor:.3g} times as far as their velocities say in {interval_fs:g} fs"
+                f"{where}: atoms move {factor:.3g} times as far as their velocities imply in {interval_fs:g} fs"
                 f"{_guess(factor)}; {remedy}"
             )
 
 
 def check_lag(motion: Motion, where: str, intervals: int, atoms: int) -> None:
-    """UserError where velocities belong to other times than positions: by symmetry both ends count alike."""
-    allowed = CHECKS["lag"].limit + 2 / (intervals * np.sqrt(atoms))  # what the ends of a short run differ by
+    """Raise a UserError if velocities and positions belong to different times.
+
+    By time-reversal symmetry, Δr·v is on average the same at both ends of an interval.
+    """
+    allowed = CHECKS["lag"].limit + 2 / (
+        intervals * np.sqrt(atoms)
+    )  # plus the difference between the ends of a short run
     if motion.correlation > ROUGH and abs(motion.asymmetry) > allowed:
         raise UserError(
             f"{where}: velocities are not those at the times of the positions (asymmetry {motion.asymmetry:.2g}, "
-            f"allowed are ±{allowed:.2g}): leapfrog integrators (GROMACS `md`) write them half a step earlier; take "
-            "velocity Verlet (`md-vv`), or put accept: [lag] into the settings of the data set if intended"
+            f"±{allowed:.2g} allowed): leapfrog integrators (GROMACS `md`) write them half a step earlier; use "
+            "velocity Verlet (`md-vv`), or add accept: [lag] to the settings of the data set if intended"
         )
 
 
 def _guess(factor: float) -> str:
-    """What such a factor may come from."""
+    """Likely cause of such a factor, in parentheses; empty if none is known."""
     causes = {
         1e-3: "velocities seem to be in Å/ps",
-        1e-2: "velocities seem to be in nm/ps, as Å/fs",
+        1e-2: "velocities seem to be in nm/ps, read as Å/fs",
         0.09822694788464065: "positions in nm? or velocities too large by 10.2, ASE's unit of time in fs?",
         10.180505672822556: "velocities too small by 10.2, ASE's unit of time in fs? or an interval ten times as long?",
         0.5: "the interval may be half as long",
@@ -121,7 +124,14 @@ def _guess(factor: float) -> str:
 
 
 def examine_motion(frames: Frames, accept: Sequence[str] = ()) -> None:
-    """Look at every interval, every element and every atom of a trajectory; UserError that names the frame."""
+    """Check every interval, element and atom of a trajectory.
+
+    Args:
+        accept: `lag` if velocities may belong to other times than positions.
+
+    Raises:
+        UserError: Positions and velocities are inconsistent; the message names the frame if there is one.
+    """
     _check_repeats(frames)
     _check_rest(frames)
     numbers, where = frames.spec.numbers, str(frames.path)
@@ -129,8 +139,8 @@ def examine_motion(frames: Frames, accept: Sequence[str] = ()) -> None:
     groups = [np.ones(len(numbers), dtype=bool), *(numbers == number for number in elements)]
     parts: list[list[NDArray[np.float64]]] = [[] for _ in groups]
     for moved, before, after in _intervals(frames):
-        for part, own in zip(parts, groups, strict=True):
-            part.append(sums(moved[:, own], before[:, own], after[:, own], frames.interval_fs))
+        for part, group in zip(parts, groups, strict=True):
+            part.append(sums(moved[:, group], before[:, group], after[:, group], frames.interval_fs))
     motions = [motion_of(np.concatenate(part)) for part in parts]
     check_motion(motions[0], where, frames.interval_fs)
     _check_each(frames, motions[0])
@@ -141,10 +151,10 @@ def examine_motion(frames: Frames, accept: Sequence[str] = ()) -> None:
 
 
 def _intervals(frames: Frames) -> Iterator[tuple[NDArray, NDArray, NDArray]]:
-    """Displacements, and velocities before and after, of some intervals at a time."""
-    some = max(1, TOGETHER // (3 * frames.spec.n_atoms))
-    for start in range(0, len(frames) - 1, some):
-        end = min(start + some, len(frames) - 1)
+    """Displacements, and velocities before and after, of successive groups of intervals."""
+    count = max(1, VALUES_AT_ONCE // (3 * frames.spec.n_atoms))
+    for start in range(0, len(frames) - 1, count):
+        end = min(start + count, len(frames) - 1)
         positions = frames.positions[start : end + 1].astype(np.float64)
         velocities = frames.velocities[start : end + 1].astype(np.float64)
         yield np.diff(positions, axis=0), velocities[:-1], velocities[1:]
@@ -157,7 +167,7 @@ def element_rms(velocities: NDArray, numbers: NDArray[np.integer]) -> NDArray[np
 
 
 def misfits(moved: NDArray, before: NDArray, after: NDArray, interval_fs: float, motion: Motion) -> NDArray[np.float64]:
-    """(intervals, atoms) distances, Å, between where atoms are and where their mean velocities carry them."""
+    """Distances (Å), (intervals, atoms), between the positions of atoms and those implied by their mean velocities."""
     scale = motion.factor if motion.smooth else 1.0
     return np.linalg.norm(moved - scale * 0.5 * (before + after) * interval_fs, axis=2)
 
@@ -171,7 +181,14 @@ def stray_atom(
     rms: NDArray[np.float64],
     numbers: NDArray[np.integer],
 ) -> tuple[int, str] | None:
-    """The first interval in which an atom is far from where it should be, and what is told of it; None without one."""
+    """Find the first interval in which an atom is far from the position that its velocities imply.
+
+    Args:
+        rms: RMS velocity component of each atom's element, from `element_rms`.
+
+    Returns:
+        The interval and a description of the atom's motion; None if no atom strays.
+    """
     misfit = misfits(moved, before, after, interval_fs, motion)
     far = misfit > (STRAY_SMOOTH if motion.smooth else STRAY_ROUGH) * np.sqrt(3) * rms * interval_fs
     if not far.any():
@@ -180,45 +197,46 @@ def stray_atom(
     atom = int((misfit[frame] / rms).argmax())
     flown = np.linalg.norm(before[frame, atom] + after[frame, atom]) / 2 * interval_fs
     return frame, (
-        f"atom {atom} ({symbol(int(numbers[atom]))}) moves {np.linalg.norm(moved[frame, atom]):.3g} Å, where its "
-        f"velocities carry it {flown:.3g} Å"
+        f"atom {atom} ({symbol(int(numbers[atom]))}) moves {np.linalg.norm(moved[frame, atom]):.3g} Å, but its "
+        f"velocities imply {flown:.3g} Å"
     )
 
 
 def _check_each(frames: Frames, motion: Motion) -> None:
-    """UserError where one interval, or one atom in it, is unlike all others."""
+    """Raise a UserError if one interval, or one atom in it, differs from all others."""
     numbers = frames.spec.numbers
     rms = element_rms(frames.velocities, numbers)
-    found: list[NDArray[np.float64]] = []
+    misfit_rms: list[NDArray[np.float64]] = []
     for part in _intervals(frames):
         if stray := stray_atom(*part, frames.interval_fs, motion, rms, numbers):
-            frame = sum(map(len, found)) + stray[0]
+            frame = sum(map(len, misfit_rms)) + stray[0]
             raise UserError(
-                f"{frames.path}: from frame {frame} to {frame + 1} {stray[1]}; a damaged number, a jump through the "
-                "cell, or runs joined in one file: correct it, or cut it there"
+                f"{frames.path}: from frame {frame} to {frame + 1} {stray[1]}; a damaged number, a jump across the "
+                "cell, or runs joined in one file? Correct the file, or cut it there"
             )
-        found.append(np.sqrt(np.mean(misfits(*part, frames.interval_fs, motion) ** 2, axis=1)))
-    usual = motion.flight * np.sqrt(3 * np.mean(rms**2)) * frames.interval_fs
-    each = np.concatenate(found) / max(usual, np.finfo(float).tiny)
+        misfit_rms.append(np.sqrt(np.mean(misfits(*part, frames.interval_fs, motion) ** 2, axis=1)))
+    typical = motion.flight * np.sqrt(3 * np.mean(rms**2)) * frames.interval_fs
+    each = np.concatenate(misfit_rms) / max(typical, np.finfo(float).tiny)
     limit = max(JUMP[0], JUMP[1] * float(np.median(each)))
-    if len(odd := np.flatnonzero(each > limit)):
+    if len(outliers := np.flatnonzero(each > limit)):
+        frame = int(outliers[0])
         raise UserError(
-            f"{frames.path}: from frame {odd[0]} to {odd[0] + 1} atoms do not move as their velocities say (misfit "
-            f"{100 * each[odd[0]]:.3g} % of a step, {100 * np.median(each):.2g} % elsewhere); are frames missing, "
-            "doubled or reversed there, velocities wrong, or two runs joined? Give evenly spaced frames of one run"
+            f"{frames.path}: from frame {frame} to {frame + 1} atoms do not follow their velocities (misfit "
+            f"{100 * each[frame]:.3g} % of a step, {100 * np.median(each):.2g} % elsewhere); are frames missing, "
+            "duplicated or reversed there, velocities wrong, or two runs joined? Give evenly spaced frames of one run"
         )
 
 
 def digest(values: NDArray) -> bytes:
-    """What tells equal arrays from all others."""
+    """Hash of an array's values."""
     return hashlib.blake2b(np.ascontiguousarray(values).tobytes(), digest_size=16).digest()
 
 
 def _check_repeats(frames: Frames) -> None:
-    """UserError where a frame stands in the file twice, to the last digit."""
+    """Raise a UserError if all velocities are zero or a frame occurs twice."""
     if not np.any(frames.velocities):
         raise UserError(f"{frames.path}: all velocities are zero; give trajectories with the velocities of the run")
-    first: dict[bytes, int] = {}  # by a hash: the velocities themselves would fill the memory twice
+    first: dict[bytes, int] = {}  # by hash: the velocities themselves would double the memory
     repeated, example = 0, (0, 0)
     for frame, velocities in enumerate(frames.velocities):
         earlier = first.setdefault(digest(velocities), frame)
@@ -227,13 +245,13 @@ def _check_repeats(frames: Frames) -> None:
             repeated += 1
     if repeated:
         raise UserError(
-            f"{frames.path}: {repeated} of {len(frames)} frames repeat an earlier one, first frame {example[1]} that "
-            f"is frame {example[0]} again; write each frame once, and cut out what a restart wrote twice"
+            f"{frames.path}: {repeated} of {len(frames)} frames repeat an earlier one; the first is frame "
+            f"{example[1]}, a copy of frame {example[0]}; write each frame once, and cut out what a restart wrote twice"
         )
 
 
 def _check_rest(frames: Frames) -> None:
-    """UserError where an atom never moves."""
+    """Raise a UserError if an atom never moves."""
     resting = np.flatnonzero(~np.any(frames.velocities, axis=(0, 2)))
     if len(resting):
         atom = int(resting[0])

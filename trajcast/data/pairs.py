@@ -26,13 +26,17 @@ from trajcast.io.frames import Frames
 from trajcast.io.provenance import provenance
 
 log = logging.getLogger(__name__)
-FAR_A = 1000.0  # from there on single precision loses digits of positions, which are moved to the origin
+FAR_A = 1000.0  # beyond it, positions are shifted towards the origin, lest single precision lose digits
 
 
 def build_dataset(settings: DatasetSettings, files: Mapping[str, Sequence[Path]], reading: Reading) -> Dataset:
-    """The data set cut from the trajectories of each split (training, validation, test).
+    """Build a data set from the trajectories of each split (training, validation, test).
 
-    Every split takes its samples evenly from its files, which no other split may share.
+    The samples of a split are spread evenly over its files.
+
+    Raises:
+        UserError: A file cannot be read or is given twice, systems differ, frames do not suffice for the samples,
+            splits are not independent, or a check fails.
     """
     sources = _sources(files)
     drawn: dict[str, list[Pairs]] = {split: [] for split in files}
@@ -45,8 +49,7 @@ def build_dataset(settings: DatasetSettings, files: Mapping[str, Sequence[Path]]
     for index, source in enumerate(sources):
         split, path = source["split"], Path(source["file"])
         frames = read_frames(path, reading)
-        own = frames.spec
-        check_masses(own.numbers, own.masses, str(path), settings.accept, IN_SETTINGS.format("masses"))
+        check_masses(frames.spec.numbers, frames.spec.masses, str(path), settings.accept, IN_SETTINGS.format("masses"))
         spec = spec or frames.spec
         _check_same_system(frames, spec, sources[0]["file"])
         share = _shares(getattr(settings.samples, split), len(files[split]))[len(drawn[split])]
@@ -65,11 +68,11 @@ def build_dataset(settings: DatasetSettings, files: Mapping[str, Sequence[Path]]
     names = [source["file"] for source in sources]
     physics = {}
     for split, pairs in splits.items():
-        stated = [energy for energy in energies[split] if energy is not None]
+        known = [energy for energy in energies[split] if energy is not None]
         samples = independent_samples(len(files[split]), durations_fs[split])
-        found = examine(pairs, settings.horizon_fs, samples, max(stated) if stated else None)
-        check_physics(found, f"{split} pairs", names, settings.horizon_fs, settings.accept, IN_SETTINGS)
-        physics[split] = found
+        measured = examine(pairs, settings.horizon_fs, samples, max(known) if known else None)
+        check_physics(measured, f"{split} pairs", names, settings.horizon_fs, settings.accept, IN_SETTINGS)
+        physics[split] = measured
     return Dataset(
         horizon_fs=settings.horizon_fs,
         time_reversed=settings.time_reversed,
@@ -81,7 +84,7 @@ def build_dataset(settings: DatasetSettings, files: Mapping[str, Sequence[Path]]
 
 
 def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
-    """One record per file; UserError where two are the same file or have the same content."""
+    """One record per file; UserError if a file is missing or two have the same content."""
     seen: dict[str, str] = {}
     sources = []
     for split, paths in files.items():
@@ -94,8 +97,8 @@ def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
                 sha256 = hashlib.file_digest(handle, "sha256").hexdigest()
             if sha256 in seen:
                 raise UserError(
-                    f"{path} ({split}) has the same content as {seen[sha256]}; every trajectory may be given once, "
-                    "and each split needs its own"
+                    f"{path} ({split}) has the same content as {seen[sha256]}; give every trajectory only once, "
+                    "and each split its own"
                 )
             seen[sha256] = f"{path} ({split})"
             sources.append({"split": split, "file": str(path), "sha256": sha256})
@@ -103,31 +106,35 @@ def _sources(files: Mapping[str, Sequence[Path]]) -> list[dict]:
 
 
 def _check_same_system(frames: Frames, spec: SystemSpec, first: str) -> None:
-    own = frames.spec
     names = {
         "numbers": "elements or their order",
         "masses": "masses",
-        "cell": "cell",
+        "cell": "lattice vectors",
         "pbc": "periodic directions",
     }
     for name, what in names.items():
-        a, b = getattr(own, name), getattr(spec, name)
-        rtol = 1e-3 if name == "masses" else 1e-6  # tables of masses differ in their last digits
+        a, b = getattr(frames.spec, name), getattr(spec, name)
+        rtol = 1e-3 if name == "masses" else 1e-6  # tables of masses differ in the last digits
         if a.shape != b.shape or not np.allclose(a, b, rtol=rtol, atol=1e-6):
             raise UserError(f"{frames.path}: {what} differ from those of {first}; a data set holds one system")
 
 
 def _shares(samples: int, files: int) -> list[int]:
-    """`samples` spread over `files` as evenly as whole numbers allow."""
+    """Number of samples from each file, as equal as possible."""
     return [samples // files + (i < samples % files) for i in range(files)]
 
 
 def draw_pairs(
     frames: Frames, horizon_fs: float, samples: int, rng: np.random.Generator, source: int, steps: int = 1
 ) -> Pairs:
-    """`samples` pairs from random start frames, none twice, in random order; `steps`: see `pairs_at`.
+    """Draw pairs from random start frames, without replacement and in random order.
 
-    UserError when the horizon is no whole multiple of the frame interval or the frames do not suffice.
+    Args:
+        source: Number of the trajectory in the data set.
+        steps: Number of horizons in each sample, 1 or 2.
+
+    Raises:
+        UserError: The horizon is not a multiple of the frame interval, or there are too few frames.
     """
     try:
         stride = whole_multiple(
@@ -138,7 +145,7 @@ def draw_pairs(
     starts = len(frames) - steps * stride
     if samples > starts:
         raise UserError(
-            f"{samples} pairs at {horizon_fs:g} fs were asked from {frames.path}, whose {len(frames)} frames give "
+            f"{samples} pairs at {horizon_fs:g} fs were requested from {frames.path}, whose {len(frames)} frames give "
             f"{max(starts, 0)}; lower {'the number of samples' if starts > 0 else 'horizon_fs'}, or give longer "
             "trajectories"
         )
@@ -146,7 +153,7 @@ def draw_pairs(
 
 
 def pairs_at(frames: Frames, first: NDArray[np.int64], stride: int, source: int, steps: int = 1) -> Pairs:
-    """The pairs of frames `first` and those `stride` frames later; with two steps also what follows after as many."""
+    """Pair the frames `first` with those `stride` frames later; two steps add those another `stride` frames later."""
 
     def moved(start: NDArray[np.int64]) -> NDArray[np.float32]:
         return (frames.positions[start + stride].astype(np.float64) - frames.positions[start]).astype(np.float32)
@@ -169,7 +176,7 @@ def pairs_at(frames: Frames, first: NDArray[np.int64], stride: int, source: int,
 
 
 def _interleaved(parts: Sequence[Pairs]) -> Pairs:
-    """All pairs of one split, taken from its sources in turn: the first n are spread as evenly as all are."""
+    """All pairs of one split, alternating between its sources, so that any first n are spread evenly, too."""
     order = np.lexsort((np.concatenate([p.sources for p in parts]), np.concatenate([np.arange(len(p)) for p in parts])))
     joined = {name: np.concatenate([getattr(p, name) for p in parts])[order] for name in parts[0].arrays}
     return Pairs(spec=parts[0].spec, **joined)

@@ -1,6 +1,6 @@
-"""Physics of a data set: numbers of every split, which go into its record and onto the page.
+"""Physical properties of each split of a data set, stored in its provenance and shown in the report.
 
-What lies beyond a limit is refused (`trajcast.data.limits`), unless `accept` names the check.
+`trajcast.data.limits` refuses values beyond a limit unless `accept` names the check.
 """
 
 from __future__ import annotations
@@ -20,115 +20,121 @@ from trajcast.data.motion import digest, motion_of, sums
 from trajcast.io.frames import Frames
 from trajcast.io.progress import progress
 
-BONDED = 1.3  # of the sum of two covalent radii
-BONDS_IN, FEWEST = 200, 5  # pairs whose bonds are looked at, at most and at least
+BONDED = 1.3  # relative to the sum of covalent radii
+MOST_PAIRS, FEWEST_PAIRS = 200, 5  # from which bond lengths are measured
 
 
 @dataclass(frozen=True, kw_only=True)
 class Physics:
-    """What one split, or one file of pairs, was found to be."""
+    """Measured properties of one split or one file of pairs."""
 
     pairs: int
     flight: float  # RMS displacement / (RMS velocity × horizon)
-    correlation: float  # of displacements with the mean velocities at both ends
-    momentum: float  # RMS change of the total over a horizon / RMS momentum of an atom
-    angular_momentum: float | None  # the same about the centre of mass; None for what is periodic
+    correlation: float  # of displacements with the mean velocity of both ends
+    momentum: float  # RMS change of the total momentum over a horizon / RMS momentum of an atom
+    angular_momentum: float | None  # likewise, about the centre of mass; None if periodic
     center: float  # RMS of Σ m (Δr − v̄ horizon) / (√atoms × RMS of an atom's m v horizon)
-    rigid: float | None  # smallest relative spread of a bond's length; None without bonds
-    energy: float | None  # RMS change of the total over a horizon / that of the kinetic energy; None where not stated
-    closest: float | None  # smallest distance / sum of the covalent radii; None: no two atoms are within `BONDED`
+    rigid: float | None  # smallest relative fluctuation of a bond length; None without bonds
+    energy: float | None  # RMS change of the total energy over a horizon / that of the kinetic energy; None if unknown
+    closest: float | None  # smallest distance / sum of covalent radii; None if all atoms are far apart
     closest_A: float | None
     closest_atoms: tuple[int, int]
-    closest_frame: int  # of the source
+    closest_frame: int  # in its source
     closest_source: int
-    temperatures_K: dict[str, float]  # of each element
+    temperatures_K: dict[str, float]  # by element
     temperature_errors: dict[str, float]  # relative standard errors, from the number of independent samples
-    repeated: float  # share of frames that stand there twice
+    repeated: float  # fraction of duplicated frames
 
 
 def examine(pairs: Pairs, horizon_fs: float, samples: float, energy: float | None = None) -> Physics:
-    """Measure pairs. `samples`: how many independent ones they are, about; `energy` as `Physics` has it."""
+    """Measure the physical properties of pairs.
+
+    Args:
+        samples: Approximate number of independent samples.
+        energy: Value for `Physics.energy`, which pairs do not contain.
+    """
     spec = pairs.spec
     before, after = (np.asarray(v, dtype=np.float64) for v in (pairs.velocities, pairs.new_velocities))
     motion = motion_of(sums(np.asarray(pairs.displacements, dtype=np.float64), before, after, horizon_fs))
-    found = _closest(pairs)
+    closest = _closest(pairs)
     speed2 = np.square(before).sum(axis=2)
     temperatures, errors = {}, {}
     for number in np.unique(spec.numbers):
-        those = spec.numbers == number
-        kinetic = 0.5 * KINETIC * float(np.mean(spec.masses[those] * speed2[:, those]))
+        atoms = spec.numbers == number
+        kinetic = 0.5 * KINETIC * float(np.mean(spec.masses[atoms] * speed2[:, atoms]))
         temperatures[symbol(int(number))] = kinetic / (1.5 * BOLTZMANN)
-        errors[symbol(int(number))] = float(np.sqrt(2 / (3 * those.sum() * samples)))
+        errors[symbol(int(number))] = float(np.sqrt(2 / (3 * atoms.sum() * samples)))
     return Physics(
         pairs=len(pairs),
         flight=motion.flight,
         correlation=motion.correlation,
         momentum=_change(spec.masses[:, None] * before, spec.masses[:, None] * after),
-        angular_momentum=None if spec.pbc.any() else _turning(pairs, before, after),
+        angular_momentum=None if spec.pbc.any() else _angular_momentum_change(pairs, before, after),
         center=_center(pairs, before, after, horizon_fs),
-        rigid=_softest(pairs),
+        rigid=_bond_fluctuation(pairs),
         energy=energy,
         temperatures_K=temperatures,
         temperature_errors=errors,
         repeated=1 - len({digest(velocities) for velocities in before}) / len(pairs),
-        **found,
+        **closest,
     )
 
 
 def _change(before: NDArray, after: NDArray) -> float:
-    """RMS change of a total / RMS of one atom's share; arrays (pairs, atoms, 3)."""
+    """RMS change of a total / RMS of one atom's contribution; arrays (pairs, atoms, 3)."""
     change = (after - before).sum(axis=1)
     return float(np.sqrt(np.mean(change**2) / max(np.mean(before**2), np.finfo(float).tiny)))
 
 
 def _center(pairs: Pairs, before: NDArray, after: NDArray, horizon_fs: float) -> float:
-    """How far the centre of mass is from where a constant total momentum takes it, exactly and at any horizon."""
+    """Deviation of the centre of mass from uniform motion, which is exact at any horizon, in an atom's typical step."""
     masses = pairs.spec.masses[:, None]
     off = (masses * (pairs.displacements - 0.5 * (before + after) * horizon_fs)).sum(axis=1)
     scale = np.mean(np.square(masses * before * horizon_fs)) * pairs.spec.n_atoms
     return float(np.sqrt(np.mean(off**2) / max(scale, np.finfo(float).tiny)))
 
 
-def _softest(pairs: Pairs) -> float | None:
-    """The smallest relative spread of the lengths of bonds between two elements; None without bonds or samples.
+def _bond_fluctuation(pairs: Pairs) -> float | None:
+    """Smallest relative fluctuation of bond lengths over all pairs of elements; None without bonds or samples.
 
-    Bonds are those of the first pair.
+    Bonds are identified in the first sample.
     """
     from ase.data import covalent_radii
 
-    spec, some = pairs.spec, np.asarray(pairs.positions[:BONDS_IN], dtype=np.float64)
-    if len(some) < FEWEST:
+    spec, positions = pairs.spec, np.asarray(pairs.positions[:MOST_PAIRS], dtype=np.float64)
+    if len(positions) < FEWEST_PAIRS:
         return None
     radii = covalent_radii[spec.numbers]
     i, j, d = NeighborList(cutoff=float(2 * BONDED * radii.max()), full_list=False).compute(
-        points=some[0], box=spec.cell, periodic=spec.pbc, quantities="ijd"
+        points=positions[0], box=spec.cell, periodic=spec.pbc, quantities="ijd"
     )
     bonded = d < BONDED * (radii[i] + radii[j])
     i, j = i[bonded], j[bonded]
-    apart = some[:, j] - some[:, i]
-    apart -= np.round(apart @ np.linalg.pinv(spec.cell)) * spec.pbc @ spec.cell  # runs in other images
-    lengths = np.linalg.norm(apart, axis=2)
+    vectors = positions[:, j] - positions[:, i]
+    vectors -= np.round(vectors @ np.linalg.pinv(spec.cell)) * spec.pbc @ spec.cell  # runs may differ in images
+    lengths = np.linalg.norm(vectors, axis=2)
     kinds = np.sort(spec.numbers[np.stack([i, j])], axis=0)
     spreads = [
-        float(np.sqrt(lengths[:, own].var(axis=0).mean()) / lengths[:, own].mean())
+        float(np.sqrt(lengths[:, bonds].var(axis=0).mean()) / lengths[:, bonds].mean())
         for kind in np.unique(kinds, axis=1).T
-        if (own := (kinds == kind[:, None]).all(axis=0)).any()
+        if (bonds := (kinds == kind[:, None]).all(axis=0)).any()
     ]
     return min(spreads, default=None)
 
 
-def _turning(pairs: Pairs, before: NDArray, after: NDArray) -> float:
+def _angular_momentum_change(pairs: Pairs, before: NDArray, after: NDArray) -> float:
+    """`_change` of the angular momentum about the centre of mass."""
     masses = pairs.spec.masses[:, None]
     start = np.asarray(pairs.positions, dtype=np.float64)
-    both = []
+    angular_momenta = []
     for positions, velocities in ((start, before), (start + pairs.displacements, after)):
         center = (masses * positions).sum(axis=1, keepdims=True) / masses.sum()
-        both.append(np.cross(positions - center, masses * velocities))
-    return _change(*both)
+        angular_momenta.append(np.cross(positions - center, masses * velocities))
+    return _change(*angular_momenta)
 
 
 def horizon_energy(frames: Frames, stride: int) -> float | None:
-    """RMS change of the total energy over a horizon / that of the kinetic energy; None where the file states none."""
+    """RMS change of the total energy over a horizon / that of the kinetic energy; None if the file has no energies."""
     if frames.energies is None or len(frames) <= stride:
         return None
     masses = frames.spec.masses
@@ -138,12 +144,12 @@ def horizon_energy(frames: Frames, stride: int) -> float | None:
 
 
 def independent_samples(files: int, duration_fs: float) -> float:
-    """About how many: one a run, and one more for every picosecond, after which velocities have been forgotten."""
+    """Approximate number of independent samples: one per run, plus one per picosecond, when velocities decorrelate."""
     return files + duration_fs / PS
 
 
 def _closest(pairs: Pairs) -> dict[str, Any]:
-    """The two atoms that are closest, in units of the sum of their covalent radii, over all images."""
+    """The closest two atoms, relative to the sum of their covalent radii, over all samples and periodic images."""
     from ase.data import covalent_radii
 
     spec, radii = pairs.spec, covalent_radii[pairs.spec.numbers]
@@ -156,9 +162,9 @@ def _closest(pairs: Pairs) -> dict[str, Any]:
                 points=positions.astype(np.float64), box=spec.cell, periodic=spec.pbc, quantities="ijd"
             )
             if len(d):
-                share = d / (radii[i] + radii[j])
-                if share.min() < least:
-                    least, edge = float(share.min()), int(share.argmin())
+                relative = d / (radii[i] + radii[j])
+                if relative.min() < least:
+                    least, edge = float(relative.min()), int(relative.argmin())
                     best = {
                         "closest": least,
                         "closest_A": float(d[edge]),
@@ -170,6 +176,6 @@ def _closest(pairs: Pairs) -> dict[str, Any]:
     return best
 
 
-def record(found: Mapping[str, Physics]) -> dict[str, Any]:
-    """For the record of a data set: by split."""
-    return {split: asdict(physics) for split, physics in found.items()}
+def record(by_split: Mapping[str, Physics]) -> dict[str, Any]:
+    """Physics of each split for the provenance of a data set."""
+    return {split: asdict(physics) for split, physics in by_split.items()}

@@ -1,4 +1,4 @@
-"""Reading a trajectory, whatever file it is in: the one way in for all that are not only looked at frame by frame."""
+"""Single entry point for reading a whole trajectory in any supported format."""
 
 from __future__ import annotations
 
@@ -17,11 +17,14 @@ __all__ = ["Frames", "Reading", "read_frames"]
 
 
 def read_frames(path: Path, reading: Reading) -> Frames:
-    """All frames of a trajectory, unwrapped, in Å and Å/fs, after all checks that any trajectory must pass.
+    """Read all frames of a trajectory, unwrapped, in Å and Å/fs, and check them.
 
-    With `reading.spec` MDAnalysis reads the file; else H5MD files must be TrajCast's, the others are ASE's.
-    UserError when the file is damaged, lacks velocities or a known interval, its cell changes, or its positions and
-    velocities cannot belong together.
+    With `reading.topology`, MDAnalysis reads the file. Otherwise H5MD files must be TrajCast's own, LAMMPS dumps are
+    recognised by their content, and ASE reads all other files.
+
+    Raises:
+        UserError: The file is damaged, lacks velocities or a known interval, its cell changes, or its positions and
+            velocities are inconsistent.
     """
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name the trajectory in it")
@@ -31,7 +34,7 @@ def read_frames(path: Path, reading: Reading) -> Frames:
     spec = frames.spec
     check_atoms(spec.numbers, spec.masses, spec.cell, spec.pbc, str(path))
     if spec.n_atoms < 2:
-        raise UserError(f"{path}: 1 atom, which keeps its velocity for ever; give a system of at least two")
+        raise UserError(f"{path}: 1 atom, which never changes its velocity; give a system of at least two atoms")
     if len(frames) < 2:
         raise UserError(f"{path}: {len(frames)} frame(s); pairs need at least 2: give a longer run")
     check_finite(frames)
@@ -40,7 +43,7 @@ def read_frames(path: Path, reading: Reading) -> Frames:
     return frames
 
 
-def _reader(path: Path, reading: Reading):  # type: ignore[no-untyped-def]  # a module
+def _reader(path: Path, reading: Reading):  # type: ignore[no-untyped-def]  # returns a module
     if reading.topology is not None:
         return mdanalysis
     with path.open("rb") as handle:

@@ -1,4 +1,4 @@
-"""Statistics of the training split: scales of the outputs and speeds per element."""
+"""Statistics of the training split: output scales, and the RMS speed of each element."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from trajcast.data.dataset import Pairs, Statistics
 
 
 def training_statistics(pairs: Pairs) -> Statistics:
-    """The statistics of these pairs."""
+    """Compute the statistics of the training pairs."""
     numbers = pairs.spec.numbers
     speed2 = np.square(pairs.velocities, dtype=np.float64).sum(axis=2)
     return Statistics(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -14,9 +14,6 @@ from numpy.typing import NDArray
 from trajcast.figures.style import GUIDE, REFERENCE, REFERENCE_BAND, THEORY, WIDTH_IN, horizon_style
 from trajcast.observables.result import Curve, Result
 
-if TYPE_CHECKING:
-    from trajcast.figures.report.runs import Run
-
 HEADROOM = 1.0  # how far beyond the MD's range, in units of that range, a rollout is still drawn
 BAND_POINTS = 400
 
@@ -26,7 +23,23 @@ def horizon_name(horizon_fs: float) -> str:
     return f"Δt = {horizon_fs:g} fs"
 
 
-def observable_figure(name: str, runs: Sequence[Run], styles: Sequence[int]) -> Figure | None:
+class Compared(Protocol):
+    """Reference MD and a rollout, observable by observable."""
+
+    @property
+    def title(self) -> str:
+        """How the rollout is called."""
+
+    @property
+    def md(self) -> Mapping[str, Result]:
+        """What was observed on the reference MD."""
+
+    @property
+    def rollout(self) -> Mapping[str, Result]:
+        """What was observed on the rollout."""
+
+
+def observable_figure(name: str, runs: Sequence[Compared], styles: Sequence[int]) -> Figure | None:
     """One row of panels per curve, one column per rollout: MD and rollout at the same frame spacing.
 
     `styles` are the rollouts' places in the colour sequence. None when no run has a curve of this observable.
@@ -150,7 +163,7 @@ def _with_line_breaks(label: str) -> str:
     return label if len(label) < 28 else label.replace(" / ", "\n/ ", 1)
 
 
-def _legend(figure: Figure, runs: Sequence[Run], styles: Sequence[int], *, theory: bool) -> None:
+def _legend(figure: Figure, runs: Sequence[Compared], styles: Sequence[int], *, theory: bool) -> None:
     handles = [Line2D([], [], **REFERENCE)] + [Line2D([], [], **horizon_style(style)) for style in styles]
     labels = ["reference MD"] + [f"rollout, {run.title}" for run in runs]
     if theory:

@@ -1,1 +1,1 @@
-"""Files: written whole or not at all, read with every check, and what is told while work goes on."""
+"""Input and output: atomic writes, checked reads, locks, progress and interruption."""

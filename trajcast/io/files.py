@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes, file names and hashes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextlib.contextmanager
 def atomic_write(path: Path | str) -> Iterator[Path]:
-    """Yield a path beside `path` to write to; on success it becomes `path`, on any error it goes.
+    """Yield a temporary path in the same folder; rename it to `path` on success, delete it on any error.
 
-    Raises OSError that names `path` and the remedy when the disk is full.
+    Raises:
+        OSError: If the disk is full; the message names `path` and the remedy.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -29,7 +30,7 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
             os.fsync(handle.fileno())
         os.replace(aside, path)
     except OSError as error:
-        if error.errno in DISK_FULL and error.filename is None:  # write(2) does not say which file it was
+        if error.errno in DISK_FULL and error.filename is None:  # write(2) does not name the file
             raise disk_full(error, path) from None
         raise
     finally:
@@ -37,33 +38,37 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
 
 
 def disk_full(error: OSError, path: Path | str) -> OSError:
-    """The failure to write `path`, with its name and the remedy."""
+    """Add the name `path` and the remedy to an error of a full disk."""
     return OSError(error.errno, f"{error.strerror}; make room, then run the same command again", str(path))
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
+    """Write `text` to `path` atomically."""
     with atomic_write(path) as aside:
         aside.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path | str, value: Any) -> None:
-    """Write `value` as indented JSON to `path`, whole or not at all; NaN and infinity are refused."""
+    """Write `value` to `path` as indented JSON, atomically.
+
+    Raises:
+        ValueError: If `value` contains NaN or infinity.
+    """
     write_text(path, json.dumps(value, indent=1, allow_nan=False, ensure_ascii=False) + "\n")
 
 
 def numbered(path: Path, number: int) -> Path:
-    """One of several files of a kind, counted from 1: `rollout.h5md`, `rollout-2.h5md`, …"""
+    """Name of the n-th file of a series, counted from 1: `rollout.h5md`, `rollout-2.h5md`, …"""
     return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
 def fingerprint(*values: Any) -> str:
-    """Sixteen hexadecimal digits that change with any of the JSON-like `values`, not with the order of keys."""
+    """Hash JSON-like `values` to sixteen hexadecimal digits, independently of the order of keys."""
     text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """SHA-256 of a file."""
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,6 +1,6 @@
-"""The formats of files that TrajCast writes, each with its number, and the one place where older ones are upgraded.
+"""Version numbers of TrajCast's file formats, and upgrades of older ones.
 
-A change that an older version could not read raises the number, and adds its upgrade here.
+A change that older versions cannot read increments the number and adds an upgrade here.
 """
 
 from __future__ import annotations
@@ -8,23 +8,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import h5py
+from typing import TYPE_CHECKING, Any
 
 from trajcast.core.errors import UserError
+
+if TYPE_CHECKING:
+    import h5py
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file by its words and the number of its present format; lower numbers can be read as well."""
+    """Kind of a file and its current format number; files with lower numbers can be read, too."""
 
     words: str
     number: int
 
     @property
     def name(self) -> str:
-        """As it stands in a file: `TrajCast model 2`."""
+        """The name stored in files: `TrajCast model 2`."""
         return f"{self.words} {self.number}"
 
 
@@ -36,20 +37,29 @@ MD_SUMMARY = Format("TrajCast reference", 1)
 
 
 def check_format(found: Any, known: Format, where: str, remedy: str) -> int:
-    """The number of a file's format; UserError, begun with `where`, for another kind and for a later version's."""
+    """Check the format stored in a file, and return its number.
+
+    Args:
+        found: The stored name, if any.
+        where: Beginning of the error message: the file.
+        remedy: What to do about a file of another kind or of a newer version.
+
+    Raises:
+        UserError: If the file is of another kind, or its format is newer than this version of TrajCast.
+    """
     match = re.fullmatch(r"(.*) (\d+)", str(found))
     if match is None or match[1] != known.words:
-        raise UserError(f"{where}: not of the kind {known.words!r}; {remedy}")
+        raise UserError(f"{where}: not a {known.words} file; {remedy}")
     if int(match[2]) > known.number:
         raise UserError(
-            f"{where}: has the format {found}, this version knows {known.name} at most; install a later TrajCast, or "
-            f"{remedy}"
+            f"{where}: has format {found}, but this version reads {known.name} at most; install a newer TrajCast, "
+            f"or {remedy}"
         )
     return int(match[2])
 
 
 def dataset_spec(file: h5py.File) -> Mapping[str, h5py.Dataset]:
-    """The arrays of a data set's `SystemSpec`; format 1 called the group `topology`, and `pbc` `periodic`."""
+    """The arrays of a data set's `SystemSpec`; format 1 called the group `topology` and named `pbc` `periodic`."""
     if "spec" in file:
         return file["spec"]
     old = file["topology"]
@@ -57,7 +67,7 @@ def dataset_spec(file: h5py.File) -> Mapping[str, h5py.Dataset]:
 
 
 def model_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A model's JSON; format 1 called the number of its parameters `weights`."""
+    """A model's JSON in the current format; format 1 called the number of parameters `weights`."""
     upgraded = dict(record)
     if "weights" in upgraded and "parameters" not in upgraded:
         upgraded["parameters"] = upgraded.pop("weights")
@@ -67,7 +77,7 @@ def model_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def provenance_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """The provenance of a result; before format 2 of trajectories rollouts were called forecasts."""
+    """Provenance in the current format; before trajectory format 2 the stage `rollout` was called `forecast`."""
     upgraded = dict(record)
     if upgraded.get("stage") == "forecast":
         upgraded["stage"] = "rollout"
@@ -75,10 +85,34 @@ def provenance_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def checkpoint_values(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a training's checkpoint holds; format 1 has no number, and other names."""
+    """Contents of a training checkpoint in the current format; format 1 has no number and other names."""
     if "format" in values:
         return {name: value for name, value in values.items() if name != "format"}
     schedule = dict(values["schedule"])
     if "own_steps" in schedule:
         schedule["multistep"] = schedule.pop("own_steps")
     return {**values, "schedule": schedule}
+
+
+def speed_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The result of `trajcast speed`; 0.1.0 called the number of parameters `weights`."""
+    return {("parameters" if name == "weights" else name): value for name, value in record.items()}
+
+
+def test_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The test errors of a model; 0.1.0 called the errors of repeated steps `own_steps`."""
+    return {("repeated_steps" if name == "own_steps" else name): value for name, value in record.items()}
+
+
+def summary_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The verdict table of `trajcast observe`; 0.1.0 called rollouts forecasts."""
+
+    def renamed(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name.replace("forecast", "rollout"): value for name, value in values.items()}
+
+    upgraded = dict(record)
+    if isinstance(upgraded.get("frames"), Mapping):
+        upgraded["frames"] = renamed(upgraded["frames"])
+    if isinstance(upgraded.get("rows"), list):
+        upgraded["rows"] = [renamed(row) if isinstance(row, Mapping) else row for row in upgraded["rows"]]
+    return upgraded

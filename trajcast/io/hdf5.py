@@ -1,4 +1,4 @@
-"""HDF5 files that appear whole or not at all, also when the disk is full."""
+"""HDF5 files: atomic writes, also on a full disk, and checked reads."""
 
 from __future__ import annotations
 
@@ -17,42 +17,51 @@ from trajcast.io.files import atomic_write, disk_full
 from trajcast.io.path_checks import HDF5
 
 CHUNK_BYTES = 2**20
-HEAD_BYTES = 2**20  # in which attributes are
-HEAP = b"GCOL\x01\x00\x00\x00"
+HEAD_BYTES = 2**20  # beginning of a file, which contains its attributes
+HEAP = b"GCOL\x01\x00\x00\x00"  # signature of a global heap, which stores strings
 
 
-# HDF5 checks its own metadata from this version of its format on; datasets have checksums, so that no damaged number
-# is read for a right one. Readers since HDF5 1.10 (2016) know it.
+# From this version of its format on, HDF5 stores checksums of metadata; with the checksums of datasets, all damage to
+# numbers is detected. HDF5 1.10 (2016) and later can read it.
 VERSION = ("v110", "v110")
 
 
 def open_hdf5(path: Path | str, what: str, remedy: str = "") -> h5py.File:
-    """A file opened for reading; UserError where it is missing, or not what it should be."""
+    """Open a file for reading.
+
+    Args:
+        what: Description of the expected file, for error messages.
+        remedy: Appended to the message if the file is missing.
+
+    Raises:
+        UserError: If the file is missing, unreadable, damaged, or not an HDF5 file.
+    """
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name {what} in it")
     try:
         with path.open("rb") as handle:
             if handle.read(len(HDF5)) != HDF5 and path.stat().st_size:
-                raise UserError(
-                    f"{path}: not {what}: no HDF5 file at all (or one that is damaged); give one that TrajCast wrote"
-                )
-        _check_strings(path)
+                raise UserError(f"{path}: not {what}: it is not an HDF5 file, or damaged; give one that TrajCast wrote")
+        _check_string_heaps(path)
         return h5py.File(path, "r")
     except UserError:
         raise
     except FileNotFoundError:
         raise UserError(f"{path}: no such file{remedy}") from None
     except PermissionError:
-        raise UserError(f"{path}: no right to read it; ask its owner, or copy it") from None
+        raise UserError(f"{path}: no permission to read it; ask its owner for access or a copy") from None
     except (OSError, RuntimeError) as error:
         raise UserError(f"{path}: not {what} (truncated or damaged?): {said(error)}") from None
 
 
-def _check_strings(path: Path) -> None:
-    """OSError where the heap of an HDF5 file's strings is damaged, which has no checksum.
+def _check_string_heaps(path: Path) -> None:
+    """Check the global heaps, which store strings and have no checksum: a wrong length sends HDF5 into an endless loop.
 
-    The library reads on without end where a length there is wrong. Layout: HDF5 File Format Specification, III.E.
+    Layout: HDF5 File Format Specification, III.E.
+
+    Raises:
+        OSError: If a heap is damaged.
     """
     size = path.stat().st_size
     with path.open("rb") as handle:
@@ -62,21 +71,24 @@ def _check_strings(path: Path) -> None:
         (length,) = struct.unpack_from("<Q", head, place + 8) if len(head) >= place + 16 else (0,)
         end, item = place + length, place + 16
         if end > size or length < 16:
-            raise OSError("a heap of strings is longer than the file")
+            raise OSError("a string heap extends beyond the end of the file")
         while item + 16 <= min(end, len(head)):
             index, _, _, length = struct.unpack_from("<HHIQ", head, item)
             if item + length > end:
-                raise OSError("a string is longer than the heap that it is in")
-            if index == 0:  # the rest is free
+                raise OSError("a string extends beyond the end of its heap")
+            if index == 0:  # the rest is free space
                 if item + length != end:
-                    raise OSError("the free room of a heap of strings does not end with it")
+                    raise OSError("the free space of a string heap does not end with the heap")
                 break
             item += 16 + -(-length // 8) * 8
         place = head.find(HEAP, place + 16)
 
 
 class Series:
-    """A dataset of an open file, read by slices; UserError that names the file where one cannot be read."""
+    """A dataset of an open file, read slice by slice.
+
+    Indexing raises UserError with the name of the file if a slice cannot be read.
+    """
 
     def __init__(self, path: Path, dataset: h5py.Dataset):
         self._path, self._dataset = path, dataset
@@ -88,9 +100,9 @@ class Series:
     def __len__(self) -> int:
         return len(self._dataset)
 
-    def __getitem__(self, where: Any) -> Any:
+    def __getitem__(self, index: Any) -> Any:
         try:
-            return self._dataset[where]
+            return self._dataset[index]
         except OSError as error:
             raise UserError(
                 f"{self._path}: frames cannot be read (truncated or damaged?): {said(error)}; make or copy it again"
@@ -98,7 +110,7 @@ class Series:
 
 
 def write_checked(group: h5py.Group, name: str, values: Any) -> h5py.Dataset:
-    """Write an array with checksums, which HDF5 keeps for chunks only."""
+    """Write an array with checksums, which HDF5 supports for chunked datasets only."""
     values = np.asarray(values)
     if not values.size:
         return group.create_dataset(name, data=values)
@@ -109,8 +121,12 @@ def write_checked(group: h5py.Group, name: str, values: Any) -> h5py.Dataset:
 
 @contextlib.contextmanager
 def atomic_hdf5(path: Path | str) -> Iterator[h5py.File]:
-    """Yield a new HDF5 file that becomes `path` on success and goes on any error; OSError when it cannot be written."""
-    with atomic_write(path) as aside, _PatientFile(aside, "w+") as raw:
+    """Yield a new HDF5 file that replaces `path` on success and is deleted on any error.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    with atomic_write(path) as aside, _DeferredErrorFile(aside, "w+") as raw:
         try:
             with h5py.File(raw, "w", libver=VERSION) as file:
                 yield file
@@ -119,8 +135,8 @@ def atomic_hdf5(path: Path | str) -> Iterator[h5py.File]:
                 raise disk_full(raw.failure, path) from None
 
 
-class _PatientFile(io.FileIO):
-    """Keeps the first failure to write and lets HDF5 go on: its library crashes when a write fails."""
+class _DeferredErrorFile(io.FileIO):
+    """Stores the first write error and reports success to HDF5, whose library crashes if a write fails."""
 
     failure: OSError | None = None
 

@@ -1,6 +1,6 @@
-"""What a process is making, where, and how far it is: a hidden file beside the output while it is being made.
+"""Heartbeat: a hidden file beside an unfinished output that states which process is writing it and its progress.
 
-`trajcast status` reads these files. After a process that was killed its file stays, without a new sign of life.
+`trajcast status` reads these files. The file of a killed process remains, but is no longer updated.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ _record: ContextVar[dict[str, Any] | None] = ContextVar("record", default=None)
 
 
 def record_path(output: Path) -> Path:
-    """The hidden file of what makes `output`."""
+    """Path of the heartbeat file of `output`."""
     return output.with_name(f".{output.name}.running.json")
 
 
 def update_heartbeat(**facts: Any) -> None:
-    """Add to what is told of the output that this process makes; nothing where it tells nothing."""
+    """Add facts to the current heartbeat; no effect outside `heartbeat`."""
     if (record := _record.get()) is not None:
         record.update(facts)
 
 
 @contextmanager
 def heartbeat(output: Path) -> Iterator[None]:
-    """Tell of the making of `output`: node, process, Slurm's job, and all that is noted, every ten seconds anew.
+    """Within the block, write node, process, Slurm job and the facts of `update_heartbeat` every ten seconds.
 
-    The file goes when all is done; after an `error`, or when the work was `stopped`, it stays and says why.
+    The file is deleted on success; otherwise it remains and gives the reason as `error` or `stopped`.
     """
     path = record_path(output)
     record: dict[str, Any] = {
@@ -46,14 +46,14 @@ def heartbeat(output: Path) -> Iterator[None]:
         "slurm_job": os.environ.get("SLURM_JOB_ID"),
         "started": time.time(),
     }
-    over = threading.Event()
+    finished = threading.Event()
 
-    def sign() -> None:
-        while not over.wait(SIGN_EVERY_S):
+    def beat() -> None:
+        while not finished.wait(SIGN_EVERY_S):
             _write(path, record)
 
     _write(path, record)
-    thread = threading.Thread(target=sign, name="signs of life", daemon=True)
+    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
     thread.start()
     token = _record.set(record)
     ending: dict[str, str] = {}
@@ -65,7 +65,7 @@ def heartbeat(output: Path) -> Iterator[None]:
         raise
     finally:
         _record.reset(token)
-        over.set()
+        finished.set()
         thread.join()
         if ending:
             _write(path, record | ending)
@@ -75,5 +75,5 @@ def heartbeat(output: Path) -> Iterator[None]:
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
-    with suppress(OSError):  # what hinders the output, too, shows there
+    with suppress(OSError):  # if the output cannot be written either, its own error is reported
         write_json(path, {**record, "updated": time.time()})

@@ -1,4 +1,4 @@
-"""One process at a time for each output."""
+"""Exclusive locks on outputs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from trajcast.io.heartbeat import heartbeat
 
 @contextlib.contextmanager
 def exclusive_lock(path: Path | str) -> Iterator[None]:
-    """Hold the lock that keeps a second process from writing `path`; the system frees it when the holder dies.
+    """Hold an exclusive lock on writing `path`; the operating system releases it if the process dies.
 
-    Waits while another process holds it, and says so: a job may begin before the one that it replaces has ended.
+    Waits, with a message, while another process holds it: a job may start before the one that it replaces has ended.
     """
     from filelock import FileLock, Timeout
 
@@ -27,7 +27,7 @@ def exclusive_lock(path: Path | str) -> Iterator[None]:
         print(f"{path} is being written by another process; waiting until it ends", file=sys.stderr, flush=True)
         lock.acquire(poll_interval=0.5)
     try:
-        with heartbeat(path):  # in `trajcast status`
+        with heartbeat(path):
             yield
     finally:
         lock.release()

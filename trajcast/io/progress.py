@@ -1,4 +1,4 @@
-"""Progress of long work on stderr: a bar in a terminal (with rich), else a plain line every ten seconds."""
+"""Progress reports on stderr: a bar in a terminal (with rich), else a plain line every ten seconds."""
 
 from __future__ import annotations
 
@@ -16,10 +16,18 @@ LINE_EVERY_S = 10.0
 
 @contextlib.contextmanager
 def progress(label: str, total: float, *, done: int = 0, unit: str = "steps") -> Iterator[Callable[[float], None]]:
-    """Yield `advance(n)`, to be called whenever `n` more of `total` are done; `done`: in earlier runs."""
+    """Report progress within the block.
+
+    Args:
+        total: Total number of units.
+        done: Units completed in earlier runs.
+
+    Yields:
+        `advance(n)`, to be called after each `n` further units.
+    """
     reached = float(done)
     update_heartbeat(label=label, total=total, unit=unit, done=reached, first=reached, since=time.time())
-    with _shown(label, total, done, unit) as show:
+    with _display(label, total, done, unit) as show:
 
         def advance(n: float) -> None:
             nonlocal reached
@@ -31,8 +39,8 @@ def progress(label: str, total: float, *, done: int = 0, unit: str = "steps") ->
 
 
 @contextlib.contextmanager
-def _shown(label: str, total: float, done: int, unit: str) -> Iterator[Callable[[float], None]]:
-    if os.environ.get("RANK", "0") != "0":  # of several processes the first shows what all do
+def _display(label: str, total: float, done: int, unit: str) -> Iterator[Callable[[float], None]]:
+    if os.environ.get("RANK", "0") != "0":  # only rank zero reports
         yield lambda n: None
     elif sys.stderr.isatty() and importlib.util.find_spec("rich") is not None:
         from trajcast.io.progress_bar import bar
@@ -40,12 +48,12 @@ def _shown(label: str, total: float, done: int, unit: str) -> Iterator[Callable[
         with bar(label, total, done, unit, _counts) as advance:
             yield advance
     else:
-        lines = _Lines(label, total, done, unit)
+        lines = _PlainLines(label, total, done, unit)
         yield lines.advance
         lines.write()
 
 
-class _Lines:
+class _PlainLines:
     def __init__(self, label: str, total: float, done: int, unit: str):
         self.label, self.total, self.unit = label, total, unit
         self.first, self.done = done, float(done)
@@ -59,8 +67,8 @@ class _Lines:
 
     def write(self) -> None:
         self.written = time.monotonic()
-        passed = self.written - self.start
-        speed = (self.done - self.first) / passed if self.done > self.first and passed > 0 else None
+        elapsed = self.written - self.start
+        speed = (self.done - self.first) / elapsed if self.done > self.first and elapsed > 0 else None
         line = f"{self.label}: {_counts(self.done, self.total, speed, self.unit)}"
         if speed and self.done < self.total:
             line += f", {duration((self.total - self.done) / speed)} left"
@@ -73,7 +81,7 @@ def _counts(done: float, total: float, speed: float | None, unit: str) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Minutes and seconds, with hours where there are some."""
+    """Format seconds as m:ss or h:mm:ss."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"

@@ -1,4 +1,4 @@
-"""A bar for progress in a terminal, by rich."""
+"""Progress bar in a terminal, with rich."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Counts = Callable[[float, float, float | None, str], str]
 
 @contextlib.contextmanager
 def bar(label: str, total: float, done: int, unit: str, counts: Counts) -> Iterator[Callable[[float], None]]:
-    """Yield `advance(n)`; `counts(done, total, speed, unit)` is the text beside the bar."""
+    """Show a bar and yield `advance(n)`; `counts(done, total, speed, unit)` returns the text beside the bar."""
     left = TimeRemainingColumn(compact=True)
     columns = (TextColumn("{task.description}"), BarColumn(20), _Counts(counts, unit), left)
     with Progress(*columns, console=Console(stderr=True)) as bars:

@@ -1,4 +1,4 @@
-"""Where a result comes from: settings, versions, machine."""
+"""Provenance of results: settings, versions, machine."""
 
 from __future__ import annotations
 
@@ -7,24 +7,28 @@ from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
 
-from trajcast import __version__
 from trajcast.core.environment import own_lammps
+from trajcast.core.version import __version__
 
 POTENTIALS = ("sevenn", "chgnet", "tblite", "mace-torch", "orb-models")
 PACKAGES = ("torch", "e3nn", "numpy", "llvmlite", "lammps", "MDAnalysis", "ase", "h5py", "vesin", *POTENTIALS)
 
 
 def provenance(stage: str, settings: Mapping[str, Any], **extra: Any) -> dict[str, Any]:
-    """A JSON-like record of one stage's run; installed versions only, nothing is imported."""
+    """Record the provenance of one stage as JSON-like data; versions come from package metadata, without imports.
+
+    Args:
+        extra: Further entries of the record.
+    """
     versions = {}
     for name in PACKAGES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    own, arguments = own_lammps()
-    if own is not None:
-        versions["lammps"] = " ".join(["own build:", own, *arguments])
+    folder, arguments = own_lammps()
+    if folder is not None:
+        versions["lammps"] = " ".join(["own build:", folder, *arguments])
     return {
         "stage": stage,
         "settings": dict(settings),

@@ -1,8 +1,8 @@
-"""Recording a trajectory so that `kill -9` at any moment loses at most the current segment.
+"""Trajectory recording in which `kill -9` loses at most the current segment.
 
-While a run goes on, its frames and restart data are kept as whole segment files in a hidden folder beside the output;
-each appears by one rename. The end of the run joins them into the H5MD file, again by one rename. The folder's name
-carries a fingerprint of the run, so segments made with other settings are never continued.
+During a run, frames and restart data are written atomically as segment files in a hidden folder beside the output. At
+the end they are joined into the H5MD file, also atomically. The name of the folder contains a fingerprint of the run,
+so segments made with other settings are never continued.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from trajcast.io.trajectory import GROUP, append_frames, write_trajectory_header
 
 
 class Recorder:
-    """Frames of one run, in memory until `commit` writes them as a segment together with a restart point.
+    """Recorder of one run: keeps frames in memory until `commit` writes them and restart data as a segment.
 
-    `identity` is what the frames depend on (settings, hashes of inputs); it selects which segments are continued.
+    Args:
+        identity: Everything on which the frames depend (settings, hashes of inputs); selects the segments to continue.
+        energies: Names of the energies recorded with each frame.
     """
 
     def __init__(
@@ -59,7 +61,7 @@ class Recorder:
         return sorted(self.folder.glob("segment-*.h5"))
 
     def restart(self) -> dict[str, NDArray] | None:
-        """The restart data of the last whole segment; None when the run starts from the beginning."""
+        """Restart data of the last segment; None if the run starts from the beginning."""
         segments = self.segments
         if not segments:
             return None
@@ -75,7 +77,7 @@ class Recorder:
         energies: Mapping[str, float] | None = None,
         cell: NDArray | None = None,
     ) -> None:
-        """Keep one frame (arrays are copied): Å, Å/fs, eV; `cell` only where it differs from the topology's."""
+        """Add a copy of one frame (Å, Å/fs, eV); give `cell` only if it differs from that of the `SystemSpec`."""
         self._steps.append(step)
         self._times.append(time_fs)
         self._positions.append(np.array(positions, dtype=np.float32))
@@ -85,13 +87,13 @@ class Recorder:
             self._energies[name].append((energies or {})[name])
 
     def commit(self, restart: Mapping[str, Any]) -> None:
-        """Write the frames kept so far, with the data from which the run goes on, as the next segment."""
+        """Write the frames in memory and the restart data as the next segment."""
         self.segment(restart)()
 
     def segment(self, restart: Mapping[str, Any]) -> Callable[[], None]:
-        """What `commit` does, to be called later, in whatever thread; the commit before must be whole by now.
+        """Return a function that does the work of `commit`, to be called later in any thread.
 
-        Frames that are added from now on go into the next segment.
+        The previous segment must be complete before this call. Frames added after it go into the next segment.
         """
         path, write_frames = self.folder / f"segment-{len(self.segments):06d}.h5", self._take_frames()
 
@@ -104,7 +106,7 @@ class Recorder:
         return write
 
     def _take_frames(self) -> Callable[[h5py.File], None]:
-        """What writes the frames kept so far to a file, in whatever thread; from now on they are no longer kept."""
+        """Move the frames out of memory into a returned function that writes them to a file, in any thread."""
         steps, times, cells = self._steps, self._times, self._cells
         positions, velocities, energies = self._positions, self._velocities, self._energies
         self._clear()
@@ -125,12 +127,12 @@ class Recorder:
         return write
 
     def keep_segments(self, count: int) -> None:
-        """Remove the segments after the first `count`."""
+        """Remove all but the first `count` segments."""
         for path in reversed(self.segments[count:]):
             path.unlink()
 
     def join(self, **provenance: Any) -> None:
-        """Join all committed segments into the H5MD file; they stay until they are removed."""
+        """Join all committed segments into the H5MD file, without removing them."""
         with atomic_hdf5(self.path) as file:
             write_trajectory_header(file, self.spec, self.provenance | provenance, self.energies)
             for path in self.segments:
@@ -147,7 +149,7 @@ class Recorder:
                     )
 
     def finish(self, **provenance: Any) -> None:
-        """Join all committed segments into the H5MD file and remove them (those of abandoned runs, too)."""
+        """Join all committed segments into the H5MD file; remove them and those of abandoned runs."""
         self.join(**provenance)
         remove_segments(self.path)
 
@@ -155,7 +157,7 @@ class Recorder:
 def remove_segments(path: Path) -> None:
     """Remove the segments of every run that wrote to `path`, finished or abandoned.
 
-    The last segments go first: those that a kill leaves behind are still the beginning of the run.
+    They are removed in reverse order, so that after a kill the remaining ones still form the beginning of the run.
     """
     for folder in path.parent.glob(f".{path.name}.{'[0-9a-f]' * 16}"):
         for segment in sorted(folder.glob("segment-*.h5"), reverse=True):

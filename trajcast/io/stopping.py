@@ -1,7 +1,7 @@
-"""Leaving long work in time: when SIGTERM asks for it, or when a Slurm job's time is nearly up.
+"""Stopping long work in time: on SIGTERM, or shortly before the time limit of a Slurm job.
 
-Schedulers end jobs with SIGTERM, and seconds later with SIGKILL: at their time limit, when they are cancelled, and when
-others take their place. Work that looks here between its steps has saved itself by then.
+Schedulers end jobs with SIGTERM, and seconds later with SIGKILL: at their time limit, on cancellation, and on
+preemption. Work that checks for a reason to stop between its steps has time to save a checkpoint.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from types import FrameType
 
 from trajcast.io.slurm_job import own_job_times
 
-MARGIN_S = 120.0  # before the end of the job's time, for the last step and for saving
-MARGIN_SHARE = 0.1  # of the job's time, at most
+MARGIN_S = 120.0  # before the time limit, for the last step and for saving
+MARGIN_SHARE = 0.1  # upper limit of the margin, as a fraction of the job's time
 
 
 TimeIsUp = Callable[[], str | None]
-"""Why work should be saved and left now; None: go on."""
+"""Returns the reason to save and stop now; None to continue."""
 
 
 class Stopped(Exception):
-    """Unfinished work was saved and left; the same command goes on with it. The message says why and where."""
+    """Unfinished work was saved; the same command resumes it. The message gives the reason and the progress."""
 
 
 @contextmanager
 def watched() -> Iterator[TimeIsUp]:
-    """Yield what tells when the work inside should be saved and left, and why.
+    """Yield a function that returns the reason to save and stop the work in the block, if any.
 
-    Until the end of the block SIGTERM does nothing else; a second one acts as it did before.
+    Within the block the first SIGTERM only sets this reason; a second one has its previous effect.
     """
     received: list[str] = []
-    leave_at, job = _when_to_leave()
+    stop_at, job = _stop_time()
 
     def note(number: int, frame: FrameType | None) -> None:
         received.append(signal.Signals(number).name)
@@ -42,10 +42,10 @@ def watched() -> Iterator[TimeIsUp]:
 
     def reason() -> str | None:
         if received:
-            return f"{received[0]} came"
-        return f"the time of Slurm job {job} is nearly up" if time.time() > leave_at else None
+            return f"{received[0]} received"
+        return f"the time limit of Slurm job {job} is near" if time.time() > stop_at else None
 
-    if threading.current_thread() is not threading.main_thread():  # others cannot handle signals
+    if threading.current_thread() is not threading.main_thread():  # other threads cannot handle signals
         yield reason
         return
     before = signal.signal(signal.SIGTERM, note)
@@ -55,8 +55,8 @@ def watched() -> Iterator[TimeIsUp]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _when_to_leave() -> tuple[float, str]:
-    """When to save and leave, in seconds of `time.time`, and the Slurm job; never where there is no time limit."""
+def _stop_time() -> tuple[float, str]:
+    """Time to save and stop, in seconds since 1970 (infinity without a time limit), and the Slurm job."""
     times = own_job_times()
     if times is None:
         return float("inf"), ""

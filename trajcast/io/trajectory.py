@@ -1,6 +1,6 @@
-"""Trajectories in H5MD 1.1 files: reference MD and rollouts share one format.
+"""Trajectories of reference MD and rollouts in H5MD 1.1 files.
 
-Frames are float32 (positions unwrapped, Å; velocities Å/fs; time fs), energies and cell float64. Layout and units in
+Positions (unwrapped, Å) and velocities (Å/fs) are float32; times (fs), energies and cells float64. Layout and units:
 docs/conventions.md; H5MD: de Buyl, Colberg & Höfling 2014, doi:10.1016/j.cpc.2014.01.018.
 """
 
@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trajcast import __version__
 from trajcast.core.elements import check_atoms
 from trajcast.core.errors import UserError
 from trajcast.core.state import State
 from trajcast.core.system_spec import SystemSpec
+from trajcast.core.version import __version__
 from trajcast.io.formats import TRAJECTORY, check_format, provenance_record
 from trajcast.io.hdf5 import Series, open_hdf5, write_checked
 
@@ -33,7 +33,8 @@ UNITS = {"position": "Angstrom", "velocity": "Angstrom fs-1", "time": "fs", "ene
 class Trajectory:
     """An H5MD file opened for reading; use as a context manager.
 
-    Raises UserError when the file is missing, truncated, or not of this format.
+    Raises:
+        UserError: If the file is missing, damaged, or not a TrajCast trajectory.
     """
 
     def __init__(self, path: Path | str):
@@ -49,10 +50,10 @@ class Trajectory:
             raise UserError(f"{path}: cannot be read (truncated or damaged?): {error}; make or copy it again") from None
         except KeyError as error:
             self._file.close()
-            found = re.search(r"object '(\w+)' doesn't exist", str(error))
-            lacks = f"it has no {found[1]}" if found else str(error.args[0])
+            missing = re.search(r"object '(\w+)' doesn't exist", str(error))
+            reason = f"it has no {missing[1]}" if missing else str(error.args[0])
             raise UserError(
-                f"{path}: not an H5MD trajectory of this program: {lacks}; give one that TrajCast wrote, with "
+                f"{path}: not a TrajCast H5MD trajectory: {reason}; give one that TrajCast wrote, with "
                 "positions and velocities, or convert it to extended XYZ"
             ) from None
         except (AttributeError, IndexError, RuntimeError, TypeError, ValueError) as error:
@@ -78,19 +79,19 @@ class Trajectory:
         )
         numbers, n = self.spec.numbers, self.spec.n_atoms
         if len(self.spec.masses) != n or self.spec.cell.shape != (3, 3) or len(self.spec.pbc) != 3:
-            raise ValueError(f"species, masses and box do not go together: {n} atoms, {len(self.spec.masses)} masses")
+            raise ValueError(f"species, masses and box are inconsistent: {n} atoms, {len(self.spec.masses)} masses")
         check_atoms(numbers, self.spec.masses, self.spec.cell, self.spec.pbc, str(self.path))
-        own = self._file["trajcast"].attrs
-        check_format(own.get("format", "TrajCast trajectory 1"), TRAJECTORY, str(self.path), "make it again")
-        self.provenance: dict[str, Any] = provenance_record(json.loads(own["provenance"]))
+        attributes = self._file["trajcast"].attrs
+        check_format(attributes.get("format", "TrajCast trajectory 1"), TRAJECTORY, str(self.path), "make it again")
+        self.provenance: dict[str, Any] = provenance_record(json.loads(attributes["provenance"]))
         self.positions = Series(self.path, group["position/value"])
         self.velocities = Series(self.path, group["velocity/value"])
         frames = (len(self.times), n, 3)
         if self.positions.shape != frames or self.velocities.shape != frames:
             raise ValueError(
-                f"positions {self.positions.shape} and velocities {self.velocities.shape} are not {frames}"
+                f"positions have shape {self.positions.shape} and velocities {self.velocities.shape}, expected {frames}"
             )
-        self.cells = Series(self.path, edges)  # (frames, 3, 3) Å; all are that of the topology but at constant pressure
+        self.cells = Series(self.path, edges)  # (frames, 3, 3) Å; varies only at constant pressure
 
     def __enter__(self) -> Trajectory:
         return self
@@ -105,13 +106,14 @@ class Trajectory:
 
     @property
     def interval_fs(self) -> float:
-        """Time between neighbouring frames, fs.
+        """Time between successive frames, fs.
 
-        Raises UserError when there are fewer than two frames or they are unevenly spaced.
+        Raises:
+            UserError: If there are fewer than two frames or they are unevenly spaced.
         """
         if len(self) < 2:
             raise UserError(
-                f"{self.path}: {len(self)} frame(s); at least 2 are needed to know their interval: give a longer run"
+                f"{self.path}: {len(self)} frame(s); at least 2 are needed to determine the interval: give a longer run"
             )
         steps = np.diff(self.times)
         interval = float(np.median(steps))
@@ -123,7 +125,11 @@ class Trajectory:
         return round(interval, 9)
 
     def stride(self, interval_fs: float) -> int:
-        """How many frames make `interval_fs`; UserError unless that is a whole number (never truncated)."""
+        """Number of frames in `interval_fs`.
+
+        Raises:
+            UserError: If `interval_fs` is not a multiple of the interval between frames.
+        """
         frames = interval_fs / self.interval_fs
         if round(frames) < 1 or abs(frames - round(frames)) > 1e-6:
             raise UserError(
@@ -133,12 +139,12 @@ class Trajectory:
         return round(frames)
 
     def state(self, frame: int, dtype: torch.dtype = torch.float64) -> State:
-        """The state at one frame (negative: counted from the end)."""
+        """State at one frame; negative indices count from the end."""
         frame = range(len(self))[frame]
         return self.spec.state(self.positions[frame], self.velocities[frame], dtype)
 
     def energy(self, name: str) -> NDArray[np.float64] | None:
-        """Energies per frame in eV (`potential` or `total`), or None where the file has none."""
+        """Energy of each frame, eV, for `name` `potential` or `total`; None if not in the file."""
         key = f"observables/{name}_energy/value"
         return Series(self.path, self._file[key])[()] if key in self._file else None
 
@@ -146,7 +152,7 @@ class Trajectory:
 def write_trajectory_header(
     file: h5py.File, spec: SystemSpec, provenance: Mapping[str, Any], energies: tuple[str, ...] = ()
 ) -> None:
-    """Lay out an empty H5MD trajectory in `file`, ready for `append_frames`."""
+    """Create an empty H5MD trajectory in `file` for `append_frames`."""
     n = spec.n_atoms
     header = file.create_group("h5md")
     header.attrs["version"] = np.array([1, 1], dtype=np.int32)
@@ -184,10 +190,10 @@ def write_trajectory_header(
     observables = file.create_group("observables")
     for name in energies:
         element(observables, f"{name}_energy", (), "f8", UNITS["energy"], 4096)
-    own = file.create_group("trajcast")
-    own.attrs["format"] = TRAJECTORY.name
-    own.attrs["provenance"] = json.dumps(dict(provenance), sort_keys=True)
-    own.attrs["cell"] = spec.cell  # known even while there is no frame
+    trajcast = file.create_group("trajcast")
+    trajcast.attrs["format"] = TRAJECTORY.name
+    trajcast.attrs["provenance"] = json.dumps(dict(provenance), sort_keys=True)
+    trajcast.attrs["cell"] = spec.cell  # available even without frames
 
 
 def append_frames(
@@ -200,7 +206,7 @@ def append_frames(
     cells: NDArray,
     energies: Mapping[str, NDArray],
 ) -> None:
-    """Append frames (first axis) to a trajectory laid out by `write_trajectory_header`."""
+    """Append frames (first axis) to a trajectory created by `write_trajectory_header`."""
     group = file[GROUP]
 
     def extend(dataset: h5py.Dataset, values: NDArray) -> None:

@@ -1,4 +1,4 @@
-"""What the network sees of distances, speeds and directions."""
+"""Input features of the network: radial and speed bases, spherical harmonics, and the MLPs that act on them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 
 
 class BesselBasis(nn.Module):
-    """Trainable Bessel functions of the distance, times a polynomial that goes smoothly to zero at the cutoff.
+    """Bessel functions of the distance with trainable roots, times a polynomial cutoff function.
 
     Gasteiger, Groß & Günnemann 2020, arXiv:2003.03123.
+
+    Args:
+        cutoff: Å.
+        power: Exponent p of `polynomial_cutoff`.
     """
 
     def __init__(self, size: int, cutoff: float, power: int):
@@ -31,19 +35,23 @@ class BesselBasis(nn.Module):
 
     def forward(self, distance: Float[Tensor, "*edges"]) -> Float[Tensor, "*edges size"]:
         r = distance[..., None]
-        waves = (2 / self.cutoff) * torch.sin(self.roots * r / self.cutoff) / (r + 1e-5)  # Å, against 0 / 0
+        waves = (2 / self.cutoff) * torch.sin(self.roots * r / self.cutoff) / (r + 1e-5)  # 1e-5 Å avoids 0/0
         return waves * polynomial_cutoff(r / self.cutoff, self.power)
 
 
 def polynomial_cutoff(x: Tensor, power: int) -> Tensor:
-    """1 at x = 0, 0 from x = 1 on, with two continuous derivatives there."""
+    """Polynomial that falls from 1 at x = 0 to 0 at x = 1 and beyond; twice continuously differentiable."""
     p = float(power)
     smooth = 1 - (p + 1) * (p + 2) / 2 * x**p + p * (p + 2) * x ** (p + 1) - p * (p + 1) / 2 * x ** (p + 2)
     return torch.where(x < 1, smooth, torch.zeros_like(x))
 
 
 class SpeedBasis(nn.Module):
-    """Gaussians of the speed, mixed by weights of each element."""
+    """Gaussians of the speed, mixed by element-specific weights.
+
+    Args:
+        speed_max: Å/fs; the Gaussians cover speeds from 0 to this value.
+    """
 
     def __init__(self, size: int, n_species: int, speed_max: float, rng: torch.Generator):
         super().__init__()
@@ -55,7 +63,7 @@ class SpeedBasis(nn.Module):
         self, speed: Float[Tensor, " atoms"], one_hot: Float[Tensor, "atoms species"]
     ) -> Float[Tensor, "atoms size"]:
         centers = self.width * torch.arange(1, self.size + 1, dtype=speed.dtype, device=speed.device)
-        # 1.12 as in e3nn's soft_one_hot_linspace: with sqrt(size) the mean square over the Gaussians is about 1
+        # normalised as e3nn's soft_one_hot_linspace: times sqrt(size), the mean square over the Gaussians is about 1
         gauss = torch.exp(-(((speed[:, None] - centers) / self.width) ** 2)) * (math.sqrt(self.size) / 1.12)
         scale = 1 / math.sqrt(self.size * one_hot.shape[1])
         by_element = (one_hot * scale) @ self.weight.movedim(1, 0).flatten(1)
@@ -63,7 +71,7 @@ class SpeedBasis(nn.Module):
 
 
 def directions(vectors: Float[Tensor, "*batch 3"], l_max: int) -> Float[Tensor, "*batch harmonics"]:
-    """Real spherical harmonics of the unit vectors for l = 0 … l_max, component-normalised, in e3nn's order."""
+    """Real spherical harmonics of the normalised vectors for l = 0 … l_max; component normalisation, e3nn's order."""
     return _harmonics(l_max)(vectors)
 
 
@@ -73,16 +81,16 @@ def _harmonics(l_max: int) -> SphericalHarmonics:
 
 
 SILU = float(normalize2mom(nn.functional.silu).cst)
-"""SiLU times this gives a standard normal number a second moment of 1 (e3nn's constant)."""
+"""e3nn's normalisation: for x ~ N(0, 1), SILU · silu(x) has a second moment of 1."""
 
 TANH = float(normalize2mom(torch.tanh).cst)
-"""The same of tanh."""
+"""The same for tanh."""
 
 
 class RadialNet(nn.Module):
-    """Hidden layers of the MLP that weights the paths: no biases, so that zero stays zero.
+    """Hidden layers of the MLP that computes path weights; without biases, so that zero maps to zero.
 
-    The last, linear layer of that MLP is the `PathWeights` of a product, which also scales the last activations.
+    The linear output layer of that MLP is `PathWeights`, which also normalises the last activations.
     """
 
     def __init__(self, widths: Sequence[int], rng: torch.Generator):
@@ -98,11 +106,11 @@ class RadialNet(nn.Module):
         return x
 
     def entering(self, x: Float[Tensor, "*batch width"], layer: int) -> Tensor:
-        """What enters the activation of `layer`."""
+        """Input of the activation of `layer`."""
         return x @ scaled(self.weights[layer], self.scales[layer])
 
     def fold(self) -> None:
-        """Put the scales into the weights."""
+        """Multiply the scales into the weights."""
         for layer, weight in enumerate(self.weights):
             weight.mul_(self.scales[layer])
             self.scales[layer] = 1.0

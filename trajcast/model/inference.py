@@ -1,7 +1,7 @@
-"""A trained network made ready for rollouts: nothing that is the same at every step is computed again.
+"""Prepares a trained network for rollouts by precomputing everything that is the same at every step.
 
-The last hidden values of the MLPs depend on an edge's length alone, or on an atom's speed and element: cubic splines
-take the place of bases and MLPs. Scale factors are multiplied into the weights.
+The last hidden values of the MLPs depend only on an edge's length, or on an atom's speed and element; cubic splines
+replace the bases and MLPs. Scale factors are multiplied into the weights.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TOLERANCE = {torch.float32: 5e-6, torch.float64: 1e-10}
-"""RMS error of the hidden values of a layer over all intervals of a grid, in units of the layer's largest value."""
+"""Tolerance of the RMS error of a layer's splines over all intervals, relative to its largest hidden value."""
 
 FEWEST_INTERVALS, MOST_INTERVALS = 2**9, 2**16
-FASTEST = 5.0  # widths of the speed basis beyond its end, where all of its Gaussians are zero
+FASTEST = 5.0  # Gaussian widths beyond `speed_max` to the end of the speed grid, where all Gaussians vanish
 
 
 @torch.no_grad()
 def prepared(model: TrajCast) -> TrajCast:
-    """A copy of `model` for rollouts: the same predictions, to `TOLERANCE` of the hidden values, and no gradients."""
+    """A copy of `model` for rollouts, without gradients; hidden values agree with those of `model` to `TOLERANCE`."""
     ready = copy.deepcopy(model).requires_grad_(False)
     ready.grid = None
     for module in ready.modules():
@@ -51,18 +51,18 @@ def prepared(model: TrajCast) -> TrajCast:
     basis, species = cast(SpeedBasis, speed), len(model.scales.species)
     end = model.scales.speed_max + FASTEST * basis.width
     fits = [
-        _Fit(0.0, end, _of_element(basis, number, species), [cast(RadialNet, layer.speed) for layer in layers])
+        _Fit(0.0, end, _speed_basis_of(basis, number, species), [cast(RadialNet, layer.speed) for layer in layers])
         for number in range(species)
     ]
-    grid = max((fit.grid(tolerance) for fit in fits), key=lambda one: one.intervals)
+    grid = max((fit.grid(tolerance) for fit in fits), key=lambda candidate: candidate.intervals)
     ready.speed_grid = grid
-    for layer, of_elements in zip(layers, zip(*(fit.controls(grid) for fit in fits), strict=True), strict=True):
-        layer.speed = Splines(torch.cat(of_elements))
+    for layer, by_element in zip(layers, zip(*(fit.controls(grid) for fit in fits), strict=True), strict=True):
+        layer.speed = Splines(torch.cat(by_element))
     return ready.to(device=model.device, dtype=model.dtype)
 
 
 class Places(nn.Module):
-    """Takes the place of the Bessel functions: where distances lie on a grid."""
+    """Replaces the Bessel basis: locates distances on a grid."""
 
     def __init__(self, grid: Grid):
         super().__init__()
@@ -73,7 +73,7 @@ class Places(nn.Module):
 
 
 class Splines(nn.Module):
-    """Takes the place of an MLP: cubic splines of its last values."""
+    """Replaces an MLP: cubic splines of its last hidden values."""
 
     controls: Tensor
 
@@ -86,44 +86,44 @@ class Splines(nn.Module):
         return Curves(self.controls, place, self.tables)
 
 
-def _of_element(basis: SpeedBasis, number: int, species: int) -> Callable[[Tensor], Tensor]:
-    """The speed basis of one element."""
+def _speed_basis_of(basis: SpeedBasis, number: int, species: int) -> Callable[[Tensor], Tensor]:
+    """The speed basis for one element."""
     one_hot = nn.functional.one_hot(torch.tensor(number), species).double()
     return lambda speed: basis(speed, one_hot.to(speed.device).expand(len(speed), -1))
 
 
 class _Fit:
-    """The hidden values of all layers as functions of a distance or speed."""
+    """Fits splines to the last hidden values of all layers as functions of a distance or speed."""
 
     def __init__(self, start: float, end: float, basis: Callable[[Tensor], Tensor], nets: list[RadialNet]):
         self.start, self.end, self.basis = start, end, basis
         self.nets = [copy.deepcopy(net).double() for net in nets]
 
     def grid(self, tolerance: float) -> Grid:
-        """The coarsest on which the splines of all layers are as exact as that."""
+        """The coarsest grid on which all splines meet `tolerance`; if none does, the finest one and a warning."""
         number = FEWEST_INTERVALS
         while (error := self._error(number)) > tolerance and number < MOST_INTERVALS:
             number *= 2
         if error > tolerance:
-            log.warning("splines of the network's MLPs are off by %.1e, more than %.0e", error, tolerance)
+            log.warning("splines of the network's MLPs have an error of %.1e, above %.0e", error, tolerance)
         return Grid(self.start, self.end, number)
 
     def controls(self, grid: Grid) -> list[Float[Tensor, "splines hidden"]]:
-        """Coefficients of the B-splines of each layer."""
+        """B-spline coefficients for each layer."""
         return [torch.as_tensor(controls_of(values)) for values in self._hidden(grid.intervals)]
 
     def _error(self, intervals: int) -> float:
-        """RMS over all intervals of the largest error in their middle, of the worst layer."""
+        """RMS over all intervals of the largest midpoint error, relative to the largest value; of the worst layer."""
         exact = self._hidden(2 * intervals)
         errors = []
         for values in exact:
             c = controls_of(values[::2])
-            off = np.abs((c[:-3] + 23 * c[1:-2] + 23 * c[2:-1] + c[3:]) / 48 - values[1::2]).max(1)
-            errors.append(float(np.sqrt(np.square(off).mean()) / np.abs(values).max()))
+            deviation = np.abs((c[:-3] + 23 * c[1:-2] + 23 * c[2:-1] + c[3:]) / 48 - values[1::2]).max(1)
+            errors.append(float(np.sqrt(np.square(deviation).mean()) / np.abs(values).max()))
         return max(errors)
 
     def _hidden(self, intervals: int) -> list[np.ndarray]:
-        """The values of each layer at the knots of a grid."""
+        """Hidden values of each layer at the knots of a grid."""
         device = next(self.nets[0].parameters()).device
         basis = self.basis(Grid(self.start, self.end, intervals).knots.to(device))
         return [net(basis).cpu().numpy() for net in self.nets]

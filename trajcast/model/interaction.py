@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 HALF = math.sqrt(0.5)
-"""Each of two terms of unit variance times this gives a sum of unit variance."""
+"""Factor for each of two terms of unit variance, so that their sum has unit variance."""
 
 
 class Interaction(nn.Module):
-    """Messages from neighbours, conditioned on the own velocity, then a gated update with a self-connection."""
+    """Messages from neighbours, conditioning on the atom's velocity, and a gated update with self-connection."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Interaction(nn.Module):
         self.node_weights = PathWeights(self.node_shape, settings.speed_mlp[-1], rng)
         updated = {(l, p): channels for l, present in enumerate(self.parities_out) for p in present}
         gates = channels * sum(l > 0 for l, _ in updated)
-        updated[0, 1] += gates  # one gate for each channel with l > 0
+        updated[0, 1] += gates  # one gate scalar per channel with l > 0
         self.update = EquivariantLinear(self.node_shape.columns, updated, rng)
         self.self_connection = SpeciesLinear(parities, channels, n_species, rng, HALF)
 
@@ -62,36 +62,41 @@ class Interaction(nn.Module):
         speed_basis: Any,
         directions: Float[Tensor, "atoms harmonics"],
     ) -> Features:
-        """Features of the next layer; `elements` and `edges` as the backend `ops` makes them.
+        """Features of the next layer.
 
-        `radial_basis` is what `radial` takes of each edge, `speed_basis` what `speed` takes of each atom, `directions`
-        are the harmonics of the velocities.
+        Args:
+            ops: Backend.
+            elements: From `ops.elements`.
+            edges: From `ops.edges`.
+            radial_basis: Input of `radial` for each pair (or edge, if pairs are not numbered), or `Sampled` on a grid.
+            speed_basis: Input of `speed` for each atom.
+            directions: Spherical harmonics of the velocities.
         """
         hidden = radial_basis.mapped(self.radial) if isinstance(radial_basis, Sampled) else self.radial(radial_basis)
-        own = self.speed(speed_basis)
+        speed_hidden = self.speed(speed_basis)
         if not hasattr(ops, "TRAINING_INTERVALS"):
-            hidden, own = (x.values if isinstance(x, Curves) else x for x in (hidden, own))
+            hidden, speed_hidden = (x.values if isinstance(x, Curves) else x for x in (hidden, speed_hidden))
         messages = ops.edge_product(self.edge_shape, features, edges, hidden, self.edge_weights())
         pooled = self.contraction(ops, messages)
-        conditioned = ops.node_product(self.node_shape, pooled, directions, own, self.node_weights())
-        kept = self._where_updated(self.self_connection(ops, features, elements))
+        conditioned = ops.node_product(self.node_shape, pooled, directions, speed_hidden, self.node_weights())
+        kept = self._padded(self.self_connection(ops, features, elements))
         return joined(kept, self.update(ops, conditioned), self.channels)
 
-    def _where_updated(self, features: Features) -> Features:
-        """Zeros for the parities that the layer adds."""
-        found = []
+    def _padded(self, features: Features) -> Features:
+        """`features` with zeros for the parities that the layer adds."""
+        padded = []
         for x, old, new in zip(features, self.parities, self.parities_out, strict=True):
             before = new.index(old[0]) if old else 0
             missing = [self.channels * before, self.channels * (len(new) - len(old) - before)]
-            found.append(nn.functional.pad(x, missing) if any(missing) else x)
-        return found
+            padded.append(nn.functional.pad(x, missing) if any(missing) else x)
+        return padded
 
 
 def joined(kept: Features, updated: Features, channels: int) -> Features:
-    """The `kept` features plus `HALF` the updated ones, gated.
+    """`kept` plus the gated `updated` features times `HALF`.
 
-    Even scalars go through SiLU, odd ones through tanh; all others are multiplied with SiLU of the even scalars that
-    follow the first.
+    The first `channels` even scalars pass through SiLU, odd scalars through tanh; features with l > 0 are multiplied by
+    SiLU of the remaining even scalars.
     """
     scalars, *others = updated
     widths = [x.shape[2] for x in others]

@@ -1,4 +1,4 @@
-"""Linear maps between features that commute with rotation and inversion."""
+"""Linear maps between features that commute with rotations and inversion."""
 
 from __future__ import annotations
 
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
 
 class EquivariantLinear(nn.Module):
-    """Mixes all columns of the same l and parity; times `scale` / sqrt(fan in), no bias.
+    """Mixes all columns of the same l and parity, scaled by `scale` / sqrt(fan-in); no bias.
 
-    `columns_in` and `columns_out` map (l, parity) to the number of columns.
+    Args:
+        columns_in: Number of input columns for each (l, parity).
+        columns_out: Number of output columns for each (l, parity); each must occur in `columns_in`.
     """
 
     def __init__(
@@ -41,19 +43,19 @@ class EquivariantLinear(nn.Module):
         )
 
     def forward(self, ops: ModuleType, features: ByIrrep) -> Features:
-        """The mixed features of all l and parities in `columns_out`."""
+        """Mixed features for every (l, parity) of `columns_out`."""
         weights = {irrep: scaled(self.weights[_name(irrep)], self.scales[_name(irrep)]) for irrep in self.irreps}
         return ops.linear(features, weights)
 
     def fold(self) -> None:
-        """Put the scales into the weights."""
+        """Multiply the scales into the weights."""
         for name, weight in self.weights.items():
             weight.mul_(self.scales[name])
             self.scales[name] = 1.0
 
 
 class SpeciesLinear(nn.Module):
-    """Mixes the channels of each l and parity with weights of each atom's element; times `scale` / sqrt(fan in)."""
+    """Mixes the channels of each l and parity with element-specific weights, scaled by `scale` / sqrt(fan-in)."""
 
     def __init__(self, parities: Parities, channels: int, n_species: int, rng: torch.Generator, scale: float = 1.0):
         super().__init__()
@@ -68,19 +70,19 @@ class SpeciesLinear(nn.Module):
         )
 
     def forward(self, ops: ModuleType, features: Features, elements: Any) -> Features:
-        """The mixed features; `elements` as the backend `ops` makes them."""
+        """Mixed features; `elements` comes from `ops.elements`."""
         weights = {irrep: scaled(self.weights[_name(irrep)], self.scale) for irrep in self.irreps}
         return ops.species_linear(features, self.parities, elements, weights)
 
     def fold(self) -> None:
-        """Put the scale into the weights."""
+        """Multiply the scale into the weights."""
         for weight in self.weights.values():
             weight.mul_(self.scale)
         self.scale = 1.0
 
 
 class PathWeights(nn.Module):
-    """The linear layer that turns the last activations of an MLP (SiLU) into the weights of a product."""
+    """Linear output layer of a SiLU MLP: maps its last activations to the path weights of a product."""
 
     def __init__(self, shape: ProductShape, hidden: int, rng: torch.Generator):
         super().__init__()
@@ -91,7 +93,7 @@ class PathWeights(nn.Module):
         return scaled(self.weight, self.scale)
 
     def fold(self) -> None:
-        """Put the scale into the weights."""
+        """Multiply the scale into the weights."""
         self.weight.mul_(self.scale)
         self.scale = 1.0
 

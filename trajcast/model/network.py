@@ -1,6 +1,6 @@
-"""The network: positions and velocities at t to displacement and velocities at t + horizon.
+"""The network: maps positions and velocities at t to displacements and velocities at t + horizon.
 
-Thiemann et al. 2025, arXiv:2503.23794; sizes and conventions in docs/conventions.md.
+Thiemann et al. 2025, arXiv:2503.23794; sizes and conventions are in docs/conventions.md.
 """
 
 from __future__ import annotations
@@ -31,26 +31,26 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 ELEMENTS = 118
-MASS_TOLERANCE = 0.01  # tables and force fields differ by less (H of 1.0 u), isotopes by more
+MASS_TOLERANCE = 0.01  # relative: tables and force fields differ by less (H of 1.0 u), isotopes by more
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scales:
-    """What the network takes from its training data."""
+    """Scales and constants determined from the training data."""
 
-    horizon_fs: float  # NaN where nobody said that of an imported model
+    horizon_fs: float  # NaN if unknown (imported models)
     cutoff: float  # Å
     species: tuple[int, ...]  # atomic numbers, ascending
     average_neighbors: float
-    speed_max: float  # Å/fs, end of the speed basis
-    outputs: tuple[tuple[float, float], ...]  # per element: Å and Å/fs, what 1 from the network stands for
-    baseline: tuple[tuple[float, float], ...]  # per element: displacement (fs) and new velocity (1) per unit velocity
-    totals: Totals | None = None  # conservation laws of an imported model
+    speed_max: float  # Å/fs, upper end of the speed basis
+    outputs: tuple[tuple[float, float], ...]  # per element: output scales in Å and Å/fs
+    baseline: tuple[tuple[float, float], ...]  # per element: displacement (fs) and new velocity (1) per velocity
+    totals: Totals | None = None  # conservation laws of an imported model; None otherwise
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The step from t to t + horizon."""
+    """Displacements from t to t + horizon, and velocities at t + horizon."""
 
     displacement: Float[Tensor, "atoms 3"]  # Å
     velocity: Float[Tensor, "atoms 3"]  # Å/fs
@@ -58,18 +58,17 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True)
 class CachedConstants:
-    """What the model must know of systems that stays the same while their atoms move; finding it out waits for the
-    device, using it does not."""
+    """Model inputs that do not change as atoms move; building them synchronises with the GPU, using them does not."""
 
     species: Int[Tensor, " atoms"]  # index of each atom's element in the model
-    elements: Any  # the same as the backend makes it
-    conserve_angular_momentum: bool  # whether any system is isolated, so that its angular momentum is conserved
+    elements: Any  # from the backend's `elements`
+    conserve_angular_momentum: bool  # True if any system is isolated
 
 
 class TrajCast(nn.Module):
-    """Equivariant message passing over neighbours, conditioned on velocities, with exact conservation of momentum.
+    """Equivariant message passing over neighbours, conditioned on velocities, with exact momentum conservation.
 
-    Weights are drawn from `rng`. The network computes in the dtype of its weights, the step in that of the state.
+    Weights are drawn from `rng`. The network computes in the dtype of its weights, the final step in that of the state.
     """
 
     lookup: Tensor
@@ -79,10 +78,10 @@ class TrajCast(nn.Module):
     def __init__(self, settings: NetworkSettings, scales: Scales, rng: torch.Generator):
         super().__init__()
         self.settings, self.scales = settings, scales
-        self.masses: tuple[float, ...] | None = None  # u, of each species in the data of its training; None: unknown
-        self.backend: str | None = None  # its name in `ops`; None: the best one for the device
-        self.grid: Grid | None = None  # where radial functions are computed when pairs are many; None: for every pair
-        self.speed_grid: Grid | None = None  # of those of each element's speeds, which a model for rollouts has
+        self.masses: tuple[float, ...] | None = None  # u, per species in the training data; None if unknown
+        self.backend: str | None = None  # name in `ops`; None selects the best one for the device
+        self.grid: Grid | None = None  # for radial functions if pairs are many; None: evaluate at every pair
+        self.speed_grid: Grid | None = None  # for speeds, per element; only in models prepared for rollouts
         n_species, l_max, channels = len(scales.species), settings.l_max, settings.channels
         self.bessel: nn.Module = BesselBasis(settings.radial_basis, scales.cutoff, settings.polynomial_cutoff)
         self.speed = SpeedBasis(settings.speed_basis, n_species, scales.speed_max, rng)
@@ -116,12 +115,16 @@ class TrajCast(nn.Module):
 
     @property
     def ops(self) -> ModuleType:
-        """The backend that computes."""
+        """The backend in use."""
         sizes = Sizes(self.settings.channels, self.settings.l_max, max(1, round(self.scales.average_neighbors)))
         return ops.choose(self.device, self.dtype, self.backend, sizes)
 
     def species_index(self, numbers: Int[Tensor, " atoms"]) -> Int[Tensor, " atoms"]:
-        """Index of each atom's element; UserError for an element that the model does not know."""
+        """Index of each atom's element in the model.
+
+        Raises:
+            UserError: The model was not trained on an element.
+        """
         index = self.lookup[numbers]
         if (index < 0).any():
             unknown = sorted(set(numbers[index < 0].tolist()))
@@ -134,18 +137,22 @@ class TrajCast(nn.Module):
     def _check_masses(self, state: State, species: Int[Tensor, " atoms"]) -> None:
         if self.masses is None:
             return
-        known = state.masses.new_tensor(self.masses)[species]
-        other = (state.masses - known).abs() > MASS_TOLERANCE * known
-        if other.any():
-            atom = int(other.nonzero()[0])
+        expected = state.masses.new_tensor(self.masses)[species]
+        differs = (state.masses - expected).abs() > MASS_TOLERANCE * expected
+        if differs.any():
+            atom = int(differs.nonzero()[0])
             raise UserError(
-                f"the model was trained with {symbols([int(state.numbers[atom])])} of {float(known[atom]):g} u, atom "
-                f"{atom} has {float(state.masses[atom]):g} u; how far atoms of other masses move is not what it has "
-                "learned: train a model on data with these masses"
+                f"the model was trained with {symbols([int(state.numbers[atom])])} of {float(expected[atom]):g} u, "
+                f"atom {atom} has {float(state.masses[atom]):g} u; predictions hold for the training masses only: "
+                "train a model on data with these masses"
             )
 
     def constants(self, state: State) -> CachedConstants:
-        """What stays the same in all states of the systems of `state`; UserError for unknown elements, other masses."""
+        """Inputs shared by all states of the systems in `state`.
+
+        Raises:
+            UserError: An element is unknown to the model, or a mass differs from that in the training data.
+        """
         species = self.species_index(state.numbers)
         self._check_masses(state, species)
         return CachedConstants(
@@ -155,10 +162,14 @@ class TrajCast(nn.Module):
         )
 
     def forward(self, state: State, neighbors: Neighbors, constants: CachedConstants | None = None) -> Prediction:
-        """The step that follows `state`; `neighbors` within `scales.cutoff`, `constants` from `self.constants(state)`.
+        """Predict the step that follows `state`.
 
-        Total momentum is kept to rounding, and angular momentum too for systems without periodic directions;
-        the centre of mass moves by its own velocity times the horizon. An imported model has its own `scales.totals`.
+        Conserves momentum to rounding, and angular momentum of systems without periodic directions; the centre of mass
+        moves by its velocity times the horizon. Imported models follow `scales.totals` instead.
+
+        Args:
+            neighbors: Neighbours within `scales.cutoff`.
+            constants: Result of `self.constants(state)`; None computes it.
         """
         constants = constants or self.constants(state)
         species = constants.species
@@ -184,7 +195,7 @@ class TrajCast(nn.Module):
         radial_basis = self._radial_basis(_lengths(neighbors, r))
         speed = torch.linalg.vector_norm(v, dim=-1)
         speed_basis = self.speed(speed, one_hot)
-        own = speed_basis if self.speed_grid is None else self.speed_grid.place(speed, constants.species)
+        speeds = speed_basis if self.speed_grid is None else self.speed_grid.place(speed, constants.species)
         velocity_directions, edge_directions = directions(torch.cat([v, r]), l_max).split([len(v), len(r)])
         by_l = velocity_directions.split([2 * l + 1 for l in range(l_max + 1)], dim=1)
         entering = {(l, (-1) ** l): y[:, :, None] for l, y in enumerate(by_l)}
@@ -193,7 +204,7 @@ class TrajCast(nn.Module):
         features = self.embed(backend, entering)
         edges = backend.edges(neighbors, edge_directions)
         for layer in self.layers:
-            features = layer(backend, features, constants.elements, edges, radial_basis, own, velocity_directions)
+            features = layer(backend, features, constants.elements, edges, radial_basis, speeds, velocity_directions)
         vectors = {(1, -1): split_parities(features, self.parities_last)[1, -1]}
         narrow = {(1, -1): self.compress(backend, vectors)[1]}
         return self.readout(backend, narrow)[1].transpose(1, 2)
@@ -205,7 +216,7 @@ class TrajCast(nn.Module):
 
 
 def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[Tensor, " pairs"]:
-    """The length of each pair, or, where they are not numbered, of each edge."""
+    """Length of each pair, or of each edge if pairs are not numbered."""
     lengths = torch.linalg.vector_norm(vectors, dim=-1)
     if neighbors.pair is None:
         return lengths
@@ -215,7 +226,7 @@ def _lengths(neighbors: Neighbors, vectors: Float[Tensor, "edges 3"]) -> Float[T
 def conserving(
     state: State, displacement: Tensor, velocity: Tensor, horizon_fs: float, *, conserve_angular_momentum: bool
 ) -> Prediction:
-    """The step with the momentum of `state` and, where asked for, the angular momentum of its isolated systems."""
+    """The step corrected to conserve momentum and, if requested, the angular momentum of isolated systems."""
     mass_B = system_sum(state.masses, state)[:, None]
     momentum_BX = momentum(state)
     wanted_BX = horizon_fs * momentum_BX / mass_B
@@ -229,7 +240,7 @@ def conserving(
 
 
 def symbols(species: Sequence[int]) -> str:
-    """Chemical symbols of atomic numbers, for messages."""
+    """Chemical symbols of atomic numbers, comma-separated for messages."""
     try:
         from ase.data import chemical_symbols
     except ImportError:

@@ -1,7 +1,7 @@
-"""Which Clebsch–Gordan paths join features with spherical harmonics, and their coefficients.
+"""Clebsch–Gordan paths that couple features with spherical harmonics, and their coefficients.
 
-Features are lists over l of tensors (atoms, 2l + 1, columns); the columns hold `channels` numbers for each parity that
-occurs at that l, odd before even. Both parities of one l go through the same paths.
+Features are lists over l of tensors (atoms, 2l + 1, columns); the columns hold `channels` values for each parity that
+occurs at that l, odd before even. Both parities of one l use the same paths.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 Parities = tuple[tuple[int, ...], ...]
-"""For each l the parities present, ascending: ((1,), (-1,)) is 0e + 1o."""
+"""Parities present at each l, ascending: ((1,), (-1,)) is 0e + 1o."""
 
 Features = list[Tensor]
-"""For each l a tensor (atoms, 2l + 1, columns)."""
+"""One tensor (atoms, 2l + 1, columns) per l."""
 
 Irrep = tuple[int, int]
-"""l and parity (1 or −1)."""
+"""(l, parity); parity is 1 or −1."""
 
 ByIrrep = dict[Irrep, Tensor]
-"""For each l and parity a tensor (atoms, 2l + 1, columns)."""
+"""One tensor (atoms, 2l + 1, columns) per (l, parity)."""
 
 
 class Path(NamedTuple):
@@ -51,19 +51,19 @@ def paths_from(l_in: int, l_max: int) -> tuple[Path, ...]:
 
 
 def parities_after(parities: Parities, l_max: int) -> Parities:
-    """The parities that the product with harmonics gives at each l."""
-    found: list[set[int]] = [set() for _ in range(l_max + 1)]
+    """Parities present at each l after a product with harmonics up to `l_max`."""
+    reached: list[set[int]] = [set() for _ in range(l_max + 1)]
     for l_in, present in enumerate(parities):
         for path in paths_from(l_in, l_max):
-            found[path.l_out] |= {p * (-1) ** path.l_y for p in present}
-    return tuple(tuple(sorted(f)) for f in found)
+            reached[path.l_out] |= {p * (-1) ** path.l_y for p in present}
+    return tuple(tuple(sorted(parities_of_l)) for parities_of_l in reached)
 
 
 @cache
 def coefficients(
     l_in: int, l_max: int, dtype: torch.dtype, device: torch.device
 ) -> Float[Tensor, "m harmonics outputs"]:
-    """Clebsch–Gordan coefficients of all paths from l_in, their outputs side by side, scaled by sqrt(2 l_out + 1)."""
+    """Clebsch–Gordan coefficients of all paths from `l_in`, concatenated over outputs, times sqrt(2 l_out + 1)."""
     blocks = []
     for path in paths_from(l_in, l_max):
         block = torch.zeros(2 * l_in + 1, (l_max + 1) ** 2, 2 * path.l_out + 1, dtype=torch.float64)
@@ -74,23 +74,23 @@ def coefficients(
 
 @cache
 def path_of_output(l_in: int, l_max: int, device: torch.device) -> Int[Tensor, " outputs"]:
-    """For each output of `coefficients` the number of its path."""
+    """Index of the path that each output of `coefficients` belongs to."""
     sizes = torch.tensor([2 * path.l_out + 1 for path in paths_from(l_in, l_max)])
     return torch.arange(len(sizes)).repeat_interleave(sizes).to(device)
 
 
 class Output(NamedTuple):
-    """One path of one parity, and where its channels lie among those of the same outcome."""
+    """One path for one parity, and the position of its channels among all outputs with the same irrep."""
 
     path: Path
     parity: int  # of the features
-    irrep: Irrep  # of the outcome
-    slot: int  # number among all with this irrep
+    irrep: Irrep  # of the output
+    slot: int  # index among the outputs with this irrep
 
 
 @dataclass(frozen=True)
 class ProductShape:
-    """Which features a product takes: `channels` of each parity in `parities`, and harmonics up to `l_max`."""
+    """Inputs of a product: features with `channels` channels for each of `parities`, and harmonics up to `l_max`."""
 
     parities: Parities
     l_max: int
@@ -98,42 +98,42 @@ class ProductShape:
 
     @cached_property
     def outputs(self) -> tuple[Output, ...]:
-        """All paths and parities: by l_in, then path, then parity, as the weights are sorted."""
-        found: list[Output] = []
+        """All paths and parities, sorted by l_in, path and parity, like the weights."""
+        outputs: list[Output] = []
         slots: dict[Irrep, int] = {}
         for l_in, present in enumerate(self.parities):
             for path in paths_from(l_in, self.l_max):
                 for parity in present:
                     irrep = (path.l_out, parity * (-1) ** path.l_y)
-                    found.append(Output(path, parity, irrep, slots.get(irrep, 0)))
+                    outputs.append(Output(path, parity, irrep, slots.get(irrep, 0)))
                     slots[irrep] = slots.get(irrep, 0) + 1
-        return tuple(found)
+        return tuple(outputs)
 
     @cached_property
     def columns(self) -> dict[Irrep, int]:
-        """How many columns the product has for each l and parity."""
+        """Number of columns of the product for each (l, parity)."""
         irreps = [output.irrep for output in self.outputs]
         return {irrep: self.channels * irreps.count(irrep) for irrep in irreps}
 
     @cached_property
     def weights(self) -> int:
-        """How many weights the product takes of each edge or atom."""
+        """Number of weights per edge or atom."""
         return self.channels * len(self.outputs)
 
     @cached_property
     def weights_of(self) -> tuple[slice, ...]:
-        """Which of them are those of each l_in."""
+        """Range of the weights that belong to each l_in."""
         counts = [self.channels * len(paths_from(l, self.l_max)) * len(p) for l, p in enumerate(self.parities)]
         ends = list(accumulate(counts))
         return tuple(slice(end - count, end) for count, end in zip(counts, ends, strict=True))
 
     def last_layer(self, weight: Float[Tensor, "width weights"], l: int | None) -> Float[Tensor, "width weights"]:
-        """The columns of `weight` for one l_in, or all."""
+        """Columns of `weight` for l_in = `l`, or all columns if `l` is None."""
         return weight if l is None else weight[:, self.weights_of[l]]
 
 
 def split_parities(features: Features, parities: Parities) -> ByIrrep:
-    """Features by (l, parity)."""
+    """Split features by (l, parity)."""
     parts: ByIrrep = {}
     for l, (x, present) in enumerate(zip(features, parities, strict=True)):
         if present:
@@ -142,10 +142,10 @@ def split_parities(features: Features, parities: Parities) -> ByIrrep:
 
 
 def join_parities(parts: ByIrrep) -> Features:
-    """Features from their parts by (l, parity); the columns of a part may be of any number."""
+    """Inverse of `split_parities`; the number of columns may differ between parts."""
     some = next(iter(parts.values()))
-    found = []
+    features = []
     for l in range(max(l for l, _ in parts) + 1):
         present = [parts[irrep] for irrep in sorted(parts) if irrep[0] == l]
-        found.append(torch.cat(present, dim=-1) if present else some.new_zeros(len(some), 2 * l + 1, 0))
-    return found
+        features.append(torch.cat(present, dim=-1) if present else some.new_zeros(len(some), 2 * l + 1, 0))
+    return features

@@ -1,7 +1,7 @@
-"""Checkpoints of IBM's trajcast 1.x (Thiemann et al. 2025, arXiv:2503.23794) as models of ours.
+"""Imports checkpoints of IBM's trajcast 1.x (Thiemann et al. 2025, arXiv:2503.23794).
 
-Both networks compute the same; weights are laid out differently. There they follow e3nn: for each layer one vector,
-sorted by irreducible representation, odd before even, and elements are numbered as the user says.
+Both networks compute the same function, but store weights in different orders. The checkpoints follow e3nn: one vector
+per layer, sorted by irrep with odd before even. The order of their elements is the user's choice.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class _Section(BaseModel):
-    """Part of the configuration; keys that the network's form does not depend on are passed over."""
+    """Section of the configuration; ignores keys that do not affect the architecture."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
@@ -58,17 +58,17 @@ class _Gate(_Section):
     activation_gates: _Gates
 
 
-def _of_three(values: list[float]) -> list[float]:
+def _three_or_none(values: list[float]) -> list[float]:
     if len(values) not in (0, 3):
-        raise ValueError(f"{values} is wrong: give three numbers, or none for what the system has")
+        raise ValueError(f"{values} is wrong: give three numbers, or an empty list to keep the system's value")
     return values
 
 
-Vector = Annotated[list[float], AfterValidator(_of_three)]
+Vector = Annotated[list[float], AfterValidator(_three_or_none)]
 
 
 class Configuration(_Section):
-    """What the released YAML file says of the network: Å, Å/fs, u."""
+    """Network settings in the YAML file of a released model; units Å, Å/fs, u."""
 
     num_chem_elements: Count
     edge_cutoff: Positive
@@ -76,8 +76,8 @@ class Configuration(_Section):
     num_edge_poly_cutoff: Count
     vel_max: Positive
     num_vel_rbf: Count
-    max_rotation_order: Annotated[int, Field(ge=1, le=11)]  # e3nn's coefficients end there
-    num_hidden_channels: Annotated[int, Field(ge=4)]  # a quarter of them enter the read-out
+    max_rotation_order: Annotated[int, Field(ge=1, le=11)]  # limit of e3nn's coefficients
+    num_hidden_channels: Annotated[int, Field(ge=4)]  # the read-out uses a quarter of them
     num_mp_layers: Count
     edge_mlp_kwargs: _Mlp
     vel_mlp_kwargs: _Mlp
@@ -85,22 +85,30 @@ class Configuration(_Section):
     conserve_ang_mom: bool
     net_lin_mom: Vector | None = None
     net_ang_mom: Vector | None = None
-    o3_backend: Literal["e3nn"]  # others lay their weights out in another way
+    o3_backend: Literal["e3nn"]  # other backends order weights differently
 
 
 def read_configuration(path: Path | str) -> Configuration:
-    """The configuration in a YAML file; UserError that names every key that is missing or can't be imported."""
+    """Read the configuration in a YAML file.
+
+    Raises:
+        UserError: A key is missing or has a value that cannot be imported; the message names all of them.
+    """
     return validate(Configuration, read_yaml(path), str(path))
 
 
 def atomic_numbers(symbols: Sequence[str]) -> list[int]:
-    """Atomic numbers of chemical symbols; UserError for one that does not exist."""
+    """Atomic numbers of chemical symbols.
+
+    Raises:
+        UserError: A symbol is not that of an element.
+    """
     from ase.data import atomic_numbers as numbers
 
     for symbol in symbols:
         if not numbers.get(symbol):
             raise UserError(
-                f"--elements: {symbol!r} is no element; give chemical symbols with commas between, as in H,O"
+                f"--elements: {symbol!r} is not an element; give comma-separated chemical symbols, such as H,O"
             )
     return [numbers[symbol] for symbol in symbols]
 
@@ -108,14 +116,19 @@ def atomic_numbers(symbols: Sequence[str]) -> list[int]:
 def import_model(
     weights: Path | str, config: Configuration, species: Sequence[int], horizon_fs: float | None = None
 ) -> TrajCast:
-    """The model in a checkpoint, in its precision; UserError when the file is damaged, foreign or of another model.
+    """Import the model in a checkpoint, in the precision of its weights.
 
-    `species` are atomic numbers in the order of the checkpoint's element types.
+    Args:
+        species: Atomic numbers in the order of the checkpoint's element types.
+        horizon_fs: None if unknown.
+
+    Raises:
+        UserError: The file is damaged, is not a checkpoint of trajcast 1.x, or does not match `config` or `species`.
     """
     if len(species) != config.num_chem_elements or len(set(species)) != len(species):
         raise UserError(
-            f"the model tells {config.num_chem_elements} elements apart (num_chem_elements), but {len(species)} were "
-            f"given, {len(set(species))} of them different; give each of its elements once, in the order of its types"
+            f"the model distinguishes {config.num_chem_elements} elements (num_chem_elements), but {len(species)} were "
+            f"given ({len(set(species))} distinct); give each of its elements once, in the order of its types"
         )
     checkpoint = _Checkpoint(weights)
     order = torch.tensor(species).argsort()
@@ -152,69 +165,70 @@ def import_model(
 
 
 class _Checkpoint:
-    """The tensors of a checkpoint, and which of them were used."""
+    """The tensors of a checkpoint, with a record of those already used."""
 
     def __init__(self, path: Path | str):
         self.path, self.used = path, set[str]()
         self.tensors = _read(path)
         self.dtype = self._tensor("_int_out.LinearInit.linear.weight").dtype
         if self.dtype not in (torch.float32, torch.float64):
-            raise UserError(f"{path}: its weights are {self.dtype}; float32 and float64 can be imported")
+            raise UserError(f"{path}: its weights are {self.dtype}; only float32 and float64 can be imported")
 
     def take(self, name: str, *shape: int) -> Tensor:
-        """The numbers of that name in the shape that the configuration asks for."""
+        """The tensor `name`, reshaped to the shape that the configuration implies."""
         tensor = self._tensor(name)
         if tensor.numel() != math.prod(shape) or (tensor.ndim > 1 and tensor.shape != shape):
             raise UserError(
-                f"{self.path}: {name} has the shape {tuple(tensor.shape)}, the configuration asks for {shape}; "
-                "give the configuration and the elements that belong to these weights"
+                f"{self.path}: {name} has shape {tuple(tensor.shape)}, the configuration requires {shape}; "
+                "give the configuration and elements that match these weights"
             )
         if not torch.isfinite(tensor).all():
-            raise UserError(f"{self.path}: {name} has numbers that are not finite; the file is damaged")
+            raise UserError(f"{self.path}: {name} has values that are not finite; the file is damaged")
         self.used.add(name)
         return tensor.reshape(shape)
 
     def _tensor(self, name: str) -> Tensor:
         if name not in self.tensors:
             raise UserError(
-                f"{self.path}: no {name} there; it is not a checkpoint of trajcast 1.x's EfficientTrajCastModel, or "
-                "one with fewer layers than the configuration says"
+                f"{self.path}: no tensor {name}; the file is not a checkpoint of trajcast 1.x's "
+                "EfficientTrajCastModel, or has fewer layers than the configuration"
             )
         return self.tensors[name]
 
     def check_used(self) -> None:
-        """UserError where weights are left over: the network that they belong to is another one."""
+        """Raise UserError if weights were not used, since the architecture then differs."""
         kinds = (".weight", ".bias", "bessel_roots")
-        left = [n for n, x in self.tensors.items() if n.endswith(kinds) and x.numel() and n not in self.used]
-        if left:
+        unused = [n for n, x in self.tensors.items() if n.endswith(kinds) and x.numel() and n not in self.used]
+        if unused:
             raise UserError(
-                f"{self.path}: the configuration has no place for {left[0]} and {len(left) - 1} more; "
-                "give the configuration that belongs to these weights"
+                f"{self.path}: the configuration does not use {unused[0]} and {len(unused) - 1} more; "
+                "give the configuration that matches these weights"
             )
 
 
 def _read(path: Path | str) -> dict[str, Tensor]:
-    """The tensors in a file, whose code, if there is any, isn't run."""
+    """Read the tensors in a file without executing any code it may contain."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of pickles by other writers: what they hold is checked below
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            warnings.simplefilter("ignore")  # about unusual pickles; the content is checked below
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except pickle.UnpicklingError:
         raise UserError(
-            f"{path}: holds code or other objects than weights, or was not written by torch.save; nothing in it was run"
+            f"{path}: contains code or objects other than weights, or was not written by torch.save; "
+            "nothing was executed"
         ) from None
-    except Exception as error:  # its parsers raise whatever they stumble over
+    except Exception as error:  # torch's parsers raise many types of exceptions
         reason = " ".join([type(error).__name__, *str(error).splitlines()[:1]])
         raise UserError(f"{path}: damaged, or not written by torch.save ({reason})") from None
-    if not isinstance(found, dict) or not all(isinstance(x, Tensor) for x in found.values()):
-        raise UserError(f"{path}: holds something else than named tensors; give the state_dict_e3nn.pt of a model")
-    return found
+    if not isinstance(content, dict) or not all(isinstance(x, Tensor) for x in content.values()):
+        raise UserError(f"{path}: does not hold a dictionary of tensors; give the state_dict_e3nn.pt of a model")
+    return content
 
 
 def _fill(model: TrajCast, checkpoint: _Checkpoint, order: Int[Tensor, " species"]) -> None:
-    """Put the weights of `checkpoint` into `model`, whose elements are those of `checkpoint` in `order`."""
+    """Copy the weights of `checkpoint` into `model`; `order` sorts the checkpoint's elements as in `model`."""
     bessel, speed = cast(BesselBasis, model.bessel), model.speed
     bessel.roots.copy_(checkpoint.take("_encoding.EdgeLengthEncoding.radial_basis.bessel_roots", len(bessel.roots)))
     mixing = checkpoint.take("_encoding.VelocityNormEncoding.element_tp.weight", *speed.weight.shape)
@@ -243,30 +257,30 @@ def _fill_blocks(
     name: str,
     arranged: Callable[[Irrep, Tensor], Tensor] = lambda irrep, weight: weight,
 ) -> None:
-    """Weights of each l and parity from one vector; `arranged` puts those of one into our order."""
+    """Copy the weights of each (l, parity) from one vector; `arranged` converts those of one irrep to our order."""
     parts = sorted(((int(key[:-1]), 1 if key[-1] == "e" else -1), weight) for key, weight in weights.items())
     flat = checkpoint.take(f"{name}.weight", sum(weight.numel() for _, weight in parts))
-    numbers = flat.split([weight.numel() for _, weight in parts])
-    for (irrep, weight), found in zip(parts, numbers, strict=True):
-        weight.copy_(arranged(irrep, found.view_as(weight)))
+    pieces = flat.split([weight.numel() for _, weight in parts])
+    for (irrep, weight), piece in zip(parts, pieces, strict=True):
+        weight.copy_(arranged(irrep, piece.view_as(weight)))
 
 
 def _fill_mlp(net: RadialNet, last: PathWeights, shape: ProductShape, checkpoint: _Checkpoint, name: str) -> None:
-    """An MLP's layers; the last gives the weights of all paths."""
+    """Copy the layers of an MLP; the last one computes the weights of all paths."""
     for number, weight in enumerate(net.weights):
         weight.copy_(checkpoint.take(f"{name}.layer{number}.weight", *weight.shape))
-    found = checkpoint.take(f"{name}.layer{len(net.weights)}.weight", *last.weight.shape)
-    paths = found.unflatten(1, (-1, shape.channels))[:, _places(shape.outputs)]
+    output_layer = checkpoint.take(f"{name}.layer{len(net.weights)}.weight", *last.weight.shape)
+    paths = output_layer.unflatten(1, (-1, shape.channels))[:, _path_indices(shape.outputs)]
     last.weight.copy_(paths.flatten(1))
 
 
 def _paths_of_irrep(shape: ProductShape, irrep: Irrep, weight: Tensor) -> Tensor:
-    """The rows of a linear map for the paths of a product that lead to `irrep`, in our order."""
+    """The rows of a linear map that belong to the product's paths to `irrep`, in our order."""
     paths = [output for output in shape.outputs if output.irrep == irrep]
-    return weight.unflatten(0, (-1, shape.channels))[_places(paths)].flatten(0, 1)
+    return weight.unflatten(0, (-1, shape.channels))[_path_indices(paths)].flatten(0, 1)
 
 
-def _places(outputs: Sequence[Output]) -> list[int]:
-    """Where each path stands in a checkpoint: by outcome, then by what enters, then by the harmonics' l."""
-    theirs = sorted(outputs, key=lambda o: (o.irrep, o.path.l_in, o.parity, o.path.l_y))
-    return [theirs.index(output) for output in outputs]
+def _path_indices(outputs: Sequence[Output]) -> list[int]:
+    """Index of each path in a checkpoint, which sorts paths by output irrep, input irrep and l of the harmonics."""
+    checkpoint_order = sorted(outputs, key=lambda o: (o.irrep, o.path.l_in, o.parity, o.path.l_y))
+    return [checkpoint_order.index(output) for output in outputs]

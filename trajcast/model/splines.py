@@ -1,4 +1,4 @@
-"""Functions of a distance or a speed as cubic splines on a grid: what is costly is computed once for the grid."""
+"""Cubic splines of functions of a distance or speed: expensive functions are evaluated once, on a grid."""
 
 from __future__ import annotations
 
@@ -16,29 +16,28 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 SHORTEST = 0.2
-"""Å, where grids of distances begin; closer atoms get the values of this distance."""
+"""Å, start of distance grids; shorter distances take the values at this distance."""
 
 FEWEST_PAIRS = 2
-"""Times the number of intervals: with fewer, functions of every pair take less time than a grid."""
+"""Least number of pairs per interval; with fewer, evaluating the functions at every pair is faster than a grid."""
 
 TABLE_BYTES = 2**26
-"""Largest table that is kept."""
-
+"""Size limit of a table that is cached."""
 
 Tables = dict[int, tuple[Tensor, Tensor]]
-"""Tables by the identity of the weights that they are made of, which are kept with them."""
+"""Cached weights and their tables, by the identity of the weights."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where pairs (or atoms) lie on a grid: the cubic B-splines that are not zero there."""
+    """Positions of pairs (or atoms) on a grid, as the four cubic B-splines that are non-zero there."""
 
-    first: Int[Tensor, " pairs"]  # number of the first of four
+    first: Int[Tensor, " pairs"]  # index of the first of the four
     factors: Float[Tensor, "pairs 4"]  # their values
     _of_edges: list[Place] = field(default_factory=list)
 
     def of_edges(self, pair: Int[Tensor, " edges"] | None) -> Place:
-        """The same for the edges of the pairs; gathered once."""
+        """The same for the edges of the pairs; gathered once, then cached."""
         if pair is None:
             return self
         if not self._of_edges:
@@ -48,58 +47,58 @@ class Place:
 
 @dataclass(frozen=True)
 class Curves:
-    """Some functions on a grid: `controls` are the coefficients of their B-splines."""
+    """Functions as splines, evaluated at `place`; `controls` are their B-spline coefficients."""
 
     controls: Float[Tensor, "splines functions"]
     place: Place
-    tables: Tables | None = None  # those made before; None: nothing is kept
+    tables: Tables | None = None  # cache of tables; None disables caching
 
     def worthwhile(self, sums: int) -> bool:
-        """Whether a table of so many sums saves anything over the values of every pair."""
+        """True if a table of `sums` linear combinations is cheaper than values at every pair."""
         if self.tables is None:
             return len(self.place.first) >= FEWEST_PAIRS * len(self.controls)
         return len(self.controls) * sums * self.controls.itemsize <= TABLE_BYTES
 
     @property
     def values(self) -> Float[Tensor, "pairs functions"]:
-        """Those of all pairs."""
+        """Values at all pairs."""
         rows = self.place.first[:, None] + torch.arange(4, device=self.controls.device)
         return nn.functional.embedding_bag(rows, self.controls, per_sample_weights=self.place.factors, mode="sum")
 
     def table(self, weight: Float[Tensor, "functions sums"]) -> Float[Tensor, "splines sums"]:
-        """The coefficients of sums of the functions. Where they are kept, `weight` must not change."""
+        """B-spline coefficients of linear combinations of the functions; with a cache, `weight` must not change."""
         if self.tables is None:
-            return torch.mm(self.controls, weight, out=rows_apart(len(self.controls), weight))
-        known = self.tables.get(id(weight))
-        if known is None or known[0] is not weight:
-            table = torch.mm(self.controls, weight, out=rows_apart(len(self.controls), weight))
-            known = self.tables[id(weight)] = weight, table
-        return known[1]
+            return torch.mm(self.controls, weight, out=padded_zeros(len(self.controls), weight))
+        cached = self.tables.get(id(weight))
+        if cached is None or cached[0] is not weight:
+            table = torch.mm(self.controls, weight, out=padded_zeros(len(self.controls), weight))
+            cached = self.tables[id(weight)] = weight, table
+        return cached[1]
 
 
-def rows_apart(rows: int, like: Float[Tensor, "any columns"]) -> Float[Tensor, "rows columns"]:
-    """Zeros, the rows an odd number of cache lines apart: the numbers of one column then fit into the cache."""
+def padded_zeros(rows: int, like: Float[Tensor, "any columns"]) -> Float[Tensor, "rows columns"]:
+    """Zeros whose row stride is an odd number of cache lines, so that one column does not map to few cache sets."""
     line, columns = 64 // like.itemsize, like.shape[1]
     lines = -(-columns // line)
     return like.new_zeros(rows, line * (lines + 1 - lines % 2))[:, :columns]
 
 
 class Sampled(NamedTuple):
-    """Functions on a grid's knots, and the pairs for which they are wanted."""
+    """Values of functions at the knots of a grid, and the positions at which they are needed."""
 
     values: Float[Tensor, "knots functions"]
     grid: Grid
     place: Place
 
     def mapped(self, function: Callable[[Tensor], Tensor]) -> Curves:
-        """What `function` makes of them, between the knots by splines."""
+        """Apply `function` at the knots and interpolate the result by splines."""
         return Curves(self.grid.controls(function(self.values)), self.place)
 
 
 class Grid(nn.Module):
-    """Intervals from `start` to `end`, equal in the square root, with a knot at each end.
+    """Grid from `start` to `end`, uniform in the square root of the coordinate.
 
-    Radial functions are steepest where bonds are.
+    The finer spacing at short distances resolves bonds, where radial functions are steepest.
     """
 
     knots: Tensor
@@ -111,17 +110,18 @@ class Grid(nn.Module):
         self.width = (math.sqrt(end) - math.sqrt(start)) / intervals
         knots = torch.linspace(math.sqrt(start), math.sqrt(end), intervals + 1, dtype=torch.float64).square()
         self.register_buffer("knots", knots, persistent=False)
-        rows = [[20, -45, 36, -10], [10, -20, 15, -4], [4, -6, 4, -1]]  # cubic polynomials 3, 2 and 1 knots before
+        rows = [[20, -45, 36, -10], [10, -20, 15, -4], [4, -6, 4, -1]]  # extrapolates cubically by 3, 2 and 1 knots
         self.register_buffer("beyond", torch.tensor(rows, dtype=torch.float64), persistent=False)
 
     def is_finer_than(self, distance: Float[Tensor, " pairs"]) -> bool:
-        """Whether pairs are too few for the grid to save anything."""
+        """True if there are too few pairs for the grid to save time."""
         return len(distance) < FEWEST_PAIRS * self.intervals
 
     def place(self, x: Float[Tensor, " pairs"], group: Int[Tensor, " pairs"] | None = None) -> Place:
-        """Where these distances or speeds lie; those beyond the ends are taken to them.
+        """Locate distances or speeds on the grid; values beyond its ends are clamped.
 
-        With `group`, on that one of several grids of this kind, one after the other.
+        Args:
+            group: Index of the grid for each value if `controls` holds several grids one after the other.
         """
         x = (x.clamp(self.start, self.end).sqrt() - math.sqrt(self.start)) / self.width
         first = x.long().clamp(max=self.intervals - 1)
@@ -132,18 +132,18 @@ class Grid(nn.Module):
         return Place(first, torch.stack(factors, dim=1) / 6)
 
     def controls(self, values: Float[Tensor, "knots functions"]) -> Float[Tensor, "splines functions"]:
-        """Coefficients of splines that are these values at the knots up to terms of sixth order in the interval.
+        """B-spline coefficients that reproduce the values at the knots up to sixth order in the interval.
 
-        Interpolation takes the inverse of 1 + δ²/6 with the second difference δ²: here its series up to δ⁴, as that
-        costs nothing, between values that cubic polynomials continue beyond the ends.
+        Exact interpolation applies the inverse of 1 + δ²/6, with the second difference δ². This takes its series up to
+        δ⁴, which needs no linear solve; cubic polynomials extrapolate the values beyond the ends.
         """
         beyond = self.beyond.to(values)
-        continued = torch.cat([beyond @ values[:4], values, beyond.flip(0, 1) @ values[-4:]])
-        second = _second_difference(continued)
-        return continued[2:-2] - second[1:-1] / 6 + _second_difference(second) / 36
+        extended = torch.cat([beyond @ values[:4], values, beyond.flip(0, 1) @ values[-4:]])
+        second = _second_difference(extended)
+        return extended[2:-2] - second[1:-1] / 6 + _second_difference(second) / 36
 
     def sampled(self, functions: Callable[[Tensor], Tensor], distance: Float[Tensor, " pairs"]) -> Sampled:
-        """Functions of the distance on the knots."""
+        """Evaluate functions of the distance at the knots."""
         return Sampled(functions(self.knots.to(distance)), self, self.place(distance))
 
 
@@ -152,12 +152,12 @@ def _second_difference(values: Tensor) -> Tensor:
 
 
 def controls_of(values: np.ndarray) -> np.ndarray:
-    """Coefficients of the cubic B-splines through `values` (knots, functions); no knot next to an end is one."""
+    """Coefficients of the cubic B-splines through `values` (knots, functions), with not-a-knot end conditions."""
     knots = len(values)
-    right = np.zeros((knots + 2, values.shape[1]))
-    right[1:-1] = 6 * values
+    rhs = np.zeros((knots + 2, values.shape[1]))
+    rhs[1:-1] = 6 * values
     rows = knots + 2
-    band = np.zeros((9, rows))  # four diagonals on either side
+    band = np.zeros((9, rows))  # four diagonals on each side
 
     def put(row: int, column: int, value: float) -> None:
         band[4 + row - column, column] = value
@@ -165,7 +165,7 @@ def controls_of(values: np.ndarray) -> np.ndarray:
     for row in range(1, rows - 1):
         for column, value in zip(range(row - 1, row + 2), (1.0, 4.0, 1.0), strict=True):
             put(row, column, value)
-    for row, start in ((0, 0), (rows - 1, rows - 5)):  # the third derivative is the same on both sides of that knot
+    for row, start in ((0, 0), (rows - 1, rows - 5)):  # not-a-knot: continuous third derivative
         for k, value in enumerate((1.0, -4.0, 6.0, -4.0, 1.0)):
             put(row, start + k, value)
-    return solve_banded((4, 4), band, right)
+    return solve_banded((4, 4), band, rhs)

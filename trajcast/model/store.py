@@ -1,4 +1,4 @@
-"""Model files: weights as safetensors, everything else as JSON beside them."""
+"""Model files: weights as safetensors, with a JSON description beside them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ from trajcast.model.totals import Totals
 
 
 def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
-    """Write `path` (.safetensors) and the .json beside it; `record` goes into the JSON (provenance, training)."""
+    """Write `path` (.safetensors) and the .json beside it.
+
+    Args:
+        record: Further entries of the JSON file, such as provenance and training.
+    """
     path = Path(path)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     data = save(weights)
@@ -49,7 +53,11 @@ def save_model(path: Path | str, model: TrajCast, **record: Any) -> None:
 
 
 def read_record(path: Path | str) -> dict[str, Any]:
-    """The JSON beside a model's weights; UserError when missing, damaged or foreign."""
+    """The JSON description of the model in `path`.
+
+    Raises:
+        UserError: The file is missing, damaged, or not a model description.
+    """
     path = Path(path).with_suffix(".json")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
@@ -64,9 +72,10 @@ def read_record(path: Path | str) -> dict[str, Any]:
 
 
 def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast:
-    """The model in `path` (.safetensors), in the precision it was saved in.
+    """The model in `path` (.safetensors), in its saved precision and without gradients.
 
-    Raises UserError when a file is missing, damaged, or does not fit the other.
+    Raises:
+        UserError: A file is missing or damaged, or weights and description do not match.
     """
     record = read_record(path)
     try:
@@ -74,7 +83,7 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
         network = NetworkSettings(**record["network"], cutoff_A=record["cutoff_A"])
         dtype = {"float32": torch.float32, "float64": torch.float64}[record["dtype"]]
         model = TrajCast(network, scales, torch.Generator().manual_seed(0)).to(dtype)
-        if (masses := record.get("masses_u")) is not None:  # earlier versions did not keep them
+        if (masses := record.get("masses_u")) is not None:  # absent from files of earlier versions
             if len(masses) != len(scales.species):
                 raise ValueError(f"{len(masses)} masses_u for {len(scales.species)} species")
             model.masses = tuple(float(mass) for mass in masses)
@@ -86,15 +95,15 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> TrajCast
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     if hashlib.sha256(data).hexdigest() != record.get("sha256"):
-        raise UserError(f"{path}: damaged weights, or not those that its .json describes; train or copy both again")
+        raise UserError(f"{path}: damaged weights, or weights that do not match its .json; copy both again, or retrain")
     try:
         model.load_state_dict(load(data))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{path}: damaged weights, or not those that its .json describes: {reason}") from None
+        raise UserError(f"{path}: damaged weights, or weights that do not match its .json: {reason}") from None
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise UserError(f"{path}: has weights that are not finite ({name}); train it again, or take an earlier one")
+            raise UserError(f"{path}: has weights that are not finite ({name}); train it again, or use an earlier one")
     return model.to(device).requires_grad_(False)
 
 
@@ -114,7 +123,7 @@ def _scales(record: Mapping[str, Any]) -> Scales:
 
 
 def _tuples(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Lists, and those in them, as tuples."""
+    """Replace lists by tuples, recursively."""
 
     def frozen(value: Any) -> Any:
         return tuple(frozen(x) for x in value) if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The conservation laws of models that were trained elsewhere; networks trained here have those of `conserving`."""
+"""Conservation laws of imported models; models trained with this package use `conserving` in `network`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Totals:
-    """The totals that every system has after a step."""
+    """Momentum and angular momentum that every system has after a step."""
 
-    momentum: tuple[float, ...] | None  # u Å/fs; None: that before the step
-    conserve_angular_momentum: bool  # whether the angular momentum is set, too, whatever directions are periodic
-    angular_momentum: tuple[float, ...] | None  # u Å²/fs; None: that before the step
+    momentum: tuple[float, ...] | None  # u Å/fs; None keeps the value before the step
+    conserve_angular_momentum: bool  # regardless of pbc
+    angular_momentum: tuple[float, ...] | None  # u Å²/fs; None keeps the value before the step
 
 
 def with_totals(
     state: State, displacement: Float[Tensor, "atoms 3"], velocity: Float[Tensor, "atoms 3"], totals: Totals
 ) -> tuple[Float[Tensor, "atoms 3"], Float[Tensor, "atoms 3"]]:
-    """Displacement (Å) and new velocity (Å/fs) with the wanted `totals`.
+    """Displacement (Å) and new velocity (Å/fs), corrected to `totals`.
 
-    The centre of mass of a system is held where the wanted momentum is zero, and moves as the network has it elsewhere.
+    The centre of mass stays fixed if the target momentum is zero; otherwise it moves as predicted.
     """
     wanted_BX = momentum(state) if totals.momentum is None else _of_each_system(totals.momentum, state)
     moved_BX = system_sum(state.masses[:, None] * displacement, state) / system_sum(state.masses, state)[:, None]
@@ -40,16 +40,12 @@ def with_totals(
     after = replace(state, positions=state.positions + displacement, velocities=velocity)
     after = set_momentum(after, wanted_BX)
     if totals.conserve_angular_momentum:
-        conserve_angular_momentum = totals.angular_momentum
-        spin_BX = (
-            angular_momentum(state)
-            if conserve_angular_momentum is None
-            else _of_each_system(conserve_angular_momentum, state)
-        )
-        after = set_angular_momentum(replace(after, pbc=torch.zeros_like(after.pbc)), spin_BX)
+        target = totals.angular_momentum
+        angular_BX = angular_momentum(state) if target is None else _of_each_system(target, state)
+        after = set_angular_momentum(replace(after, pbc=torch.zeros_like(after.pbc)), angular_BX)
     return displacement, after.velocities
 
 
 def _of_each_system(vector: Sequence[float], state: State) -> Float[Tensor, "systems 3"]:
-    """`vector` for each system, put there without waiting for the device."""
+    """`vector` repeated for each system, created without synchronising with the GPU."""
     return torch.stack([state.positions.new_full((state.n_systems,), x) for x in vector], dim=1)

@@ -1,4 +1,4 @@
-"""All observables of reference MD and rollout, measured at one frame spacing and written as files."""
+"""Measure all observables of reference MD and rollout at one frame spacing, and write them to files."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from trajcast.core.errors import UserError
+from trajcast.io import layout
 from trajcast.io.files import write_json
 from trajcast.io.provenance import provenance
 from trajcast.io.trajectory import Trajectory
@@ -18,7 +19,7 @@ from trajcast.observables.selection import Selection, select
 from trajcast.observables.summary import verdict_rows
 
 NAMES = {"md": "MD", "second": "second MD run", "rollout": "rollout"}
-SHORTEST = 0.95  # share of the rollout that a second MD run as long as it may have
+SHORTEST = 0.95  # of the rollout's length; a second MD run at least this long counts as equally long
 log = logging.getLogger(__name__)
 
 
@@ -27,10 +28,15 @@ def compare(
 ) -> None:
     """Measure every observable and write results, tables and the summary into `folder`.
 
-    `md` is the reference MD, or the record of a summary of it (`observables.references`); `second` another MD run,
-    judged as if it were a rollout, of which no more is read than the rollout is long. MD is read at the rollout's
-    frame spacing, or at its own where the rollout has fewer than two frames. Raises UserError when the MD is too
-    short, its interval does not divide the rollout's, or the elements differ.
+    MD is read at the rollout's frame spacing, or at its own if the rollout has fewer than two frames.
+
+    Args:
+        md: Reference MD, or the record of its summary (`observables.references`).
+        second: Another MD run, judged as if it were a rollout and read up to the length of the rollout.
+
+    Raises:
+        UserError: The interval of the MD does not divide that of the rollout, the elements differ, or the summary does
+            not match the settings.
     """
     of_rollout = select(rollout)
     selections = {"rollout": of_rollout}
@@ -39,10 +45,10 @@ def compare(
             _check_elements(trajectory, rollout)
             selections[kind] = select(trajectory, of_rollout.spacing_fs or trajectory.interval_fs)
     if "second" in selections and len(of_rollout) > 1:
-        own = selections["second"]
-        selections["second"] = replace(own, frames=own.frames[: len(of_rollout)])
+        of_second = selections["second"]
+        selections["second"] = replace(of_second, frames=of_second.frames[: len(of_rollout)])
     if second is None and (folder / "second").exists():
-        shutil.rmtree(folder / "second")  # of a run that is no longer asked for
+        shutil.rmtree(folder / "second")  # left by a second run that is no longer requested
     results = {kind: _measure(kind, selection, context, folder) for kind, selection in selections.items()}
     frames, shipped = {kind: str(selection) for kind, selection in selections.items()}, None
     if not isinstance(md, Trajectory):
@@ -51,7 +57,7 @@ def compare(
         shipped = read_record(md)
         frames["md"] = shipped["frames"][f"{spacing_fs:g}"]
     write_json(
-        folder / "summary.json",
+        folder / layout.SUMMARY_FILE,
         {
             "provenance": provenance("observables", context.settings.model_dump(mode="json")),
             "frames": frames,
@@ -70,7 +76,7 @@ def compare(
 def _check_elements(md: Trajectory, rollout: Trajectory) -> None:
     if set(md.spec.numbers.tolist()) != set(rollout.spec.numbers.tolist()):
         raise UserError(
-            f"{rollout.path} and {md.path} hold different elements; give a rollout and the reference MD of its system"
+            f"{rollout.path} and {md.path} contain different elements; give a rollout and reference MD of one system"
         )
 
 
@@ -86,15 +92,15 @@ def _measure(kind: str, selection: Selection, context: Context, folder: Path) ->
 
 
 def _of_summary(record: Path, spacing_fs: float, context: Context, folder: Path) -> dict[str, Result]:
-    """What a summary of reference MD has, copied beside the rollout's; UserError where other settings made it."""
+    """Results of a reference MD summary, copied next to the rollout's; UserError if it was made with other settings."""
     made_with = read_record(record)
     if made_with["physics"] != physics(context.reference):
-        raise UserError(f"{record}: is of reference MD with other settings; give the reference MD itself")
+        raise UserError(f"{record}: summarises reference MD with other settings; give the reference MD itself")
     if made_with["observables"] != context.settings.model_dump(mode="json"):
         raise UserError(f"{record}: was made with other settings of the observables; give the reference MD itself")
     results = read_results(record, spacing_fs)
     if missing := set(observables()) - set(results):
-        raise UserError(f"{record}: has no {', '.join(sorted(missing))}; make it again with trajcast summarize")
+        raise UserError(f"{record}: has no {', '.join(sorted(missing))}; recreate it with trajcast summarize")
     for name, result in results.items():
         _save(result, folder / "md", name)
     return results

@@ -1,7 +1,7 @@
 """Distribution of the distances between the atoms of an isolated system, for every pair of elements.
 
-What a radial distribution function is to a liquid; nothing is divided by the volume of a shell, as there is no density
-at large. Each distribution has unit area.
+The counterpart of the radial distribution function of a liquid; without a bulk density, there is no normalisation by
+shell volume. Each distribution has unit area.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from trajcast.observables.blocks import standard_error
 from trajcast.observables.result import Curve, Result
 from trajcast.observables.selection import Selection
 
-BIN_A = 0.02  # a third of the width of a bond length's distribution
-LONGEST_A = 50.0  # no bins beyond, for rollouts that fly apart
+BIN_A = 0.02  # a third of the width of a bond-length distribution
+LONGEST_A = 50.0  # longer distances, in rollouts that fly apart, count in the last bin
 FRAMES_AT_ONCE = 1000  # bounds the memory of the distances
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """Histograms of distances with errors from blocks; nothing for periodic systems."""
+    """Measure histograms of distances, with errors from blocks; empty for periodic systems."""
     settings = context.settings
     sparse = selection.at_least(settings.structure_interval_fs)
     curves, note = [], ""
@@ -52,14 +52,14 @@ def measure(selection: Selection, context: Context) -> Result:
 
 
 def _pairs(first: NDArray[np.int64], second: NDArray[np.int64], same: bool) -> NDArray[np.int64]:
-    """(pairs, 2): every pair of different atoms once."""
+    """Every pair of different atoms once, (pairs, 2)."""
     pairs = np.stack(np.meshgrid(first, second, indexing="ij"), axis=-1).reshape(-1, 2)
     return pairs[pairs[:, 0] < pairs[:, 1]] if same else pairs
 
 
 def _curve(name: str, parts: list[NDArray[np.float32]], pairs: NDArray[np.int64]) -> Curve:
     counts = [_histogram(positions, pairs) for positions in parts]
-    bins = max(len(count) for count in counts) + 1  # an empty one: curves end at zero
+    bins = max(len(count) for count in counts) + 1  # with an empty last bin, so that curves end at zero
     densities = np.array([np.pad(count, (0, bins - len(count))) / (count.sum() * BIN_A) for count in counts])
     several = len(parts) > 1
     return Curve(
@@ -75,10 +75,10 @@ def _histogram(positions: NDArray[np.float32], pairs: NDArray[np.int64]) -> NDAr
     """Number of distances in each bin from zero to the longest."""
     counts = np.zeros(1, dtype=np.int64)
     for start in range(0, len(positions), FRAMES_AT_ONCE):
-        some = positions[start : start + FRAMES_AT_ONCE]
-        lengths = np.linalg.norm(some[:, pairs[:, 0]] - some[:, pairs[:, 1]], axis=2)
-        found = np.bincount((np.minimum(lengths, LONGEST_A) / BIN_A).astype(np.int64).ravel())
-        longer, shorter = (found, counts) if len(found) > len(counts) else (counts, found)
+        frames = positions[start : start + FRAMES_AT_ONCE]
+        lengths = np.linalg.norm(frames[:, pairs[:, 0]] - frames[:, pairs[:, 1]], axis=2)
+        new = np.bincount((np.minimum(lengths, LONGEST_A) / BIN_A).astype(np.int64).ravel())
+        longer, shorter = (new, counts) if len(new) > len(counts) else (counts, new)
         longer[: len(shorter)] += shorter
         counts = longer
     return counts

@@ -1,7 +1,7 @@
-"""Distribution of the potential energy, by the potential of the reference MD.
+"""Distribution of the potential energy, evaluated with the potential of the reference MD.
 
-The energies of MD and rollout frames alike are computed anew from the stored (single-precision) positions, so that
-nothing but the configurations differs.
+Energies of both MD and rollout frames are recomputed from the stored single-precision positions, so that only the
+configurations differ.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ from trajcast.observables.result import Result, Scalar
 from trajcast.observables.selection import Selection
 
 UNIT = "meV/atom"
-TOLERANCE = 0.3  # of the mean: what 3.5 K do to harmonic vibrations
-DRAWN_WIDTHS = 10  # of the distribution on both sides of its mean: a rollout gone wrong must not squeeze the rest
+TOLERANCE = 0.3  # of the mean; about k T at 3.5 K
+DRAWN_WIDTHS = (
+    10  # standard deviations shown on both sides of the mean; outliers of a bad rollout must not squeeze the rest
+)
 log = logging.getLogger(__name__)
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """Histogram, mean and standard deviation of the potential energy per atom."""
+    """Measure histogram, mean and standard deviation of the potential energy per atom."""
     settings = context.settings
     sparse = selection.at_least(settings.structure_interval_fs)
     energies, note = _energies(sparse, context)
@@ -61,26 +63,26 @@ def measure(selection: Selection, context: Context) -> Result:
             ),
         ],
         caption=f"Energies of the {context.reference.system} reference potential ({context.reference.engine}), "
-        f"recomputed for {sparse} of {selection.spec.n_atoms} atoms; width: standard deviation of the energy over "
-        f"the number of atoms; standard errors from {settings.blocks} blocks.",
+        f"recomputed for {sparse} of {selection.spec.n_atoms} atoms; width: standard deviation of the energy "
+        f"divided by the number of atoms; standard errors from {settings.blocks} blocks.",
         note=note,
     )
 
 
 def _energies(selection: Selection, context: Context) -> tuple[NDArray[np.float64], str]:
-    """Energies (meV/atom), and why there are none."""
-    nothing = np.zeros(0)
+    """Energies (meV/atom), and the reason if there are none."""
+    empty = np.zeros(0)
     if len(selection) == 0:
-        return nothing, "not measured: no frames"
+        return empty, "not measured: no frames"
     try:
         engine = named_module("reference.engines", context.reference.engine)
         energies = engine.potential_energies(context.reference, selection.spec, selection.positions)
     except UserError as error:
         if selection.trajectory.provenance.get("stage") != "rollout":
             raise
-        # a rollout gone wrong may hold what the reference potential cannot take
+        # the reference potential may be undefined for configurations of a bad rollout
         log.warning("%s: no potential energies: %s", selection.trajectory.path, error)
-        return nothing, f"not measured: {error}"
+        return empty, f"not measured: {error}"
     if not np.isfinite(energies).all():
-        return nothing, f"not measured: {np.sum(~np.isfinite(energies))} of {len(energies)} energies are not finite"
+        return empty, f"not measured: {np.sum(~np.isfinite(energies))} of {len(energies)} energies are not finite"
     return 1000 * energies / selection.spec.n_atoms, ""

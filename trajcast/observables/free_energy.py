@@ -1,8 +1,8 @@
-"""Free-energy surface over the two dihedral angles that the settings name, and the barriers on it.
+"""Free-energy surface over the two dihedral angles named in the settings, and its barriers.
 
-F = −k T ln P with P the density of the angles in `dihedral_bins` bins of each, one of them centred on 0°. Angles are
-those of IUPAC, 0° for cis. Beside the surface come profiles, each with its lowest value as zero: of either angle
-whatever the other (from P summed over the other), and the surface's cuts along one angle where the other is 0°.
+F = −k T ln P, where P is the density of the angles in `dihedral_bins` bins each, one of them centred on 0°. Angles
+follow the IUPAC convention, 0° for cis. Profiles relative to their minimum complement the surface: along either angle
+with P summed over the other, and cuts along one angle with the other at 0°.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNIT = "meV"
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """Surface, profiles and barriers in meV; nothing for a system without dihedrals in its settings."""
+    """Measure surface, profiles and barriers in meV; empty for a system without dihedrals in its settings."""
     settings = context.settings
     names, target = list(settings.dihedrals), canonical_temperature(selection.trajectory)
     curves, scalars, surface, note = [], [], None, ""
@@ -52,7 +52,7 @@ def measure(selection: Selection, context: Context) -> Result:
                 curves.append(curve)
                 scalars.append(barrier)
             else:
-                why = "the trajectory never came there"
+                why = "the trajectory never visited this cut"
                 scalars.append(Scalar(name=f"barrier of {name}", value=None, error=None, unit=UNIT, note=why))
     temperature = "" if target is None else f"k T at {target:g} K is {1000 * BOLTZMANN * target:.1f} meV; "
     return Result(
@@ -65,21 +65,25 @@ def measure(selection: Selection, context: Context) -> Result:
         surface=surface,
         x_limits=(-180.0, 180.0) if curves else None,
         caption=f"From the density of {' and '.join(names) or 'no dihedrals'} in {settings.dihedral_bins} bins each; "
-        f"barrier: highest above lowest value of a profile; {temperature}{selection}; standard errors from "
+        f"barrier: highest minus lowest value of a profile; {temperature}{selection}; standard errors from "
         f"{settings.blocks} blocks.",
         note=note,
     )
 
 
 def bin_centres(bins: int) -> NDArray[np.float64]:
-    """Centres in degrees of an even number of bins from −180 on; the one in the middle is 0."""
+    """Centres (°) of an even number of bins, starting at −180; the central one is 0."""
     return np.linspace(-180, 180, bins, endpoint=False)
 
 
 def dihedral_angles(selection: Selection, atoms: list[list[int]]) -> NDArray[np.float64]:
-    """(frames, dihedrals) in degrees, of four atoms (counted from 0) each; nearest images where periodic.
+    """Dihedral angles (°), (frames, dihedrals), by minimum image in periodic systems.
 
-    UserError where the system has no such atom.
+    Args:
+        atoms: Four atom indices of each dihedral, counted from 0.
+
+    Raises:
+        UserError: An index is out of range.
     """
     count = selection.spec.n_atoms
     if any(i >= count for four in atoms for i in four):
@@ -92,7 +96,7 @@ def dihedral_angles(selection: Selection, atoms: list[list[int]]) -> NDArray[np.
 
 
 def _densities(angles: NDArray[np.float64], bins: int, blocks: int) -> NDArray[np.float64]:
-    """(blocks, bins, bins): probabilities from consecutive blocks of frames; from all as one where they are too few."""
+    """Probabilities, (blocks, bins, bins), from consecutive blocks of frames; a single block if frames are too few."""
     place = np.rint((angles + 180) / (360 / bins)).astype(int) % bins
     length = len(angles) // blocks
     pieces = np.split(place[: blocks * length], blocks) if length else [place]
@@ -118,10 +122,14 @@ def _surface(names: list[str], centres: NDArray[np.float64], thermal: float, den
 def profile(
     name: str, centres: NDArray[np.float64], thermal: float, density: NDArray[np.float64]
 ) -> tuple[Curve, Scalar]:
-    """−thermal × ln P over the bins that were visited, above its minimum, and its highest value, the barrier.
+    """Free energy −thermal × ln P of the visited bins relative to its minimum, and its maximum, the barrier.
 
-    `density` is (blocks, bins) and need not be normalised. Errors are those of ln P to first order in the blocks'
-    spread, δF = −thermal × δP / P, so that a block that never came to a bin has a finite share in its error.
+    Errors are those of ln P to first order in the spread of the blocks, δF = −thermal × δP / P, so that a block that
+    never visited a bin contributes a finite error.
+
+    Args:
+        thermal: k T in meV.
+        density: P of each block, (blocks, bins), not necessarily normalised.
     """
     mean = density.mean(axis=0)
     visited = mean > 0
@@ -142,7 +150,7 @@ def profile(
     curve = Curve(
         name=name,
         x=centres[visited].tolist(),
-        y=(energy + 0.0).tolist(),  # no minus before zero
+        y=(energy + 0.0).tolist(),  # turns −0 into 0
         error=None if error is None else error.tolist(),
     )
     return curve, scalar

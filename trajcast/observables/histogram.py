@@ -10,7 +10,7 @@ from trajcast.observables.result import Curve
 
 
 def density(name: str, series: NDArray[np.float64], blocks: int) -> Curve:
-    """Histogram of at least two values, normalised to unit area, in √frames bins (10 to 60)."""
+    """Histogram of at least two values, normalised to unit area, in √n bins (10 to 60) for n values."""
     bins = int(np.clip(np.sqrt(len(series)), 10, 60))
     y, edges = np.histogram(series, bins=bins, density=True)
     pieces = block_values(series, blocks)

@@ -1,10 +1,10 @@
 """Mean squared displacement of each element, and the self-diffusion coefficient of the heaviest one.
 
 Displacements are those of unwrapped positions relative to the centre of mass of the whole system. Lighter atoms of a
-molecule travel with the heaviest, but also turn about it, which hides their diffusion for longer. D comes twice: from
-the slope of the MSD (Einstein: MSD = 6 D t + const, straight line by least squares over the fit range, error
-from blocks), and from the zero-frequency limit of the velocity spectrum by STACIE (Toraman et al. 2025,
-doi:10.1021/acs.jcim.5c01475), which brings its own error.
+molecule diffuse with the heaviest but also rotate about it, so they become diffusive later. D is estimated twice: from
+the slope of the MSD (Einstein: MSD = 6 D t + const, linear least squares over the fit range, error from blocks), and
+from the zero-frequency limit of the velocity spectrum by STACIE (Toraman et al. 2025, doi:10.1021/acs.jcim.5c01475),
+which estimates its own error.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from trajcast.observables.selection import Selection
 UNIT = "1e-9 m²/s"
 TO_UNIT = 10.0  # Å²/ps in 1e-9 m²/s
 TOLERANCE = 0.05  # of D from the MSD, relative
-FEWEST_STEPS = 64  # for STACIE: twice the frequencies that its smallest fit takes
+FEWEST_STEPS = 64  # for STACIE: twice the number of frequencies in its smallest fit
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """MSD up to the end of the fit range, and D; nothing for isolated systems, and where no fit range is given."""
+    """Measure the MSD up to the end of the fit range, and D; empty for isolated systems or without a fit range."""
     fit = _fit_range(context.settings)
     if fit is None:
         return _result([], [], str(selection), "" if len(selection) else "not measured: no frames")
     if not selection.spec.pbc.any():
-        return _result([], [], str(selection), "not measured: what is alone in vacuum does not diffuse")
+        return _result([], [], str(selection), "not measured: an isolated system does not diffuse")
     return _measure(selection, context.settings, fit)
 
 
@@ -58,15 +58,18 @@ def _measure(selection: Selection, settings: ObservableSettings, fit: tuple[floa
         if blocks and len(blocks[0]) == lags:
             lags -= 1  # blocks one frame short of the fit range still count
         for symbol, atoms in sparse.atoms_of.items():
-            own = positions[:, atoms]
-            parts = [own[sparse.frames.index(b.frames.start) :][: len(b)] for b in blocks]
-            curves.append(_curve(symbol, own, parts, spacing_ps, lags))
+            of_element = positions[:, atoms]
+            parts = [of_element[sparse.frames.index(b.frames.start) :][: len(b)] for b in blocks]
+            curves.append(_curve(symbol, of_element, parts, spacing_ps, lags))
             if symbol == heaviest:
-                scalars = [_slope(curves[-1], settings.blocks, fit), _stacie(symbol, own, sparse.spacing_fs, fit)]
+                scalars = [
+                    _slope(curves[-1], settings.blocks, fit),
+                    _stacie(symbol, of_element, sparse.spacing_fs, fit),
+                ]
     caption = (
         f"Unwrapped positions relative to the centre of mass, all time origins; {sparse}; D from the slope "
         f"between {fit[0]:g} and {fit[1]:g} ps with the error of {settings.blocks} blocks, and from the velocity "
-        "spectrum by STACIE. Not corrected for the size of the box."
+        "spectrum by STACIE. Not corrected for finite-size effects."
     )
     return _result(curves, scalars, caption, note)
 
@@ -95,7 +98,7 @@ def _without_drift(selection: Selection) -> NDArray[np.float64]:
 
 
 def mean_squared_displacement(positions: NDArray[np.float64], lags: int) -> NDArray[np.float64]:
-    """MSD at lags 0 … lags (in frames) of positions (frames, atoms, 3), over atoms and all time origins."""
+    """MSD at lags 0 … `lags` (frames) of positions (frames, atoms, 3), averaged over atoms and all time origins."""
     values = np.zeros(lags + 1)
     for lag in range(1, lags + 1):
         values[lag] = ((positions[lag:] - positions[:-lag]) ** 2).sum(axis=2).mean()
@@ -109,7 +112,7 @@ def _curve(
     spacing_ps: float,
     lags: int,
 ) -> Curve:
-    """The MSD of one element, from all of `positions` and from each of `parts` that is long enough."""
+    """MSD of one element from all `positions`, with errors from `parts` if they are long enough."""
     times = np.arange(lags + 1) * spacing_ps
     y = mean_squared_displacement(positions, lags)
     long_enough = bool(parts) and len(parts[0]) > lags
@@ -124,7 +127,7 @@ def _curve(
 
 
 def _slope(curve: Curve, blocks: int, fit: tuple[float, float]) -> Scalar:
-    """D from the slope of an MSD, with the error of its blocks' slopes."""
+    """D from the slope of an MSD, with the standard error of the slopes of its blocks."""
     name, times = _names(curve.name, fit)[0], np.array(curve.x)
     fitted = (times >= fit[0] - 1e-9) & (times <= fit[1] + 1e-9)
     if fitted.sum() < 3 or 2 * times[-1] - times[-2] < fit[1] - 1e-9:  # one step short still counts
@@ -142,7 +145,7 @@ def _slope(curve: Curve, blocks: int, fit: tuple[float, float]) -> Scalar:
 
 
 def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, fit: tuple[float, float]) -> Scalar:
-    """D from the spectrum of the mean velocities between frames, whose zero-frequency limit is ½ ∫⟨v v⟩ dt."""
+    """D from the zero-frequency limit ½ ∫⟨v v⟩ dt of the spectrum of the mean velocities between frames."""
     from stacie.estimate import estimate_acint
     from stacie.model import PadeModel
     from stacie.spectrum import compute_spectrum
@@ -155,7 +158,7 @@ def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, fit:
         return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
     try:
         spectrum = compute_spectrum(steps, timestep=spacing_ps)
-        # (p₀ + p₂ f²) / (1 + q₂ f²), even in f: falls for a gas, rises from the cage of a liquid
+        # (p₀ + p₂ f²) / (1 + q₂ f²), even in f: fits the decay in a gas as well as the rise due to caging in a liquid
         estimate = estimate_acint(spectrum, PadeModel([0, 2], [2]))
     except (ValueError, ArithmeticError) as error:
         why = f"STACIE found no estimate for {steps.shape[1]} steps: {error}"

@@ -1,7 +1,7 @@
 """Radial distribution functions of all pairs of elements, by MDAnalysis.
 
 Every pair of different atoms counts, so the peaks of bonded pairs are included. Pairs of one element are normalised
-by N(N − 1): an ideal gas of N atoms has g = 1. Bins reach to half the shortest box length (distance between
+by N(N − 1), so an ideal gas of N atoms has g = 1. Bins extend to half the shortest box length (distance between
 opposite faces).
 """
 
@@ -22,7 +22,7 @@ from trajcast.observables.universe import universe_of
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """g(r) of each pair of elements, with errors from blocks."""
+    """Measure g(r) of each pair of elements, with errors from blocks."""
     settings = context.settings
     sparse = selection.at_least(settings.structure_interval_fs)
     curves, note = [], ""
@@ -73,7 +73,7 @@ def _pair_distribution(
     y = []
     for universe in parts:
         groups = [universe.select_atoms(f"element {symbol}") for symbol in pair]
-        same = (1, 1) if pair[0] == pair[1] else None  # leaves out each atom with itself
+        same = (1, 1) if pair[0] == pair[1] else None  # excludes self-pairs
         rdf = InterRDF(*groups, nbins=bins, range=(0.0, half_box), exclusion_block=same).run()
         y.append(rdf.results.rdf)
     return rdf.results.bins, np.array(y)

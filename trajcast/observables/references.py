@@ -1,7 +1,7 @@
-"""Shipped summaries of long reference MD: what was observed on runs that take hours, as small files.
+"""Shipped summaries of long reference MD: observables of runs that take hours, as small files.
 
-Each folder of `md/` has `reference.json`, the record of the run, and for each frame spacing a folder with one file an
-observable, as `trajcast observe` writes them. A summary stands for reference MD of the same settings only.
+Each folder of `md/` has `reference.json`, the record of the run, and for each frame spacing a folder with one file per
+observable, as `trajcast observe` writes them. A summary replaces only reference MD with the same settings.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ FOLDER = shipped.FOLDER / "md"
 
 
 def physics(reference: ReferenceSettings) -> dict[str, Any]:
-    """The settings that the distribution of an NVT run depends on; not its length, its start or its random numbers."""
+    """Settings that determine the distribution of an NVT run, as opposed to its length, start or random numbers."""
     values = reference.model_dump(mode="json")
     names = ("system", "engine", "parameters", "potential", "temperature_K", "timestep_fs")
-    found = {name: values[name] for name in names} | {"tau_fs": values["nvt"]["tau_fs"]}
-    return found | {"npt": values["equilibration"]["npt"]}  # with it the cell is found anew in every run
+    settings = {name: values[name] for name in names} | {"tau_fs": values["nvt"]["tau_fs"]}
+    return settings | {"npt": values["equilibration"]["npt"]}  # with NPT, every run determines its own cell
 
 
 def matching(
     reference: ReferenceSettings, observables: ObservableSettings, spacing_fs: float, folder: Path = FOLDER
 ) -> Path | None:
-    """The folder of the summary made with these settings at this frame spacing; None where there is none."""
+    """Folder of the summary made with these settings at this frame spacing; None if absent."""
     for path in sorted(folder.glob(f"*/{RECORD}")):
         record = read_record(path)
         same = record["physics"] == physics(reference) and record["observables"] == observables.model_dump(mode="json")
@@ -43,7 +43,7 @@ def matching(
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The record of a summary; UserError where it is missing or foreign."""
+    """Read the record of a summary; UserError if it is missing or not a record."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -51,13 +51,13 @@ def read_record(path: Path) -> dict[str, Any]:
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(record, dict):
-        raise UserError(f"{path}: not a summary of reference MD; give the one of `trajcast summarize`")
-    check_format(record.get("format"), MD_SUMMARY, str(path), "give the one of `trajcast summarize`")
+        raise UserError(f"{path}: not a summary of reference MD; give one made by `trajcast summarize`")
+    check_format(record.get("format"), MD_SUMMARY, str(path), "give one made by `trajcast summarize`")
     return record
 
 
 def read_results(path: Path, spacing_fs: float) -> dict[str, Result]:
-    """What was observed, at a frame spacing; `path`: the record. UserError where it has no such spacing."""
+    """Read the results at a frame spacing from a summary with the record `path`; UserError without such a spacing."""
     record, folder = read_record(path), path.parent / f"{spacing_fs:g}fs"
     files = sorted(folder.glob("*.json"))
     if not files:

@@ -1,4 +1,4 @@
-"""What an observable gives: curves and numbers with errors and units, on disk as JSON and CSV."""
+"""Result of an observable: curves and numbers with errors and units, stored as JSON and CSV."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Scalar:
     """One number with its standard error (None: unknown) and unit, e.g. D of O in 1e-9 m²/s."""
 
     name: str
-    value: float | None  # None: could not be measured, `note` says why
+    value: float | None  # None: not measured, see `note`
     error: float | None
     unit: str
-    theory: float | None = None  # what theory says it is, where it says so
-    tolerance: float | None = None  # a difference from reference MD that does not matter to a user; None: not stated
+    theory: float | None = None  # theoretical value, if known
+    tolerance: float | None = None  # difference from reference MD that is negligible in practice; None: not stated
     note: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Curve:
-    """One line of a figure, with pointwise standard errors where known."""
+    """One line of a figure, with pointwise standard errors if known."""
 
     name: str
     x: list[float]
@@ -38,7 +38,7 @@ class Curve:
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """A function of two variables: z[i][j] at x[i], y[j], None where it is not known."""
+    """A function of two variables: z[i][j] at x[i], y[j]; None: unknown."""
 
     x_label: str
     y_label: str
@@ -59,20 +59,20 @@ class Result:
     curves: list[Curve]
     scalars: list[Scalar] = field(default_factory=list)
     surface: Surface | None = None
-    theory: list[Curve] = field(default_factory=list)  # what theory says of the curve with the same name
+    theory: list[Curve] = field(default_factory=list)  # theoretical counterparts of the curves with the same names
     marks: dict[str, float] = field(default_factory=dict)  # labelled vertical lines, e.g. the Nyquist wavenumber
-    x_limits: tuple[float, float] | None = None  # the part of the x axis worth drawing; None: all
-    scored: bool = False  # the curves are compared by their score
-    caption: str = ""  # how it was computed: parameters, fit ranges, number of frames
+    x_limits: tuple[float, float] | None = None  # range of the x axis to show; None: all
+    scored: bool = False  # whether curves are compared by their score
+    caption: str = ""  # how it was computed: settings, fit ranges, number of frames
     note: str = ""  # why something is missing
 
     def save(self, path: Path | str) -> None:
-        """Write as JSON; refuses NaN and infinity."""
+        """Write as JSON, which refuses NaN and infinity."""
         write_json(path, asdict(self))
 
     def save_csv(self, path: Path | str) -> None:
         """Write the curves as one table: curve, x, y, standard error of y (empty: unknown)."""
-        with atomic_write(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+        with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as handle:
             table = csv.writer(handle)
             table.writerow(["curve", self.x_label, self.y_label, "standard error"])
             for curve in self.curves:
@@ -81,7 +81,7 @@ class Result:
 
 
 def load_result(path: Path | str) -> Result:
-    """Read what `Result.save` wrote."""
+    """Read a file written by `Result.save`."""
     raw: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     for name in ("curves", "theory"):
         raw[name] = [Curve(**curve) for curve in raw.get(name, [])]

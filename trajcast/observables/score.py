@@ -1,7 +1,7 @@
-"""Score of a curve against a reference, of each of its blocks, and of the reference's halves against each other.
+"""Scores of a curve and of its blocks against a reference, and of the halves of the reference against each other.
 
-Score = 1 − Σ|f_ref − f| / (Σ f_ref + Σ f), f interpolated linearly onto the reference's grid; 1 for equal curves,
-0 for curves that nowhere overlap. Schran et al. 2021, doi:10.1073/pnas.2110077118.
+Score = 1 − Σ|f_ref − f| / (Σ f_ref + Σ f), with f interpolated linearly onto the grid of the reference; 1 for equal
+curves, 0 for curves without overlap. Schran et al. 2021, doi:10.1073/pnas.2110077118.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DIVISIONS = 200  # of the reference into halves, at most
 
 
 def score(reference: Curve, other: Curve) -> float | None:
-    """Score of `other` against `reference`; None where one of them is empty."""
+    """Score of `other` against `reference`; None if either is empty."""
     if not reference.x or not other.x:
         return None
     f_ref = np.array(reference.y)
@@ -26,20 +26,22 @@ def score(reference: Curve, other: Curve) -> float | None:
 
 
 def block_scores(reference: Curve, other: Curve) -> list[float]:
-    """Scores of the blocks of `other` against the whole reference; empty where it has no blocks.
+    """Scores of the blocks of `other` against the whole reference; empty if it has no blocks.
 
-    Each is lowered by the noise of a block, all alike: to be set beside those of other blocks as long, not beside 1.
+    Noise lowers them, so they compare with scores of other blocks of the same length, not with 1.
     """
     scores = [score(reference, Curve(name=other.name, x=other.x, y=block)) for block in other.blocks]
     return [value for value in scores if value is not None]
 
 
 def halves(reference: Curve) -> tuple[float, float | None] | None:
-    """Score of one half of the reference against the other, and its standard deviation.
+    """Score of one half of the reference against the other.
 
-    The halves are made of the reference's blocks, in every possible way (1234: 12|34, 13|24, 14|23), or in
-    `DIVISIONS` evenly chosen ones where there are more; the value is the mean over these divisions, the deviation
-    their spread (None for a single one). An odd last block is left out. None without blocks.
+    The blocks of the reference are divided into halves in every possible way (1234: 12|34, 13|24, 14|23), or in
+    `DIVISIONS` evenly chosen ways if there are more. An odd last block is left out.
+
+    Returns:
+        Mean score over the divisions and its standard deviation (None for a single division); None without blocks.
     """
     count = len(reference.blocks) // 2 * 2
     if count < 2:

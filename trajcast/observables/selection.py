@@ -1,4 +1,4 @@
-"""Evenly spaced frames of a trajectory: all of them, every n-th, or one block."""
+"""Evenly spaced frames of a trajectory: all, every n-th, or one block."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from trajcast.io.trajectory import Trajectory
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """Frames `frames` of an open trajectory; arrays are read when asked for.
+    """Selected frames of an open trajectory; arrays are read on access.
 
-    `spacing_fs` is the time between neighbouring selected frames, None where the trajectory has fewer than two.
+    `spacing_fs` is the time between consecutive selected frames, None if the trajectory has fewer than two.
     """
 
     trajectory: Trajectory
@@ -52,16 +52,16 @@ class Selection:
         return atoms_of(self.spec)
 
     def at_least(self, interval_fs: float) -> Selection:
-        """The fewest frames skipped so that neighbours are at least `interval_fs` apart."""
+        """Every n-th frame, with the smallest n for which frames are at least `interval_fs` apart."""
         if self.spacing_fs is None:
             return self
         stride = max(1, math.ceil(interval_fs / self.spacing_fs - 1e-6))
         return replace(self, frames=self.frames[::stride], spacing_fs=stride * self.spacing_fs)
 
     def blocks(self, count: int, shared: int = 0) -> list[Selection]:
-        """`count` consecutive blocks of equal length, the last frames left over dropped; empty if too few frames.
+        """Split into `count` consecutive blocks of equal length, dropping left-over frames; empty if there are too few.
 
-        With `shared` = 1 a block's last frame is the next one's first, so that their displacements add up.
+        With `shared` = 1, the last frame of a block is the first of the next, so that no displacement is lost.
         """
         length = (len(self) - shared) // count
         if length < 1:
@@ -81,7 +81,7 @@ def atoms_of(spec: SystemSpec) -> dict[str, NDArray[np.int64]]:
 
 
 def select(trajectory: Trajectory, spacing_fs: float | None = None) -> Selection:
-    """All frames of a trajectory, or those `spacing_fs` apart; UserError where its interval does not divide that."""
+    """Select all frames, or those `spacing_fs` apart; UserError if the interval does not divide the spacing."""
     if len(trajectory) < 2:
         return Selection(trajectory=trajectory, frames=range(len(trajectory)), spacing_fs=None)
     stride = 1 if spacing_fs is None else trajectory.stride(spacing_fs)

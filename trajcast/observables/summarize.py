@@ -1,4 +1,4 @@
-"""A long trajectory of reference MD in small files: its observables, and how it was made."""
+"""Summarise a long trajectory of reference MD in small files: its observables and provenance."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from trajcast.observables import Context, observables
 from trajcast.observables.references import RECORD, physics
 from trajcast.observables.selection import select
 
-DIGITS = 7  # of every number, as in single precision: halves the files
+DIGITS = 7  # significant, as in single precision; halves the file sizes
 log = logging.getLogger(__name__)
 
 
 def summarize(md: Trajectory, context: Context, spacings_fs: Sequence[float], folder: Path) -> None:
-    """Measure every observable of `md` at each frame spacing; the record comes last and makes the summary whole."""
+    """Measure every observable of `md` at each frame spacing; the record, written last, marks the summary complete."""
     frames = {}
     for spacing_fs in spacings_fs:
         selection = select(md, spacing_fs)
@@ -48,7 +48,7 @@ def summarize(md: Trajectory, context: Context, spacings_fs: Sequence[float], fo
 
 
 def rounded(value: Any) -> Any:
-    """The same lists, mappings and numbers with `DIGITS` significant digits."""
+    """Round all numbers in nested lists and mappings to `DIGITS` significant digits."""
     if isinstance(value, float):
         return float(f"{value:.{DIGITS}g}")
     if isinstance(value, dict):

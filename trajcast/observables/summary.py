@@ -1,15 +1,16 @@
-"""The verdict table: reference MD, rollout and a second MD run side by side, quantity by quantity.
+"""The verdict table: reference MD, rollout and a second MD run compared quantity by quantity.
 
-The second run is MD from another start, as long as the rollout at most, judged as if it were a rollout: a perfect
+The second run is MD from another start, at most as long as the rollout and judged as if it were a rollout: a perfect
 model does no better. Every difference from the reference is judged twice:
 
 - within error: a number differs by no more than Student's t (95 %, degrees of freedom by Welch and Satterthwaite) times
-  the combined standard error; a curve's blocks score no less, by the same test, than those of the second run, which
-  must be as long for that. Of 20 such quantities a perfect model misses one. Without errors there is no verdict.
-- within tolerance: a difference that does not matter to a user, however long the runs. Where noise alone exceeds the
-  tolerance, it is not resolved.
+  the combined standard error; the blocks of a curve score no less, by the same test, than those of the second run,
+  which must be as long as the rollout. A perfect model misses one in 20 such quantities on average. Without errors
+  there is no verdict.
+- within tolerance: the difference is negligible in practice, however long the runs. If noise alone exceeds the
+  tolerance, the verdict is "not resolved".
 
-Without a second run, scores are judged by those of the reference's halves against each other.
+Without a second run, scores are compared with those of the halves of the reference against each other.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.score import block_scores, halves, score
 
 CONFIDENCE = 0.95
-SCORE_TOLERANCE = 0.01  # under the score of the second run
-ACRONYM = 4  # letters of an observable that is written in capitals, at most
+SCORE_TOLERANCE = 0.01  # below the score of the second run
+ACRONYM = 4  # longest name of an observable that is written in capitals
 YES, NO, UNRESOLVED = "yes", "no", "not resolved"
 
 Results = Mapping[str, Result]
@@ -36,37 +37,39 @@ def verdict_rows(
 ) -> list[dict[str, Any]]:
     """One row per scored curve and per number of every observable; all mappings have the same keys.
 
-    `blocks`: how many the standard errors come from. Curves are not judged by a second run that is not as long as the
-    rollout: its blocks are noisier, and next to them all would pass.
+    Args:
+        blocks: Number of blocks behind each standard error.
+        second_as_long: Whether the second run is as long as the rollout. A shorter one does not judge curves: its
+            blocks are noisier, and every curve would pass.
     """
     rows = []
     for name, of_md in md.items():
-        of_rollout, again = rollout[name], None if second is None else second[name]
+        of_rollout, of_second = rollout[name], None if second is None else second[name]
         if of_md.scored:
             for curve in of_md.curves:
-                rows.append(_curve_row(of_md, of_rollout, again, curve, second_as_long))
-        known = {scalar.name: scalar for scalar in of_rollout.scalars}
-        others = {scalar.name: scalar for scalar in again.scalars} if again else {}
+                rows.append(_curve_row(of_md, of_rollout, of_second, curve, second_as_long))
+        of_name = {scalar.name: scalar for scalar in of_rollout.scalars}
+        second_of_name = {scalar.name: scalar for scalar in of_second.scalars} if of_second else {}
         for scalar in of_md.scalars:
-            if scalar.name in known:
-                rows.append(_scalar_row(name, scalar, known[scalar.name], others.get(scalar.name), blocks))
+            if scalar.name in of_name:
+                rows.append(_scalar_row(name, scalar, of_name[scalar.name], second_of_name.get(scalar.name), blocks))
     return rows
 
 
 def curve_quantity(observable: str, curve: str) -> str:
-    """What a row of a scored curve is called: RDF of O–H, distances of O–H."""
+    """Name of the row of a scored curve, e.g. RDF of O–H, distances of O–H."""
     return f"{observable.upper() if len(observable) <= ACRONYM else observable} of {curve}"
 
 
 def _curve_row(
     md: Result, rollout: Result, second: Result | None, reference: Curve, second_as_long: bool
 ) -> dict[str, Any]:
-    curve, again = (_named(result, reference.name) for result in (rollout, second))
+    curve, second_curve = (_named(result, reference.name) for result in (rollout, second))
     value = None if curve is None else score(reference, curve)
     best, spread, within, second_within, why = None, None, None, None, ""
-    if again is not None:
-        best = score(reference, again)
-        of_rollout, of_second = ([] if c is None else block_scores(reference, c) for c in (curve, again))
+    if second_curve is not None:
+        best = score(reference, second_curve)
+        of_rollout, of_second = ([] if c is None else block_scores(reference, c) for c in (curve, second_curve))
         spread = _standard_error(of_second)
         if second_as_long:
             within = _no_less(of_rollout, of_second)
@@ -80,7 +83,7 @@ def _curve_row(
             within = value >= best - 2 * (spread or 0.0)
     below = None if value is None or best is None else min(0.0, value - best)
     if second is not None and not second_as_long:
-        below = None  # noise lowers the score of what is shorter
+        below = None  # noise lowers the score of a shorter run
     return {
         "observable": md.observable,
         "quantity": curve_quantity(md.observable, reference.name),
@@ -137,7 +140,7 @@ def _agree(md: Scalar, other: Scalar, blocks: int) -> bool | None:
 
 
 def _no_less(scores: Sequence[float], others: Sequence[float]) -> bool | None:
-    """Whether the mean of some scores is no less than that of others within their errors; None for fewer than two."""
+    """Whether the mean of `scores` is no less than that of `others` within error; None for fewer than two of either."""
     if len(scores) < 2 or len(others) < 2:
         return None
     variance, other = (float(np.var(values, ddof=1)) / len(values) for values in (scores, others))
@@ -158,7 +161,7 @@ def _student(variance: float, other: float, count: int, other_count: int, sides:
 
 
 def _within(difference: float | None, tolerance: float, within_error: bool | None) -> str | None:
-    """Whether a difference from MD is small enough to matter to nobody; None where it is not known."""
+    """Whether a difference from MD is within tolerance; None if it is unknown."""
     if difference is None:
         return None
     if abs(difference) <= tolerance:
@@ -175,5 +178,5 @@ def _named(result: Result | None, name: str) -> Curve | None:
 
 
 def _notes(md: str, rollout: str, second: str = "", why: str = "") -> str:
-    said = (("MD", md), ("rollout", rollout), ("second MD run", second), ("score", why))
-    return "; ".join(f"{who}: {note}" for who, note in said if note)
+    notes = (("MD", md), ("rollout", rollout), ("second MD run", second), ("score", why))
+    return "; ".join(f"{label}: {note}" for label, note in notes if note)

@@ -1,8 +1,8 @@
-"""Kinetic temperature of each element and of all atoms, and its distribution against theory.
+"""Kinetic temperature of each element and of all atoms, and its distribution compared with theory.
 
-In the canonical ensemble 2 E_kin / k follows T × χ² with the system's degrees of freedom, so that the temperature has
-the standard deviation T √(2/dof). A conserved total takes its degrees of freedom from each atom in proportion to its
-share in it, so every element has the target temperature on average (equipartition). No theory is given for NVE.
+In the canonical ensemble, 2 E_kin / k follows T × χ² with the system's degrees of freedom, so the temperature has the
+standard deviation T √(2/dof). A conserved total removes degrees of freedom from each atom in proportion to its share,
+so that every element is at the target temperature on average (equipartition). No theory is given for NVE.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from trajcast.observables.histogram import density
 from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.selection import Selection, atoms_of
 
-RAMP = ", to "  # as in NVT (CSVR, to 180 K)
+RAMP = ", to "  # in the ensemble of a temperature ramp, e.g. NVT (CSVR, to 180 K)
 TOLERANCE_K = 2.0  # of a mean temperature
 FRAMES_AT_ONCE = 1000  # bounds the memory of the inertia tensors
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """Mean temperatures, and histogram and width of the total one."""
+    """Measure mean temperatures, and histogram and width of that of all atoms."""
     count = context.settings.blocks
     series = temperatures(selection)
     target = canonical_temperature(selection.trajectory)
@@ -84,7 +84,7 @@ def measure(selection: Selection, context: Context) -> Result:
 
 
 def canonical_temperature(trajectory: Trajectory) -> float | None:
-    """The temperature (K) of a thermostatted run by its provenance; None for NVE, a ramp, or where it is unknown."""
+    """Target temperature (K) of a thermostatted run from its provenance; None for NVE, a ramp, or if unknown."""
     ensemble = str(trajectory.provenance.get("ensemble", ""))
     if not ensemble.startswith("NVT") or RAMP in ensemble:
         return None
@@ -92,18 +92,18 @@ def canonical_temperature(trajectory: Trajectory) -> float | None:
 
 
 def temperatures(selection: Selection) -> dict[str, NDArray[np.float64]]:
-    """Kinetic temperature (K) of each selected frame: of all atoms and of each element."""
+    """Kinetic temperatures (K) of all atoms and of each element, in each selected frame."""
     return kinetic_temperatures(selection.spec, selection.positions, selection.velocities)
 
 
 def kinetic_temperatures(
     spec: SystemSpec, positions: NDArray[np.float32], velocities: NDArray[np.float32]
 ) -> dict[str, NDArray[np.float64]]:
-    """Kinetic temperature (K) of each of many frames (frames, atoms, 3): of all atoms and of each element."""
+    """Kinetic temperatures (K) of all atoms and of each element, from arrays (frames, atoms, 3)."""
     masses = spec.masses
     groups = {"all atoms": np.arange(len(masses)), **atoms_of(spec)}
     if spec.pbc.any() or len(positions) == 0:
-        dof = 3 * (1 - masses / masses.sum())[None]  # what `atom_degrees_of_freedom` gives, the same in every frame
+        dof = 3 * (1 - masses / masses.sum())[None]  # as from `atom_degrees_of_freedom`, the same in every frame
     else:
         dof = _dof_by_frame(spec, positions)
     series = {}
@@ -115,27 +115,27 @@ def kinetic_temperatures(
 
 
 def atom_degrees_of_freedom(state: State) -> Float[Tensor, " atoms"]:
-    """Kinetic degrees of freedom of each atom: 3 less its share in each conserved total.
+    """Kinetic degrees of freedom of each atom: 3 minus its share of each conserved total.
 
-    P takes 3 m/M; L of an isolated system takes m tr(I⁻¹ (r² − r rᵀ)), r from the centre of mass. The sum over a
-    system is `mechanics.degrees_of_freedom`.
+    The shares are 3 m/M for P and, in an isolated system, m tr(I⁻¹ (r² − r rᵀ)) for L, with r relative to the centre
+    of mass. The sum over a system equals `mechanics.degrees_of_freedom`.
     """
     share_N = 3 * state.masses / system_sum(state.masses, state)[state.system_idx]
     r_NX = state.positions - center_of_mass(state)[state.system_idx]
     inverse_NXY = torch.linalg.pinv(inertia(state), hermitian=True, rtol=1e-6)[state.system_idx]
     trace_N = torch.einsum("nxx->n", inverse_NXY)
     along_N = torch.einsum("nx,nxy,ny->n", r_NX, inverse_NXY, r_NX)
-    turning_N = state.masses * ((r_NX**2).sum(1) * trace_N - along_N)
-    return 3 - share_N - torch.where(isolated(state)[state.system_idx], turning_N, torch.zeros_like(turning_N))
+    rotation_N = state.masses * ((r_NX**2).sum(1) * trace_N - along_N)
+    return 3 - share_N - torch.where(isolated(state)[state.system_idx], rotation_N, torch.zeros_like(rotation_N))
 
 
 def _dof_by_frame(spec: SystemSpec, positions: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(frames, atoms): degrees of freedom of each atom, which change with the shape of an isolated system."""
+    """Degrees of freedom of each atom, (frames, atoms), which depend on the shape of an isolated system."""
     parts = []
     for start in range(0, len(positions), FRAMES_AT_ONCE):
-        some = positions[start : start + FRAMES_AT_ONCE]
-        states = join([spec.state(frame, 0 * frame) for frame in some])
-        parts.append(atom_degrees_of_freedom(states).numpy().reshape(len(some), -1))
+        frames = positions[start : start + FRAMES_AT_ONCE]
+        states = join([spec.state(frame, 0 * frame) for frame in frames])
+        parts.append(atom_degrees_of_freedom(states).numpy().reshape(len(frames), -1))
     return np.concatenate(parts)
 
 

@@ -1,4 +1,4 @@
-"""Tetrahedral order of the heaviest element: in water how the four nearest oxygens surround each oxygen.
+"""Tetrahedral order of the heaviest element, e.g. of the four nearest oxygens around each oxygen in water.
 
 q = 1 − 3/8 Σ (cos ψ + 1/3)² over the six angles ψ between the four nearest atoms of the same element: 1 for a regular
 tetrahedron, 0 on average for an ideal gas. Errington & Debenedetti 2001, doi:10.1038/35053024.
@@ -18,11 +18,11 @@ from trajcast.observables.universe import universe_of
 
 NEIGHBORS = 4
 FIRST, SECOND = np.triu_indices(NEIGHBORS, 1)  # the six pairs of neighbours
-EDGES = np.linspace(-3.0, 1.0, 201)  # −3: all four neighbours in one direction
+EDGES = np.linspace(-3.0, 1.0, 201)  # q = −3: all four neighbours in one direction
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """Distribution and mean of q, with errors from blocks."""
+    """Measure distribution and mean of q, with errors from blocks."""
     settings = context.settings
     sparse = selection.at_least(settings.structure_interval_fs)
     heaviest, atoms = next(iter(selection.atoms_of.items()))
@@ -57,7 +57,7 @@ def measure(selection: Selection, context: Context) -> Result:
 
 
 def tetrahedral_order(selection: Selection) -> NDArray[np.float64]:
-    """q of each atom of the heaviest element in each frame, (frames, atoms); five atoms or more."""
+    """q of each atom of the heaviest element, (frames, atoms); it needs at least five atoms."""
     heaviest = next(iter(selection.atoms_of))
     universe = universe_of(selection)
     group = universe.select_atoms(f"element {heaviest}")
@@ -76,10 +76,10 @@ def _order(positions: NDArray[np.float32], box: NDArray[np.float32]) -> NDArray[
 
 
 def _distribution(name: str, values: NDArray[np.float64], blocks: int) -> Curve:
-    """Probability density of q, of all frames and of each of `blocks` blocks."""
+    """Probability density of q over all frames and in each of `blocks` blocks."""
 
-    def density(some: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.histogram(np.clip(some, EDGES[0], EDGES[-1]), bins=EDGES, density=True)[0]
+    def density(q: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.histogram(np.clip(q, EDGES[0], EDGES[-1]), bins=EDGES, density=True)[0]
 
     length = len(values) // blocks if blocks else 0
     parts = np.array([density(values[i * length : (i + 1) * length]) for i in range(blocks)])

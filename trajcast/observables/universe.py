@@ -1,4 +1,4 @@
-"""Our frames as an MDAnalysis Universe."""
+"""Conversion of selected frames to an MDAnalysis Universe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trajcast.observables.selection import Selection
 
 
 def universe_of(selection: Selection) -> Universe:
-    """A Universe in memory with the selected frames' positions, elements and box."""
+    """In-memory Universe with the positions, elements and box of the selected frames."""
     spec = selection.spec
     universe = Universe.empty(spec.n_atoms, trajectory=False)
     elements = np.empty(spec.n_atoms, dtype=object)
@@ -25,15 +25,15 @@ def universe_of(selection: Selection) -> Universe:
 
 
 def positions_and_box(selection: Selection) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-    """Positions (frames, atoms, 3) and the box as MDAnalysis takes them; no box without periodic directions.
+    """Positions (frames, atoms, 3) and box in MDAnalysis' convention; the box is None without periodic directions.
 
-    MDAnalysis knows a box by lengths and angles and lays its first vector along x; positions are turned to match.
+    MDAnalysis describes a box by lengths and angles, with its first vector along x; positions are rotated to match.
     """
     spec, positions = selection.spec, selection.positions
     if not spec.pbc.any():
         return positions, None
     box = triclinic_box(*spec.cell)
-    turn = np.linalg.solve(spec.cell, triclinic_vectors(box, dtype=np.float64))
-    if not np.allclose(turn, np.eye(3), atol=1e-6):
-        positions = (positions @ turn).astype(np.float32)
+    rotation = np.linalg.solve(spec.cell, triclinic_vectors(box, dtype=np.float64))
+    if not np.allclose(rotation, np.eye(3), atol=1e-6):
+        positions = (positions @ rotation).astype(np.float32)
     return positions, box

@@ -13,7 +13,7 @@ from trajcast.observables.selection import Selection
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """⟨v(0)·v(t)⟩ / ⟨v²⟩ up to half the VDOS window, with errors from blocks."""
+    """Measure ⟨v(0)·v(t)⟩ / ⟨v²⟩ up to half the VDOS window, with errors from blocks."""
     window_ps, count = context.settings.vdos_window_ps, context.settings.blocks
     curves, note = [], ""
     if selection.spacing_fs is None or len(selection) < 2:

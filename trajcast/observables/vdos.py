@@ -1,9 +1,9 @@
 """Vibrational density of states of each element: the spectrum of its velocity autocorrelation.
 
-The autocorrelation, an even function of time, is cut by a Hann window of full width `vdos_window_ps`, followed by
-as much zero padding; the modulus of its Fourier transform is normalised to unit sum. Velocities are not mass weighted.
-The definition is that of Schran et al. 2021, doi:10.1073/pnas.2110077118. The spectrum ends at the Nyquist
-wavenumber of the frame spacing; vibrations beyond it are folded back.
+The autocorrelation, an even function of time, is multiplied by a Hann window of full width `vdos_window_ps` and
+zero-padded by the same length; the modulus of its Fourier transform is normalised to unit sum. Velocities are not mass
+weighted. The definition is that of Schran et al. 2021, doi:10.1073/pnas.2110077118. The spectrum ends at the Nyquist
+wavenumber of the frame spacing; vibrations above it are aliased.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from trajcast.observables.correlation import velocity_autocorrelations
 from trajcast.observables.result import Curve, Result
 from trajcast.observables.selection import Selection
 
-HIGHEST = 4500.0  # cm⁻¹, above every vibration of a molecule
+HIGHEST = 4500.0  # cm⁻¹, above all molecular vibrations
 
 
 def measure(selection: Selection, context: Context) -> Result:
-    """Normalised spectra against wavenumber, with errors from blocks and the Nyquist wavenumber marked."""
+    """Measure normalised spectra against wavenumber, with errors from blocks and the Nyquist wavenumber marked."""
     window_fs, count = context.settings.vdos_window_ps * PS, context.settings.blocks
     curves, marks, limit, note = [], {}, None, ""
     spacing = selection.spacing_fs
@@ -35,7 +35,7 @@ def measure(selection: Selection, context: Context) -> Result:
         lags = round(window_fs / 2 / spacing)
         if len(selection) < 2 * lags or lags < 2:
             note = (
-                f"not measured: {len(selection)} frames of {spacing:g} fs do not fill (or resolve) the window of "
+                f"not measured: {len(selection)} frames {spacing:g} fs apart do not fill (or resolve) the window of "
                 f"{window_fs / PS:g} ps"
             )
         else:
@@ -70,7 +70,7 @@ def measure(selection: Selection, context: Context) -> Result:
         scored=True,
         caption=f"Per element, not mass weighted; Hann window and zero padding {window_fs / PS:g} ps each; "
         f"{selection}; standard errors from {count} blocks. Vibrations above the Nyquist wavenumber of the frame "
-        "spacing appear folded back.",
+        "spacing are aliased.",
         note=note,
     )
 
@@ -78,7 +78,7 @@ def measure(selection: Selection, context: Context) -> Result:
 def spectra(correlations: NDArray[np.float64]) -> NDArray[np.float64]:
     """Spectra (…, 2 lags + 1) of correlations at lags 0 … lags (last axis), each with unit sum.
 
-    Point k belongs to the frequency k / (4 × lags × spacing), the last one to the Nyquist frequency.
+    Point k is at the frequency k / (4 × lags × spacing), the last one at the Nyquist frequency.
     """
     lags = correlations.shape[-1] - 1
     hann = 0.5 * (1 + np.cos(np.pi * np.arange(lags + 1) / lags))

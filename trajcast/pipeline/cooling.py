@@ -7,7 +7,10 @@ from dataclasses import fields, replace
 
 from trajcast.config.settings import RolloutSettings, whole_multiple
 from trajcast.config.studies import PS, CoolingStudy, RampSettings
-from trajcast.pipeline.plan import Plan, asked_for, in_paths
+from trajcast.io import layout
+from trajcast.io.layout import at
+from trajcast.pipeline.plan import Plan, in_paths
+from trajcast.pipeline.studies import asked_for
 
 GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
@@ -25,13 +28,17 @@ def cooled_horizons(plan: Plan, system: str) -> list[str]:
 
 def cooled_md(plan: Plan, system: str) -> list[str]:
     """The reference MD of every seed."""
-    return [f"results/{system}/cooling/md-s{seed}.h5md" for seed in _seeds(plan, system)]
+    return [at(layout.COOLED_MD, system=system, seed=seed) for seed in _seeds(plan, system)]
 
 
 def cooled_rollouts(plan: Plan, system: str) -> list[str]:
     """The rollouts of every horizon and seed."""
-    folders = [f"{plan.main_model_folder(system, horizon)}/cooling" for horizon in cooled_horizons(plan, system)]
-    return [f"{folder}/rollout-s{seed}.h5md" for folder in folders for seed in _seeds(plan, system)]
+    models = [(horizon, plan.main_model(system, horizon)) for horizon in cooled_horizons(plan, system)]
+    return [
+        at(layout.COOLED_ROLLOUT, system=system, horizon=horizon, model=model, seed=seed)
+        for horizon, model in models
+        for seed in _seeds(plan, system)
+    ]
 
 
 def ramp(plan: Plan, system: str) -> RampSettings:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,32 +19,13 @@ from trajcast.config.schema import TRAINED, SystemSettings
 from trajcast.config.settings import Settings
 from trajcast.config.validation import section_json
 from trajcast.core.errors import UserError
-from trajcast.core.units import PS
+from trajcast.io import layout
 from trajcast.io.files import numbered
+from trajcast.io.layout import at
 from trajcast.observables import references
 from trajcast.reference.input_files import input_files
 
 Study = TypeVar("Study", bound=Settings)
-
-CODE = {
-    "settings": 1,
-    "reference": 2,
-    "timestep": 1,
-    "dataset": 1,
-    "train": 4,
-    "pretrained": 1,
-    "evaluate": 2,
-    "rollout": 5,
-    "thermostat": 3,
-    "same_start": 1,
-    "speed": 1,
-    "cooling_md": 2,
-    "cooling": 1,
-    "observe": 4,
-    "report": 5,
-    "paper": 3,
-}
-"""Version of each stage's code: raise a stage's number when its results change, and it is run again."""
 
 
 class Plan:
@@ -76,13 +56,16 @@ class Plan:
 
     def training_files(self, system: str) -> dict[str, str]:
         """What a training takes beside its data set: an earlier model, and what fresh pairs are made from."""
-        folder, training = f"results/{system}/reference", self.system(system).training
+        training = self.system(system).training
         files: dict[str, str] = {}
         if training.initial is not None:
             path = shipped.resolve(training.initial)
             files |= {"initial": str(path), "initial_card": str(path.with_suffix(".json"))}
         if training.stream is not None:
-            files |= {"reference": f"{folder}/reference.yaml", "starts": f"{folder}/starts.h5"}
+            files |= {
+                "reference": at(layout.REFERENCE_SETTINGS, system=system),
+                "starts": at(layout.STARTS, system=system),
+            }
         return files
 
     def streams(self, system: str) -> int:
@@ -114,12 +97,12 @@ class Plan:
     def nve(self, system: str) -> list[str]:
         """The NVE trajectories; the last is for testing, the one before it for validation, the others for training."""
         runs = self.system(system).reference.nve.runs
-        return [f"results/{system}/reference/nve_{run}.h5md" for run in range(1, runs + 1)]
+        return [at(layout.NVE, system=system, run=run) for run in range(1, runs + 1)]
 
     def nvt(self, system: str) -> list[str]:
         """The NVT trajectories: one, and a second where it is asked for."""
-        names = ["nvt"] if self.system(system).reference.nvt.second_run_ps is None else ["nvt", "nvt_2"]
-        return [f"results/{system}/reference/{name}.h5md" for name in names]
+        second = [] if self.system(system).reference.nvt.second_run_ps is None else [layout.SECOND_NVT]
+        return [at(pattern, system=system) for pattern in (layout.NVT, *second)]
 
     def horizons(self, system: str) -> list[str]:
         """All horizons (fs), of training and of rollouts, as they stand in paths."""
@@ -150,23 +133,25 @@ class Plan:
 
     def run_model_folder(self, system: str, run: str) -> str:
         """The folder of a rollout's model: model.safetensors, model.json, test.json; metrics.csv of a trained one."""
-        return f"results/{system}/{self.run_horizon(system, run)}fs/{self.model(system, run)}"
+        horizon, model = self.run_horizon(system, run), self.model(system, run)
+        return at(layout.MODEL_FOLDER, system=system, horizon=horizon, model=model)
 
     def run_folder(self, system: str, run: str) -> str:
         """The folder of a rollout and of what is observed on it."""
-        return f"results/{system}/runs/{run}"
+        return at(layout.RUN, system=system, run=run)
 
     def model_folder(self, system: str, horizon: str, samples: int, seed: int) -> str:
         """The folder of a trained model."""
-        return f"results/{system}/{horizon}fs/{_trained(samples, seed)}"
+        return at(layout.TRAINED_FOLDER, system=system, horizon=horizon, samples=samples, seed=seed)
+
+    def main_model(self, system: str, horizon: str) -> str:
+        """The folder name of the model that stands for a horizon: that of its first rollout, or the trained one."""
+        run, training = self.main_run(system, horizon), self.system(system).training
+        return _trained(training.samples, training.seed) if run is None else self.model(system, run)
 
     def main_model_folder(self, system: str, horizon: str) -> str:
-        """The folder of the model that stands for a horizon: that of its first rollout, or the trained one."""
-        run = self.main_run(system, horizon)
-        training = self.system(system).training
-        if run is None:
-            return self.model_folder(system, horizon, training.samples, training.seed)
-        return self.run_model_folder(system, run)
+        """The folder of that model."""
+        return at(layout.MODEL_FOLDER, system=system, horizon=horizon, model=self.main_model(system, horizon))
 
     def rollout_settings(self, system: str, run: str) -> str:
         """The settings of one rollout."""
@@ -188,10 +173,14 @@ class Plan:
         """What the report shows of every rollout."""
         files = []
         for run in self.runs(system):
-            trained = ("metrics.csv",) if self.system(system).rollouts[run].model == TRAINED else ()
-            files += [f"{self.run_model_folder(system, run)}/{name}" for name in ("model.json", *trained, "test.json")]
-            names = ("rollout.h5md", "outcome.json", "observables/summary.json")
-            files += [f"{self.run_folder(system, run)}/{name}" for name in names]
+            trained = (layout.METRICS_FILE,) if self.system(system).rollouts[run].model == TRAINED else ()
+            files += [
+                f"{self.run_model_folder(system, run)}/{name}"
+                for name in (layout.RECORD_FILE, *trained, layout.TEST_FILE)
+            ]
+            files += [
+                at(pattern, system=system, run=run) for pattern in (layout.ROLLOUT, layout.OUTCOME, layout.SUMMARY)
+            ]
         return list(dict.fromkeys(files))
 
     def finished_model(self, system: str, horizon: str, name: str) -> dict[str, str]:
@@ -209,7 +198,7 @@ class Plan:
         Where long reference MD of this system's settings is shipped, at the rollout's frame spacing, `md` is its
         summary and the NVT run made here the second.
         """
-        section, nvt = self.system(system), f"results/{system}/reference/nvt.h5md"
+        section, nvt = self.system(system), at(layout.NVT, system=system)
         spacing_fs = section.horizon_of(run) * section.rollout_of(run).frame_every
         if section.shipped_reference:
             found = references.matching(section.reference, section.observables, spacing_fs)
@@ -217,97 +206,15 @@ class Plan:
                 return {"md": str(found / references.RECORD), "second": nvt}
         return dict(zip(("md", "second"), self.nvt(system), strict=False))
 
-    def learning(self, system: str) -> list[tuple[str, int, int]]:
-        """Horizon, number of samples and seed of every model of the learning curves."""
-        study = self.system(system).studies.learning
-        if study is None:
-            return []
-        return list(product(in_paths(study.horizons_fs), sorted(study.samples), sorted(study.seeds)))
-
-    def thermostat_runs(self, system: str) -> list[tuple[str, float, int]]:
-        """Horizon, relaxation time in horizons and seed of every rollout of the thermostat study."""
-        study = self.system(system).studies.thermostat
-        if study is None:
-            return []
-        horizons = in_paths(study.horizons_fs or self.system(system).all_horizons_fs)
-        return list(product(horizons, sorted(study.tau_horizons), sorted(study.seeds)))
-
-    def thermostat_run(self, system: str, horizon: str, tau_horizons: float, seed: int) -> str:
-        """The temperatures of one rollout of the thermostat study: JSON with mean and width."""
-        return f"{self.main_model_folder(system, horizon)}/thermostat/tau{tau_horizons:g}-s{seed}.json"
-
-    def thermostat_settings(self, system: str, horizon: str, tau_horizons: str, seed: str) -> str:
-        """The rollout of the thermostat study with this relaxation time and seed: every step a frame."""
-        steps = asked_for(system, "thermostat", self.system(system).studies.thermostat).steps
-        return self._rollout(
-            system,
-            duration_ps=steps * float(horizon) / PS,
-            equilibration_ps=max(1, steps // 10) * float(horizon) / PS,
-            tau_horizons=float(tau_horizons),
-            seed=int(seed),
-        )
-
-    def timestep(self, system: str) -> list[str]:
-        """The study of the largest time step of the reference, where it is asked for: JSON."""
-        return [f"results/{system}/reference/timestep.json"] if self.system(system).studies.timestep else []
-
-    def timestep_settings(self, system: str) -> str:
-        """The study's section."""
-        return section_json(asked_for(system, "timestep", self.system(system).studies.timestep))
-
-    def same_start(self, system: str) -> list[str]:
-        """The horizons (fs) of the rollouts at constant energy that start where reference MD does."""
-        study = self.system(system).studies.same_start
-        return in_paths(study.horizons_fs) if study else []
-
-    def same_start_files(self, system: str, horizon: str) -> tuple[str, str]:
-        """Reference MD and rollout from the same state; time 0 of both is the start."""
-        folder = f"{self.main_model_folder(system, horizon)}/same_start"
-        return f"{folder}/md.h5md", f"{folder}/rollout.h5md"
-
-    def same_start_settings(self, system: str) -> str:
-        """The rollout from a reference state, at constant energy."""
-        study = asked_for(system, "same_start", self.system(system).studies.same_start)
-        return self._rollout(system, duration_ps=study.duration_fs / PS, equilibration_ps=0.0, thermostat=None)
-
-    def speed_settings(self, system: str, horizon: str, cell: str) -> str:
-        """The rollout of a supercell whose steps are timed."""
-        steps = asked_for(system, "speed", self.system(system).studies.speed).steps
-        return self._rollout(
-            system,
-            duration_ps=steps * float(horizon) / PS,
-            equilibration_ps=0.0,
-            supercell=[int(copies) for copies in cell.split("x")],
-        )
-
-    def _rollout(self, system: str, **changes: Any) -> str:
-        """The system's rollout with changes, as one run of which every step is a frame."""
-        settings = replace(self.system(system).rollout, frame_every=1, replicas=1)
-        return section_json(replace(settings, **changes))
-
-    def speed(self, system: str) -> list[str]:
-        """The measured speed of every supercell, at every horizon that is rolled out: JSON."""
-        study = self.system(system).studies.speed
-        cells = ["x".join(map(str, cell)) for cell in study.supercells] if study else []
-        folders = [self.main_model_folder(system, horizon) for horizon in self.rollout_horizons(system)]
-        return [f"{folder}/speed/{cell}.json" for folder in folders for cell in cells]
-
 
 def other_replicas(replicas: int) -> list[str]:
     """What a rollout writes beside the files of its first replica."""
-    names = (Path("rollout.h5md"), Path("outcome.json"))
+    names = (Path(layout.ROLLOUT_FILE), Path(layout.OUTCOME_FILE))
     return [str(numbered(name, replica)) for replica in range(2, replicas + 1) for name in names]
 
 
-def asked_for(system: str, name: str, study: Study | None) -> Study:
-    """The study; UserError where the configuration does not ask for it."""
-    if study is None:
-        raise UserError(f"config.yaml: systems.{system}.studies.{name}: missing; add it to ask for its results")
-    return study
-
-
 def _trained(samples: int, seed: int) -> str:
-    return f"model-n{samples}-s{seed}"
+    return at(layout.TRAINED, samples=samples, seed=seed)
 
 
 def in_paths(horizons_fs: Iterable[float]) -> list[str]:

@@ -1,1 +1,1 @@
-"""Reference MD: which runs there are, where they start, and whether they are sound."""
+"""Reference MD: its systems, potentials and engines, the run protocol, and checks of the finished runs."""

@@ -1,7 +1,7 @@
-"""Reference MD without end, in chunks: short NVE runs, each after a stretch of NVT that makes it a new sample.
+"""Continuous reference MD in chunks: short NVE runs, each preceded by an NVT run for decorrelation.
 
-Chunks are numbered from 0 and fall into `processes` chains that run side by side: a chunk begins where the one before
-it in its chain ended, with new velocities. What a chunk contains depends on the settings and its number alone.
+Chunks are numbered from 0 and distributed over `processes` parallel chains. A chunk starts with new velocities from the
+final positions of the previous chunk in its chain. Its content depends only on the settings and its number.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ from trajcast.reference.engines import Run
 from trajcast.reference.protocol import record
 from trajcast.reference.starts import start_state
 
-LARGEST_SEED = 800_000_000  # LAMMPS takes none above 900 000 000
+LARGEST_SEED = 800_000_000  # LAMMPS rejects seeds above 900 000 000
 
 
 def chunk_file(folder: Path, number: int) -> Path:
-    """Where a chunk is once it is whole."""
+    """Path of a finished chunk."""
     return folder / f"chunk-{number}.h5md"
 
 
 def chunk_to_begin_with(folder: Path, processes: int, chain: int, needed: int) -> int:
-    """The chunk of a chain to make first, where none before `needed` will be read any more.
+    """The first chunk of a chain to run if no chunk before `needed` will be read again.
 
-    That is the first one from `needed` on, if what it goes on from is there; else one before, from which it follows.
+    This is the first chunk of the chain at or after `needed` if that chunk or its predecessor exists; otherwise the
+    nearest earlier chunk that can be started.
     """
     number = needed + (chain - needed) % processes
     while number >= processes and not any(chunk_file(folder, n).exists() for n in (number, number - processes)):
@@ -46,25 +47,25 @@ def chunk_to_begin_with(folder: Path, processes: int, chain: int, needed: int) -
 def run_chunk(
     settings: ReferenceSettings, stream: StreamSettings, interval_fs: float, starts: Path, folder: Path, number: int
 ) -> None:
-    """Run one chunk with frames `interval_fs` apart, go on with it, or leave it alone where it is whole."""
+    """Run one chunk with frames `interval_fs` apart; resume it if interrupted, do nothing if finished."""
     path = chunk_file(folder, number)
     if path.exists():
         return
-    own = settings.model_copy(update={"seed": _seed(settings.seed, number)})
+    seeded = settings.model_copy(update={"seed": _seed(settings.seed, number)})
     spec, positions = _start(stream, starts, folder, number)
-    state = thermal_velocities(positions, settings.temperature_K, torch.Generator().manual_seed(own.seed))
+    state = thermal_velocities(positions, settings.temperature_K, torch.Generator().manual_seed(seeded.seed))
     files = [folder / f"decorrelation-{number}.h5md", path]
     for run, file in zip(_runs(settings, stream, interval_fs), files, strict=True):
-        identity = {"chunk": number, "run": run.name, "seed": own.seed}
+        identity = {"chunk": number, "run": run.name, "seed": seeded.seed}
         identity |= {"start": fingerprint(state.positions.tolist(), state.velocities.tolist())}
-        record(own, run, spec, state, file, identity)
+        record(seeded, run, spec, state, file, identity)
         with Trajectory(file) as trajectory:
             state = trajectory.state(-1)
     remove_chunk_files(folder, number, keep=path)
 
 
 def remove_chunk_files(folder: Path, number: int, keep: Path | None = None) -> None:
-    """All files of a chunk, but for one."""
+    """Remove all files of a chunk except `keep`."""
     for pattern in (f"decorrelation-{number}.*", f"chunk-{number}.*"):
         for path in folder.glob(pattern):
             if path != keep:
@@ -76,21 +77,22 @@ def _runs(settings: ReferenceSettings, stream: StreamSettings, interval_fs: floa
         every = whole_multiple(interval_fs, settings.timestep_fs, "the horizon (fs)", "reference.timestep_fs")
     except ValueError as error:
         raise UserError(str(error)) from None
-    first, second = (max(1, round(ps * PS / interval_fs)) * every for ps in (stream.decorrelation_ps, stream.chunk_ps))
+    durations_ps = (stream.decorrelation_ps, stream.chunk_ps)
+    nvt_steps, nve_steps = (max(1, round(ps * PS / interval_fs)) * every for ps in durations_ps)
     tau_fs = settings.nvt.tau_fs
     return [
-        Run(name="decorrelation", ensemble="NVT (CSVR)", steps=first, every=first, relaxation_fs=tau_fs),
-        Run(name="chunk", ensemble="NVE", steps=second, every=every),
+        Run(name="decorrelation", ensemble="NVT (CSVR)", steps=nvt_steps, every=nvt_steps, relaxation_fs=tau_fs),
+        Run(name="chunk", ensemble="NVE", steps=nve_steps, every=every),
     ]
 
 
 def _start(stream: StreamSettings, starts: Path, folder: Path, number: int) -> tuple[SystemSpec, State]:
-    """From the last frame of the chain's earlier chunk; the first ones from the starts of the training runs."""
+    """Last frame of the previous chunk in the chain; for the first chunks, a start of a training run."""
     if number >= stream.processes:
-        with Trajectory(chunk_file(folder, number - stream.processes)) as earlier:
-            return earlier.spec, earlier.state(-1)
+        with Trajectory(chunk_file(folder, number - stream.processes)) as previous:
+            return previous.spec, previous.state(-1)
     with Trajectory(starts) as trajectory:
-        training = max(1, len(trajectory) - 3)  # then follow those of validation, test and NVT runs
+        training = max(1, len(trajectory) - 3)  # the last three belong to the validation, test and NVT runs
         return trajectory.spec, start_state(trajectory, number % training)
 
 

@@ -1,4 +1,4 @@
-"""The user's files that a reference system is made from."""
+"""The user's files that a reference system depends on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from trajcast.io.readers.lammps_input import named_files
 
 
 def input_files(settings: ReferenceSettings) -> list[str]:
-    """Files of the potential and those that the system's parameters name: `…_file`, what `input_file` reads."""
-    own = None if settings.potential is None else named(settings.potential).file
-    files = [] if own is None else [own]
+    """The potential's file and all `…_file` parameters of the system, including the files that `input_file` reads."""
+    model = None if settings.potential is None else named(settings.potential).file
+    files = [] if model is None else [model]
     for key, value in settings.parameters.items():
         if key.endswith("_file"):
             files += named_files(str(value)) if key == "input_file" and Path(str(value)).is_file() else [str(value)]
@@ -21,6 +21,6 @@ def input_files(settings: ReferenceSettings) -> list[str]:
 
 
 def file_hashes(settings: ReferenceSettings) -> dict[str, str]:
-    """SHA-256 of each of these files that is there."""
-    found = [path for path in map(Path, input_files(settings)) if path.is_file()]
-    return {str(path): file_hash(path) for path in found}
+    """SHA-256 of each of these files that exists."""
+    existing = [path for path in map(Path, input_files(settings)) if path.is_file()]
+    return {str(path): file_hash(path) for path in existing}

@@ -1,4 +1,4 @@
-"""How far a process may go, as the one that started it says, line by line, on its standard input."""
+"""A limit on the progress of a process, which its parent raises line by line on standard input."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 
 
 class Limit:
-    """The last number read. At the end of the input, when the other process has ended in any way, this one ends."""
+    """The last number read from standard input. At its end, i.e. once the parent has exited, this process exits."""
 
     def __init__(self) -> None:
         self.value = -1
@@ -25,4 +25,4 @@ class Limit:
             with self.changed:
                 self.value = int(line)
                 self.changed.notify_all()
-        os._exit(0)  # in the midst of a run, which the next process repeats from its last segment
+        os._exit(0)  # may interrupt a run; the next process repeats it from its last segment

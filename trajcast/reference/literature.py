@@ -1,4 +1,4 @@
-"""Reference MD beside published numbers: whether the force field is the one that was meant."""
+"""Comparison of reference MD with published values, to verify that the force field is the intended one."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 
 from trajcast.config.schema import ReferenceSettings
 from trajcast.core.plugins import named_module
+from trajcast.io import layout
 from trajcast.io.files import write_json
 from trajcast.reference.published import Published
 
 
 def write_literature(settings: ReferenceSettings, folder: Path) -> None:
-    """Write literature.json from the finished runs in `folder`: nothing for a system that compares nothing.
+    """Write literature.json from the finished runs in `folder`; the list is empty if the system has no comparisons.
 
-    Systems compare in a function `literature(settings, folder)` → list of `Published`.
+    A system compares in a function `literature(settings, folder)` → list of `Published`.
     """
     system = named_module("reference.systems", settings.system)
     compare: Callable[[ReferenceSettings, Path], list[Published]] = getattr(system, "literature", lambda *_: [])
-    write_json(folder / "literature.json", {"comparisons": [asdict(row) for row in compare(settings, folder)]})
+    write_json(folder / layout.LITERATURE_FILE, {"comparisons": [asdict(row) for row in compare(settings, folder)]})

@@ -1,9 +1,9 @@
-"""The published protocol (arXiv:2503.23794, §3): minimise, where asked for find the cell at constant pressure,
-equilibrate, then NVE runs and one NVT run.
+"""The published protocol (arXiv:2503.23794, §3): minimisation, optionally a constant-pressure run to find the cell,
+equilibration, then NVE runs and one NVT run.
 
-Parts are `equilibration`, `nve_1` … `nve_N`, `nvt` and, where it is asked for, `nvt_2`, whose velocities and
-thermostat draw from the next seed; each is one run with its own files in one folder. A part whose file exists is
-finished; a file made with other settings is refused.
+The parts are `equilibration`, `nve_1` … `nve_N`, `nvt` and optionally `nvt_2`, whose velocities and thermostat noise
+use the next seed. Each part has its own files, all in one folder. A part is finished if its file exists; a file made
+with other settings is refused.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from trajcast.core.plugins import named_module
 from trajcast.core.state import State
 from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
+from trajcast.io import layout
 from trajcast.io.files import fingerprint
 from trajcast.io.locks import exclusive_lock
 from trajcast.io.provenance import provenance
@@ -37,42 +38,44 @@ from trajcast.reference.structure import structure_of
 
 EQUILIBRATION = "equilibration"
 NVT, SECOND_NVT = "nvt", "nvt_2"
-CONSTANT_PRESSURE = "npt"  # first part of the equilibration, where there is one
-RESCALINGS_PER_DAMPING = 10  # of the cell, each followed by a frame
+CONSTANT_PRESSURE = "npt"  # optional first stage of the equilibration
+RESCALINGS_PER_DAMPING = 10  # cell rescalings per damping time, one frame for each
 START_KEYS = ("runs", "start_window_K", "start_window_percent", "start_spacing_ps")  # of the NVE section
 CHECK_OF_TEMPERATURE_FS = 10.0  # between frames of the equilibration that may become starts
-CHECK_OF_ENERGY_FS = 2.0  # the window of energies is narrow: an isolated molecule passes it within femtoseconds
+CHECK_OF_ENERGY_FS = 2.0  # the energy window is narrow: an isolated molecule crosses it within femtoseconds
 
 
 def run_names(settings: ReferenceSettings) -> list[str]:
-    """The names of the runs that follow the equilibration."""
+    """Names of the runs that follow the equilibration."""
     second = [] if settings.nvt.second_run_ps is None else [SECOND_NVT]
     return [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), NVT, *second]
 
 
 def perform(settings: ReferenceSettings, part: str, folder: Path) -> None:
-    """Carry out one part, go on with it where it was broken off, or leave it alone where it is finished.
+    """Run one part; resume it if interrupted, do nothing if finished.
 
-    Raises UserError when the equilibration is missing, or files in the folder come from other settings.
+    Raises:
+        UserError: If the equilibration is missing, or files in the folder were made with other settings.
     """
     if part == EQUILIBRATION:
         _equilibrate(settings, folder)
         return
-    starts_path = folder / "starts.h5"
+    starts_path = folder / layout.STARTS_FILE
     if not starts_path.exists():
         raise UserError(f"{part}: {starts_path} is missing; run --part {EQUILIBRATION} first")
     with Trajectory(starts_path) as starts:
         _check_identity(starts, _identity(settings, EQUILIBRATION))
-        own = settings.model_copy(update={"seed": settings.seed + 1}) if part == SECOND_NVT else settings
-        start = _start(own, part, starts)
-        identity = _identity(own, part) | {"start": fingerprint(start.positions.tolist(), start.velocities.tolist())}
+        seeded = settings.model_copy(update={"seed": settings.seed + 1}) if part == SECOND_NVT else settings
+        start = _start(seeded, part, starts)
+        identity = _identity(seeded, part)
+        identity |= {"start": fingerprint(start.positions.tolist(), start.velocities.tolist())}
         path = folder / f"{part}.h5md"
         with exclusive_lock(path):
-            record(own, plan(own, part), starts.spec, start, path, identity)
+            record(seeded, plan(seeded, part), starts.spec, start, path, identity)
 
 
 def _start(settings: ReferenceSettings, part: str, starts: Trajectory) -> State:
-    """The state that a part starts from; the second NVT run takes the first start with velocities of its own."""
+    """The initial state of a part; the second NVT run takes the first start with new velocities."""
     if part == SECOND_NVT:
         rng = torch.Generator().manual_seed(settings.seed)
         return thermal_velocities(start_state(starts, 0), settings.temperature_K, rng)
@@ -80,7 +83,7 @@ def _start(settings: ReferenceSettings, part: str, starts: Trajectory) -> State:
 
 
 def plan(settings: ReferenceSettings, part: str) -> Run:
-    """The run that a part consists of; UserError when its duration is no whole number of frames."""
+    """The run that makes up a part; UserError if its duration is not a whole number of frames."""
     timestep_fs = settings.timestep_fs
     if part == CONSTANT_PRESSURE:
         assert settings.equilibration.npt is not None
@@ -126,7 +129,7 @@ def _constant_pressure(npt: ConstantPressureSettings, timestep_fs: float) -> Run
 
 
 def _equilibrate(settings: ReferenceSettings, folder: Path) -> None:
-    product, path = folder / "starts.h5", folder / f"{EQUILIBRATION}.h5md"
+    product, path = folder / layout.STARTS_FILE, folder / f"{EQUILIBRATION}.h5md"
     identity = _identity(settings, EQUILIBRATION)
     with exclusive_lock(product):
         if product.exists():
@@ -146,7 +149,7 @@ def _equilibrate(settings: ReferenceSettings, folder: Path) -> None:
 
 
 def _with_mean_cell(npt: Path) -> tuple[SystemSpec, State]:
-    """The last frame in the mean cell of the second half, its atoms moved with the cell."""
+    """The last frame of the constant-pressure run, scaled to the mean cell of its second half."""
     with Trajectory(npt) as trajectory:
         cells = trajectory.cells[len(trajectory) // 2 :]
         spec = replace(trajectory.spec, cell=cells.mean(axis=0))
@@ -155,7 +158,7 @@ def _with_mean_cell(npt: Path) -> tuple[SystemSpec, State]:
 
 
 def _record_anew(settings: ReferenceSettings, part: str, spec: SystemSpec, start: State, path: Path) -> None:
-    """Record a part of the equilibration; a file that other settings left behind, without their starts, goes first."""
+    """Record a stage of the equilibration, first removing a file that an unfinished run with other settings left."""
     identity = _identity(settings, part)
     if path.exists() and not _is_from(path, identity):
         path.unlink()
@@ -165,14 +168,18 @@ def _record_anew(settings: ReferenceSettings, part: str, spec: SystemSpec, start
 def record(
     settings: ReferenceSettings, run: Run, spec: SystemSpec, start: State, path: Path, identity: Mapping[str, Any]
 ) -> None:
-    """Record one run, go on with it where it was broken off, or leave it alone where it is finished.
+    """Record one run; resume it if interrupted, do nothing if finished.
 
-    `identity` is all that its frames depend on. Raises UserError when the file has another.
+    Args:
+        identity: Everything that the frames depend on.
+
+    Raises:
+        UserError: If the file exists with another identity.
     """
     if path.exists():
         with Trajectory(path) as trajectory:
             _check_identity(trajectory, identity)
-        remove_segments(path)  # there are some if the run was killed at its very end
+        remove_segments(path)  # left over if the run was killed at its very end
         return
     engine = named_module("reference.engines", settings.engine)
     recorder = Recorder(
@@ -196,7 +203,7 @@ def _provenance(settings: ReferenceSettings, identity: Mapping[str, Any]) -> dic
 
 
 def _identity(settings: ReferenceSettings, part: str) -> dict[str, Any]:
-    """The settings that a part's frames depend on."""
+    """The settings, with file hashes, that the frames of a part depend on."""
     values = settings.model_dump(exclude={"max_drift_meV_per_atom_per_ps", "device", "accept"})
     used: Mapping[str, tuple[str, ...]] = {  # keys of each section
         CONSTANT_PRESSURE: {"equilibration": ("npt",)},

@@ -1,4 +1,4 @@
-"""A quantity of reference MD beside what was published for it."""
+"""Comparison of a quantity from reference MD with its published value."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Published:
-    """A quantity of the reference MD and what was published for it, in the same unit."""
+    """A quantity from reference MD and its published value, in the same unit."""
 
     quantity: str
     unit: str
     value: float
-    error: float | None  # standard error; None: not of a mean
+    error: float | None  # standard error; None if the value is not a mean
     published: float
-    published_error: float | None  # or half the range of what was published; None: not stated
+    published_error: float | None  # or half the published range; None if not stated
     source: str

@@ -1,4 +1,4 @@
-"""Reference MD along the ramp, from a frame of the NVT run."""
+"""Reference MD along a temperature ramp, started from a frame of the NVT run."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from trajcast.reference.protocol import record
 
 
 def cool(reference: ReferenceSettings, ramp: RampSettings, start: Path, frame: int, seed: int, output: Path) -> None:
-    """Record the run of one seed, or go on with it where it was broken off.
+    """Record the run of one seed, or resume it if interrupted.
 
-    Thermostat as in the NVT run, its noise from `seed`. UserError when a time is no whole number of steps, there is
-    no such frame, or `output` was made with other settings.
+    The thermostat is that of the NVT run, with noise from `seed`.
+
+    Raises:
+        UserError: If a duration is not a whole number of steps, `frame` does not exist, or `output` was made with other
+            settings.
     """
     with Trajectory(start) as nvt:
         if not 0 <= frame < len(nvt):
-            raise UserError(f"{start}: no frame {frame}, it has {len(nvt)}, counted from 0")
+            raise UserError(f"{start}: no frame {frame}; it has {len(nvt)} frames, counted from 0")
         state, spec = set_angular_momentum(set_momentum(nvt.state(frame))), nvt.spec
     try:
         every = whole_multiple(ramp.interval_fs, reference.timestep_fs, "interval_fs", "timestep_fs")

@@ -1,4 +1,4 @@
-"""Where the NVE and NVT runs begin: frames of the equilibration, kept as a small trajectory of their own."""
+"""Starts of the NVE and NVT runs: frames of the equilibration, saved as a small trajectory."""
 
 from __future__ import annotations
 
@@ -22,40 +22,43 @@ from trajcast.reference.temperatures import temperatures
 def pick_starts(
     times_fs: NDArray, temperatures_K: NDArray, energies_eV: NDArray, settings: ReferenceSettings
 ) -> list[int]:
-    """Frames of the equilibration at which the NVE runs start.
+    """Frames of the equilibration from which the NVE runs start.
 
-    Of its second half, those whose temperature is within `start_window_K` of the target, or whose total energy is
-    within `start_window_percent` of its mean there, and that follow the one before by `start_spacing_ps` or more; of
-    these, as many as there are runs, spread evenly in order, because runs that start far apart are less alike. Raises
-    UserError when there are too few.
+    Candidates are frames of the second half whose temperature is within `start_window_K` of the target, or whose total
+    energy is within `start_window_percent` of its mean over that half, and which follow the previous candidate by at
+    least `start_spacing_ps`. Starts are spread evenly over the candidates, because runs that start far apart are less
+    correlated.
+
+    Raises:
+        UserError: If there are fewer candidates than runs.
     """
-    nve, late = settings.nve, times_fs >= times_fs[-1] / 2
+    nve, second_half = settings.nve, times_fs >= times_fs[-1] / 2
     if nve.start_window_K is not None:
         values, target, width, key, unit = temperatures_K, settings.temperature_K, nve.start_window_K, "K", "K"
     else:
         assert nve.start_window_percent is not None
-        values, target, key, unit = energies_eV, float(energies_eV[late].mean()), "percent", "eV"
+        values, target, key, unit = energies_eV, float(energies_eV[second_half].mean()), "percent", "eV"
         width = abs(target) * nve.start_window_percent / 100
-    found: list[int] = []
-    for frame in np.flatnonzero(late & (np.abs(values - target) <= width)):
-        if not found or times_fs[frame] - times_fs[found[-1]] >= nve.start_spacing_ps * PS - 1e-6:
-            found.append(int(frame))
-    if len(found) < nve.runs:
+    candidates: list[int] = []
+    for frame in np.flatnonzero(second_half & (np.abs(values - target) <= width)):
+        if not candidates or times_fs[frame] - times_fs[candidates[-1]] >= nve.start_spacing_ps * PS - 1e-6:
+            candidates.append(int(frame))
+    if len(candidates) < nve.runs:
         raise UserError(
-            f"equilibration: {len(found)} starts within {width:.4g} {unit} of {target:.6g} {unit} and "
-            f"{nve.start_spacing_ps:g} ps apart, nve.runs {nve.runs} needs as many; its second half is at "
-            f"{values[late].mean():.6g} ± {values[late].std():.3g} {unit}. Raise equilibration.duration_ps or "
-            f"nve.start_window_{key}"
+            f"equilibration: {len(candidates)} starts within {width:.4g} {unit} of {target:.6g} {unit} and "
+            f"{nve.start_spacing_ps:g} ps apart, but nve.runs is {nve.runs}; its second half is at "
+            f"{values[second_half].mean():.6g} ± {values[second_half].std():.3g} {unit}. Raise "
+            f"equilibration.duration_ps or nve.start_window_{key}"
         )
-    return [found[i] for i in np.linspace(0, len(found) - 1, nve.runs).round().astype(int)]
+    return [candidates[i] for i in np.linspace(0, len(candidates) - 1, nve.runs).round().astype(int)]
 
 
 def write_starts(
     path: Path, equilibration: Trajectory, settings: ReferenceSettings, provenance: Mapping[str, Any]
 ) -> None:
-    """Write the starts of the NVE runs, then the end of the equilibration, where the NVT run starts."""
+    """Write the starts of the NVE runs, then the last frame of the equilibration as the start of the NVT run."""
     energies = equilibration.energy("total")
-    assert energies is not None  # engines record it
+    assert energies is not None  # recorded by every engine
     frames = pick_starts(equilibration.times, temperatures(equilibration), energies, settings)
     frames.append(len(equilibration) - 1)
     with atomic_hdf5(path) as file:
@@ -72,5 +75,5 @@ def write_starts(
 
 
 def start_state(starts: Trajectory, index: int) -> State:
-    """The state of one start, after the rounding of frames without momentum again, and without angular momentum."""
+    """The state of one start with zero momentum (stored frames are rounded) and, if isolated, zero angular momentum."""
     return set_angular_momentum(set_momentum(starts.state(index)))

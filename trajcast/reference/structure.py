@@ -1,4 +1,4 @@
-"""The structure that reference MD starts from: the one way in, whatever the system."""
+"""Initial structure of reference MD: the single entry point for all systems."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from trajcast.data.structure import check_overlap, check_structure
 def structure_of(
     settings: ReferenceSettings, where: str = "reference.parameters"
 ) -> tuple[SystemSpec, NDArray[np.float64]]:
-    """Topology and positions (Å) of a system; UserError for wrong parameters and impossible structures."""
+    """Specification and positions (Å) of a system.
+
+    Args:
+        where: Beginning of error messages.
+
+    Raises:
+        UserError: If the parameters are wrong or the structure is unphysical.
+    """
     system = named_module("reference.systems", settings.system)
     spec, positions = system.structure(validate(system.Parameters, settings.parameters, where), settings.seed)
     check_structure(spec, positions, where)

@@ -1,4 +1,4 @@
-"""Kinetic temperatures of whole trajectories."""
+"""Kinetic temperatures of entire trajectories."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FRAMES_AT_ONCE = 500
 
 
 def temperatures(trajectory: Trajectory) -> NDArray[np.float64]:
-    """Temperature of each frame, K, over the degrees of freedom of `mechanics`."""
+    """Temperature of each frame (K), with the degrees of freedom of `trajcast.core.mechanics`."""
     blocks = []
     for begin in range(0, len(trajectory), FRAMES_AT_ONCE):
         frames = slice(begin, begin + FRAMES_AT_ONCE)

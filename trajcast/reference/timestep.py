@@ -1,4 +1,4 @@
-"""The largest time step with which reference MD is still sound: what its speed has to be measured with."""
+"""The largest timestep at which reference MD is still sound, as the basis of a fair speed comparison."""
 
 from __future__ import annotations
 
@@ -22,11 +22,13 @@ log = logging.getLogger(__name__)
 
 
 def largest_timestep(settings: ReferenceSettings, study: TimestepStudy, starts: Path, output: Path) -> None:
-    """Write `output`: the drift and speed of an NVE run from the first start with each time step, in ascending order.
+    """Write `output`: drift and speed of one NVE run per timestep, in ascending order, all from the first start.
 
-    They end with the first whose energy drifts by more than the settings allow, or that LAMMPS gives up; `safe` is the
-    one before. The runs lie in a folder beside `output`; finished ones are not repeated. Raises UserError when LAMMPS
-    stops at the smallest: that is no matter of the time step.
+    The series ends at the first timestep at which the energy drifts by more than the settings allow or LAMMPS fails;
+    `safe` is the one before. The runs are kept in a folder beside `output`; finished ones are not repeated.
+
+    Raises:
+        UserError: If LAMMPS fails at the smallest timestep, as the timestep is then not the cause.
     """
     attempts: list[dict[str, Any]] = []
     for timestep_fs in sorted(study.timesteps_fs):
@@ -36,7 +38,7 @@ def largest_timestep(settings: ReferenceSettings, study: TimestepStudy, starts: 
             if not attempts:
                 raise
             attempts.append({"timestep_fs": timestep_fs, "safe": False, "reason": str(error)})
-        log.info("time step %g fs: %s", timestep_fs, attempts[-1]["reason"] or "safe")
+        log.info("timestep %g fs: %s", timestep_fs, attempts[-1]["reason"] or "safe")
         if not attempts[-1]["safe"]:
             break
     safe = [attempt for attempt in attempts if attempt["safe"]]
@@ -52,19 +54,19 @@ def largest_timestep(settings: ReferenceSettings, study: TimestepStudy, starts: 
 def _attempt(
     settings: ReferenceSettings, study: TimestepStudy, timestep_fs: float, starts: Path, folder: Path
 ) -> dict[str, Any]:
-    changed = settings.model_copy(update={"timestep_fs": timestep_fs})
+    trial = settings.model_copy(update={"timestep_fs": timestep_fs})
     run = Run(
         name=f"NVE, {timestep_fs:g} fs", ensemble="NVE", steps=math.ceil(study.duration_ps * PS / timestep_fs), every=1
     )
     with Trajectory(starts) as trajectory:
         state, spec = start_state(trajectory, 0), trajectory.spec
-    kept = changed.model_dump(include={"system", "engine", "parameters", "potential", "temperature_K", "timestep_fs"})
+    kept = trial.model_dump(include={"system", "engine", "parameters", "potential", "temperature_K", "timestep_fs"})
     start = fingerprint(state.positions.tolist(), state.velocities.tolist())
     path = folder / f"{timestep_fs:g}fs.h5md"
-    record(changed, run, spec, state, path, {"part": "timestep", "settings": kept, "steps": run.steps, "start": start})
+    record(trial, run, spec, state, path, {"part": "timestep", "settings": kept, "steps": run.steps, "start": start})
     with Trajectory(path) as trajectory:
         total = trajectory.energy("total")
-        assert total is not None  # engines record it
+        assert total is not None  # recorded by every engine
         slope = drift(trajectory.times, total, spec.n_atoms)
         speed = trajectory.provenance["speed"]
     limit = settings.max_drift_meV_per_atom_per_ps
@@ -72,7 +74,7 @@ def _attempt(
     return {
         "timestep_fs": timestep_fs,
         "safe": safe,
-        "reason": "" if safe else f"drift {slope:.3g} meV/atom/ps, allowed are {limit:g}",
+        "reason": "" if safe else f"drift {slope:.3g} meV/atom/ps (limit {limit:g})",
         "drift_meV_per_atom_per_ps": slope,
         **speed,
     }

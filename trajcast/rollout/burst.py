@@ -12,7 +12,7 @@ from torch import Tensor
 from trajcast.core.neighbors.search import NeighborResult
 from trajcast.core.state import State
 from trajcast.rollout.cuda_graph import CapturedStep
-from trajcast.rollout.outcome import Readings
+from trajcast.rollout.rules.guard import Readings
 from trajcast.rollout.step import Report, RolloutState, Stepper
 
 if TYPE_CHECKING:

@@ -1,98 +1,51 @@
-"""How a rollout ended, and the guard that ends it."""
+"""How a rollout ended, as its outcome file tells it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
-from torch import Tensor
 
-from trajcast.config.settings import GuardSettings
-from trajcast.core.mechanics import kinetic_energy
-from trajcast.core.state import State, system_sum
-from trajcast.core.units import BOLTZMANN
-
-if TYPE_CHECKING:
-    from jaxtyping import Bool, Float
+from trajcast.config.settings import RolloutSettings
+from trajcast.core.units import PS
+from trajcast.model.network import TrajCast
+from trajcast.rollout.replicas import Replica
+from trajcast.rollout.rules.guard import Ending
+from trajcast.rollout.steps import StepCounts
 
 
-class Ending(StrEnum):
-    """Why a rollout ended."""
-
-    COMPLETED = "completed"
-    NOT_FINITE = "not finite"
-    OVERLAP = "atoms overlap"
-    TOO_HOT = "too hot"
-    TOO_COLD = "too cold"
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """A reason to end a rollout."""
-
-    ending: Ending
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Readings:
-    """What the guard looks at, for each system; in a burst for each step, too."""
-
-    finite: Bool[Tensor, "*steps systems"]  # whether all positions and velocities are
-    temperature: Float[Tensor, "*steps systems"]  # K
-    closest: Float[Tensor, "*steps systems"]  # Å between two atoms
-
-
-def read_motion(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> tuple[Tensor, Tensor]:
-    """Whether all numbers of each system are finite, and its temperature (K)."""
-    broken = ~(torch.isfinite(state.positions) & torch.isfinite(state.velocities)).all(1)
-    finite = system_sum(broken.to(state.masses), state) == 0
-    return finite, 2 * kinetic_energy(state) / (degrees_of_freedom * BOLTZMANN)
+def outcome_record(model: TrajCast, settings: RolloutSettings, counts: StepCounts, replica: Replica) -> dict[str, Any]:
+    horizon_fs, alarm = model.scales.horizon_fs, replica.alarm
+    produced = max(0, replica.steps - counts.equilibration)
+    simulated_ns = replica.steps * horizon_fs / PS / 1000
+    return {
+        "outcome": alarm.ending.value if alarm else Ending.COMPLETED.value,
+        "reason": alarm.reason if alarm else "",
+        "step": replica.steps,
+        "steps_planned": counts.total,
+        "time_ps": produced * horizon_fs / PS,
+        "planned_ps": counts.production * horizon_fs / PS,
+        "equilibration_ps": counts.equilibration * horizon_fs / PS,
+        "frames": counts.frames(replica.steps),
+        "horizon_fs": horizon_fs,
+        "wall_s": replica.wall_s,
+        "ns_per_day": simulated_ns / replica.wall_s * 86400 if replica.wall_s else None,
+        "threads": torch.get_num_threads(),
+        "device": str(model.device),
+        "backend": backend_name(model),
+        "replicas": settings.replicas,
+        "atoms": replica.reporter.spec.n_atoms,
+        "ensemble": ensemble(settings),
+        "identity": replica.reporter.identity,
+    }
 
 
-def motion_allowed(
-    finite: Tensor, temperature: Tensor, guard: GuardSettings, ratio: Tensor
-) -> Bool[Tensor, " systems"]:
-    """Whether each system is finite and inside the guard's band of temperatures.
-
-    `ratio` is the thermostat's present temperature over its first: the band moves with it, as does the width of T.
-    """
-    hottest, coldest = guard.max_temperature_K * ratio, guard.min_temperature_K * ratio
-    return finite & (temperature <= hottest) & (temperature >= coldest)
+def backend_name(model: TrajCast) -> str:
+    return model.ops.__name__.rpartition(".")[2]
 
 
-def distance_allowed(closest: Tensor, guard: GuardSettings) -> Bool[Tensor, " systems"]:
-    """Whether no two atoms of each system are closer than the guard allows."""
-    return closest >= guard.min_distance_A
-
-
-def motion_alarm(finite: bool, temperature: float, guard: GuardSettings, ratio: float) -> Alarm | None:
-    """Why one system's motion is not allowed; None when it is. `ratio` as in `motion_allowed`."""
-    hottest, coldest = guard.max_temperature_K * ratio, guard.min_temperature_K * ratio
-    if not finite:
-        return Alarm(Ending.NOT_FINITE, "a position or velocity is not a finite number")
-    if not temperature <= hottest:
-        return Alarm(Ending.TOO_HOT, f"temperature {temperature:.0f} K exceeds {hottest:.4g} K")
-    if not temperature >= coldest:
-        return Alarm(Ending.TOO_COLD, f"temperature {temperature:.0f} K is below {coldest:.4g} K")
-    return None
-
-
-def distance_alarm(closest: float, guard: GuardSettings) -> Alarm | None:
-    """Why one system's shortest distance is not allowed; None when it is."""
-    if not closest >= guard.min_distance_A:
-        return Alarm(Ending.OVERLAP, f"two atoms are {closest:.2f} Å apart, closer than {guard.min_distance_A:g} Å")
-    return None
-
-
-def first_alarm(
-    readings: Readings, system: int, guard: GuardSettings, ratios: Float[Tensor, " steps"]
-) -> tuple[int, Alarm] | None:
-    """The first step (from 0) of a burst at which a system rings, and why; None when it never does."""
-    own = (x[:, system].tolist() for x in (readings.finite, readings.temperature, readings.closest))
-    for number, (finite, temperature, closest, ratio) in enumerate(zip(*own, ratios.tolist(), strict=True)):
-        if alarm := motion_alarm(finite, temperature, guard, ratio) or distance_alarm(closest, guard):
-            return number, alarm
-    return None
+def ensemble(settings: RolloutSettings) -> str:
+    if settings.thermostat is None:
+        return "NVE"
+    ramp = "" if settings.final_temperature_K is None else f", to {settings.final_temperature_K:g} K"
+    return f"NVT ({settings.thermostat.upper().replace('_', ' ')}{ramp})"

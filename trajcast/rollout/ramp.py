@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 
 from trajcast.config.settings import RolloutSettings
-from trajcast.rollout.steps import Plan
+from trajcast.rollout.steps import StepCounts
 
 if TYPE_CHECKING:
     from jaxtyping import Float
 
 
-def targets(settings: RolloutSettings, plan: Plan, steps: range) -> Float[Tensor, " steps"]:
+def targets(settings: RolloutSettings, counts: StepCounts, steps: range) -> Float[Tensor, " steps"]:
     """The thermostat's temperature (K, float64) in each of these steps, counted from 1.
 
     `temperature_K` to the end of the equilibration; from there the ramp, whose last step has `final_temperature_K`.
     """
     first, last = settings.temperature_K, settings.final_temperature_K
     number = torch.arange(steps.start, steps.stop, dtype=torch.float64)
-    done = (number - plan.equilibration).clamp(min=0) / plan.production
+    done = (number - counts.equilibration).clamp(min=0) / counts.production
     return first + done * ((first if last is None else last) - first)

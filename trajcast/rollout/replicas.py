@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from trajcast.io.recorder import Recorder, remove_segments
-from trajcast.rollout.outcome import Alarm, Ending
+from trajcast.io.recorder import remove_segments
+from trajcast.rollout.reporters import Reporter
+from trajcast.rollout.rules.guard import Alarm, Ending
 
 if TYPE_CHECKING:
     from jaxtyping import Float
@@ -30,7 +31,7 @@ def replica_generator(seed: int, replica: int) -> Generator:
 class Replica:
     """One of the copies: what changes of it during a rollout, apart from its atoms."""
 
-    recorder: Recorder
+    reporter: Reporter
     outcome: Path
     rng: Generator
     steps: int = 0  # done, up to where the guard stopped it
@@ -62,16 +63,16 @@ class Replica:
             self.alarm = Alarm(Ending(ending), saved["reason"].decode())
 
 
-def common_restart(recorders: Sequence[Recorder]) -> list[dict[str, Any]] | None:
+def common_restart(reporters: Sequence[Reporter]) -> list[dict[str, Any]] | None:
     """The last restart data that all replicas have, each its own; None when they start from the beginning.
 
     A kill between the commits of two replicas leaves one of them a segment ahead: it is removed.
     """
-    segments = min(len(recorder.segments) for recorder in recorders)
+    segments = min(len(reporter.segments) for reporter in reporters)
     saved = []
-    for recorder in recorders:
-        recorder.keep_segments(segments)
-        saved.append(recorder.restart())
+    for reporter in reporters:
+        reporter.keep_segments(segments)
+        saved.append(reporter.restart())
     return [one for one in saved if one is not None] or None
 
 
@@ -82,12 +83,12 @@ def finished(replicas: Sequence[Replica]) -> list[dict[str, Any]]:
     """
     outcomes = []
     for replica in replicas:
-        recorder = replica.recorder
-        if recorder.segments or not (recorder.path.exists() and replica.outcome.exists()):
+        reporter = replica.reporter
+        if reporter.segments or not (reporter.path.exists() and replica.outcome.exists()):
             return []
         outcomes.append(json.loads(replica.outcome.read_text(encoding="utf-8")))
-        if outcomes[-1].get("identity") != recorder.identity:
+        if outcomes[-1].get("identity") != reporter.identity:
             return []
     for replica in replicas:
-        remove_segments(replica.recorder.path)
+        remove_segments(replica.reporter.path)
     return outcomes

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from trajcast.config.settings import RolloutSettings
-from trajcast.core.mechanics import degrees_of_freedom, set_angular_momentum, set_momentum
+from trajcast.core.mechanics import degrees_of_freedom
 from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.core.neighbors.search import NeighborResult, Search, search_for
 from trajcast.core.plugins import named_module
 from trajcast.core.state import State
 from trajcast.model.network import CachedConstants, TrajCast
-from trajcast.rollout.outcome import Readings, distance_allowed, motion_allowed, read_motion
+from trajcast.rollout.rules import momentum
+from trajcast.rollout.rules.guard import Readings, distance_allowed, motion_allowed, read_motion
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
@@ -79,8 +80,8 @@ class Stepper:
         predicted = self.model(state, rollout_state.neighbors, self.constants)
         after = replace(state, positions=state.positions + predicted.displacement, velocities=predicted.velocity)
         if remove_com_motion:
-            after = set_momentum(after)
-            after = set_angular_momentum(after) if self.constants.conserve_angular_momentum else after
+            conserved = self.constants.conserve_angular_momentum
+            after = momentum.remove_com_motion(after, conserve_angular_momentum=conserved)
         finite, temperature = read_motion(after, self.degrees_of_freedom)
         active = rollout_state.active & motion_allowed(finite, temperature, guard, target_K / settings.temperature_K)
         later, result = self.begin(_where(active, after, state), active)

@@ -7,24 +7,24 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
-from trajcast.io.recorder import Recorder
+from trajcast.rollout.reporters import Reporter
 
 
 class Writer:
-    """Commits to several recorders; use as a context manager, which ends when all is written.
+    """Commits to several reporters; use as a context manager, which ends when all is written.
 
     An error of the thread is raised by the next call.
     """
 
-    def __init__(self, recorders: Sequence[Recorder]):
-        self.recorders = recorders
+    def __init__(self, reporters: Sequence[Reporter]):
+        self.reporters = reporters
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self._last: Future[None] | None = None
 
     def commit(self, restarts: Sequence[Mapping[str, Any]]) -> None:
-        """Have the frames added so far written with each recorder's restart data; waits for the commit before."""
+        """Have the frames added so far written with each reporter's restart data; waits for the commit before."""
         self.wait()
-        writes = [recorder.segment(restart) for recorder, restart in zip(self.recorders, restarts, strict=True)]
+        writes = [reporter.segment(restart) for reporter, restart in zip(self.reporters, restarts, strict=True)]
 
         def write_all() -> None:
             for write in writes:

@@ -1,1 +1,1 @@
-"""Loss, schedule and the training loop."""
+"""Training: loss, optimizers, schedule, and the training loop."""

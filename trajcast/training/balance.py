@@ -1,8 +1,8 @@
-"""What one step of a model does to kinetic energy.
+"""Change of the kinetic energy in a single model step.
 
-A network fitted to squares predicts a mean: where what follows is not determined by what it sees, its velocities are
-too small by their errors' share, ⟨e·v′⟩ = −⟨e²⟩, and every step takes that share of the kinetic energy. A thermostat
-gives it back, though not to the motion that lost it.
+A network fitted by least squares predicts a conditional mean. If the input does not fully determine the new velocities
+v′, the errors e are anticorrelated with them, ⟨e·v′⟩ = −⟨e²⟩, and every step loses the fraction ⟨e²⟩/⟨v′²⟩ of the
+kinetic energy. A thermostat restores it, but not to the motion that lost it.
 """
 
 from __future__ import annotations
@@ -19,25 +19,33 @@ if TYPE_CHECKING:
 def kinetic_balance(
     predicted: Float[ndarray, "pairs atoms 3"], true: Float[ndarray, "pairs atoms 3"], numbers: Int[ndarray, " atoms"]
 ) -> dict[str, dict[str, float]]:
-    """For each element, by atomic number, in shares of its ⟨v′²⟩ and with standard errors over pairs: `error` ⟨e²⟩ with
-    e = predicted less true velocity, `along` ⟨e·v′⟩, and `change` of the kinetic energy a step, ⟨predicted² − true²⟩.
+    """Kinetic energy balance of one step for each element.
+
+    Args:
+        predicted: Predicted new velocities.
+        true: New velocities v′ from MD.
+        numbers: Atomic numbers.
+
+    Returns:
+        For each atomic number, as fractions of ⟨v′²⟩: `error` ⟨e²⟩ with e = predicted − true velocity, `along` ⟨e·v′⟩,
+        and `change` ⟨predicted² − true²⟩, the change of the kinetic energy; standard errors over pairs as `…_error`.
     """
-    found = {}
+    balance = {}
     for number in np.unique(numbers):
         v, p = (values[:, numbers == number].astype(np.float64) for values in (true, predicted))
-        whole = np.square(v).sum((1, 2))
-        parts = {"error": np.square(p - v), "along": (p - v) * v, "change": np.square(p) - np.square(v)}
-        shares: dict[str, float] = {}
-        for name, values in parts.items():
-            share, error = ratio_of_means(values.sum((1, 2)), whole)
-            shares |= {name: share, f"{name}_error": error}
-        found[str(number)] = shares
-    return found
+        square_sums = np.square(v).sum((1, 2))
+        terms = {"error": np.square(p - v), "along": (p - v) * v, "change": np.square(p) - np.square(v)}
+        fractions: dict[str, float] = {}
+        for name, values in terms.items():
+            fraction, error = ratio_of_means(values.sum((1, 2)), square_sums)
+            fractions |= {name: fraction, f"{name}_error": error}
+        balance[str(number)] = fractions
+    return balance
 
 
-def ratio_of_means(above: Float[ndarray, " pairs"], below: Float[ndarray, " pairs"]) -> tuple[float, float]:
-    """Ratio of means with its standard error; NaN of one pair."""
-    ratio = above.mean() / below.mean()
-    left = above - ratio * below
-    error = left.std(ddof=1) / np.sqrt(len(left)) / below.mean() if len(left) > 1 else np.nan
+def ratio_of_means(numerator: Float[ndarray, " pairs"], denominator: Float[ndarray, " pairs"]) -> tuple[float, float]:
+    """Ratio of two means and its standard error, which is NaN for a single pair."""
+    ratio = numerator.mean() / denominator.mean()
+    residuals = numerator - ratio * denominator
+    error = residuals.std(ddof=1) / np.sqrt(len(residuals)) / denominator.mean() if len(residuals) > 1 else np.nan
     return float(ratio), float(error)

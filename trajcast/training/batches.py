@@ -1,4 +1,4 @@
-"""Batches of pairs with their neighbours, at almost no cost per batch."""
+"""Batches of pairs with their neighbour lists, at negligible cost per batch."""
 
 from __future__ import annotations
 
@@ -22,25 +22,27 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 KEPT_BYTES = {"cuda": 2 * 2**30}
-"""By kind of device: neighbour lists that take more are not kept but found anew for every batch. On a CPU all are: that
-takes 1 ms for 192 atoms, keeping them takes 2 ms before the first update, and 70 kB."""
+"""Memory limit of stored neighbour lists, by device type; beyond it, neighbours are searched for every batch.
+
+On a CPU nothing is stored: for 192 atoms the search takes 1 ms, storing takes 2 ms before the first update and 70 kB.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Some pairs as one state, and where it is one horizon later."""
+    """Several samples joined into one state, with their targets one horizon later."""
 
     state: State
     neighbors: Neighbors
     constants: CachedConstants
     displacement: Float[Tensor, "atoms 3"]  # Å
     velocity: Float[Tensor, "atoms 3"]  # Å/fs
-    later_displacement: Float[Tensor, "atoms 3"] | None = None  # Å, over the horizon after that
+    later_displacement: Float[Tensor, "atoms 3"] | None = None  # Å, over the second horizon
     later_velocity: Float[Tensor, "atoms 3"] | None = None  # Å/fs, two horizons later
 
 
 class Batches:
-    """Pairs as `model` takes them, on its device, in batches of any samples with their neighbours."""
+    """Pairs on the device of `model`, provided as batches of arbitrary samples with their neighbours."""
 
     def __init__(self, pairs: Pairs, model: TrajCast):
         self.model, self.pairs, self.device = model, in_cell(pairs), model.device
@@ -56,22 +58,23 @@ class Batches:
         return len(self.pairs)
 
     def batch(self, chosen: NDArray[np.integer]) -> Batch:
-        """The `chosen` samples."""
+        """Batch of the `chosen` samples."""
         on_device = torch.as_tensor(chosen).to(self.device, non_blocking=True)
         if self.lists is None:
             return self._batch(on_device, lambda state: find_neighbors(state, self.model.scales.cutoff))
         lists, edge_capacity = self.lists, int(self.lists.edges[chosen].sum())
 
         def neighbors(state: State) -> Neighbors:
-            # all room is used: without the pair of unused room, sums over pairs are those over pairs found anew
+            # no padding: without the padding pair, sums over pairs equal those of a new neighbour search
             return replace(lists.neighbors(on_device, state.positions, edge_capacity), pairs=edge_capacity // 2)
 
         return self._batch(on_device, neighbors)
 
     def padded(self, chosen: Int[Tensor, " samples"]) -> Batch:
-        """The same, with room for the neighbours of any batch of this size: the shapes of all tensors never change.
+        """Batch of the `chosen` samples, padded to the edge capacity of any batch of this size.
 
-        Nothing waits for the device, on which `chosen` is. Only where neighbours are kept.
+        All tensor shapes depend on the number of samples only, and nothing synchronises with the GPU. `chosen` must be
+        on the device of the model, and the neighbour lists must be stored (`self.lists`).
         """
         assert self.lists is not None
         lists, edge_capacity = self.lists, len(chosen) * int(self.lists.edges.max())
@@ -80,8 +83,8 @@ class Batches:
     def _batch(self, chosen: Int[Tensor, " samples"], neighbors: Callable[[State], Neighbors]) -> Batch:
         size = len(chosen)
         if size not in self.templates:
-            some, _, _ = self.pairs.batch(np.zeros(size, dtype=np.int64), device=self.device)
-            self.templates[size] = some, self.model.constants(some)
+            template, _, _ = self.pairs.batch(np.zeros(size, dtype=np.int64), device=self.device)
+            self.templates[size] = template, self.model.constants(template)
         template, constants = self.templates[size]
         positions, velocities, *targets = (
             array.index_select(0, chosen).flatten(0, 1).to(template.positions.dtype) for array in self.arrays

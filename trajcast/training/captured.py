@@ -1,4 +1,4 @@
-"""GPU work recorded once and played back without Python: CUDA graphs."""
+"""CUDA graphs: GPU work recorded once and replayed without Python overhead."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-WARM_UPS = 3  # calls before the recording, in which libraries set themselves up
+WARM_UPS = 3  # calls before recording, in which libraries initialise
 log = logging.getLogger(__name__)
 
 
 def captured(
     compute: Callable[[Tensor], None], size: int, device: torch.device
 ) -> Callable[[NDArray[np.integer]], None] | None:
-    """`compute`, recorded for any `size` samples on `device`, a GPU; None, with a warning, where that fails.
+    """Record `compute` for any `size` samples as a CUDA graph.
 
-    `compute` gets the samples' numbers on the device. It must always run the same operations on tensors of the same
-    shapes, wait for nothing, and leave its results in tensors that it did not make.
+    Args:
+        compute: Takes sample indices on the device. It must always run the same operations on tensors of the same
+            shapes, never synchronise with the GPU, and write its results to existing tensors.
+        size: Number of samples.
+        device: A GPU.
+
+    Returns:
+        A function that replays the graph for the given sample indices; None, after a warning, if recording fails.
     """
     chosen = torch.zeros(size, dtype=torch.long, device=device)
     graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(device)

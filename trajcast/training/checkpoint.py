@@ -1,4 +1,4 @@
-"""The whole state of a training run in one file."""
+"""The complete state of a training run in one file."""
 
 from __future__ import annotations
 
@@ -19,36 +19,43 @@ from trajcast.training.schedule import Schedule
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint:
-    """What a run needs to go on as if it had never stopped."""
+    """Everything that a run needs to resume as if it had never stopped."""
 
     weights: Tensor
-    averages: Tensor  # of the weights
+    averages: Tensor  # running averages of the weights
     optimizer: dict[str, Any]
-    best: Tensor | None  # averages of the best epoch so far
+    best: Tensor | None  # running averages at the best epoch so far
     schedule: Schedule
-    epoch: int
-    batch: int
+    epoch: int  # finished epochs
+    batch: int  # finished batches of the current epoch
     safeguard: dict[str, Any]
-    seen: Tensor  # losses and number of the epoch's updates
+    seen: Tensor  # sum of the losses and number of the updates accepted in this epoch
     elapsed_s: float
     rows: list[dict[str, float]]
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write `path`, whole or not at all."""
+    """Write `checkpoint` to `path` atomically."""
     values = {name: getattr(checkpoint, name) for name in Checkpoint.__dataclass_fields__}
-    whole = io.BytesIO()  # torch hides why a file could not be written
-    torch.save({"format": CHECKPOINT.name, **values, "schedule": asdict(checkpoint.schedule)}, whole)
-    with atomic_write(path) as aside:
-        aside.write_bytes(whole.getbuffer())
+    buffer = io.BytesIO()  # saving to a file directly, torch hides why writing failed
+    torch.save({"format": CHECKPOINT.name, **values, "schedule": asdict(checkpoint.schedule)}, buffer)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint in `path`, None where there is none; UserError when it is damaged."""
+    """Read the checkpoint in `path`.
+
+    Returns:
+        The checkpoint, with all tensors on the CPU; None if the file does not exist.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
     if not path.exists():
         return None
     try:
         values = checkpoint_values(torch.load(path, weights_only=True, map_location="cpu"))
         return Checkpoint(**{**values, "schedule": Schedule(**values["schedule"])})
     except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path}: damaged checkpoint ({error}); remove it to train from the start") from None
+        raise UserError(f"{path}: damaged checkpoint ({error}); remove it to train from scratch") from None

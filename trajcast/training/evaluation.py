@@ -1,4 +1,4 @@
-"""Errors of a model over a set of pairs."""
+"""Prediction errors of a model on a set of pairs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from trajcast.data.extxyz import Pair
 
-ATOMS_TOGETHER = 1000  # in one forward pass: enough to keep a GPU busy
+ATOMS_PER_PASS = 1000  # per forward pass: enough to keep a GPU busy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class Errors:
     velocity_mae: float  # Å/fs
     displacement_percent: float  # of the mean absolute displacement
     velocity_percent: float  # of the mean absolute new velocity
-    loss: float  # not a number where none was asked for
+    loss: float  # NaN if not computed
 
 
 @torch.no_grad()
@@ -48,8 +48,8 @@ def errors(
     loss: Loss | None = None,
     processes: Processes = SINGLE_PROCESS,
 ) -> Errors:
-    """Errors of `model` on all pairs, which the `processes` share, with the mean of `loss` where it is given."""
-    size = max(1, ATOMS_TOGETHER // batches.pairs.spec.n_atoms)
+    """Errors of `model` on all pairs, divided among `processes`, with the mean of `loss` if given."""
+    size = max(1, ATOMS_PER_PASS // batches.pairs.spec.n_atoms)
     sums = torch.zeros(5, dtype=torch.float64, device=batches.device)
     with progress(f"errors at {model.scales.horizon_fs:g} fs", len(batches), unit="pairs") as advance:
         for start in range(0, len(batches), size):
@@ -57,7 +57,7 @@ def errors(
             if start // size % processes.count == processes.rank:
                 batch = batches.batch(indices)
                 prediction = model(batch.state, batch.neighbors, batch.constants)
-                sums[:4] += len(indices) * _compared(prediction, batch.displacement, batch.velocity)
+                sums[:4] += len(indices) * _mean_absolute(prediction, batch.displacement, batch.velocity)
                 if loss:
                     value = loss(prediction, batch.displacement, batch.velocity, batch.state.masses)
                     sums[4] += len(indices) * value
@@ -67,16 +67,16 @@ def errors(
     return _errors(mean, mean_loss if loss else math.nan)
 
 
-def _compared(
+def _mean_absolute(
     prediction: Prediction, displacement: Float[Tensor, "atoms 3"], velocity: Float[Tensor, "atoms 3"]
 ) -> Float[Tensor, " means"]:
-    """Mean absolute errors of displacement and velocity, and mean absolute values of the true ones."""
+    """Mean absolute errors of displacement and velocity, then the mean absolute values of their targets."""
     errors = [prediction.displacement - displacement, prediction.velocity - velocity]
     return torch.stack([x.abs().mean() for x in (*errors, displacement, velocity)])
 
 
 def _errors(mean: Sequence[float], loss: float) -> Errors:
-    """From the means of what `_compared` gives."""
+    """Errors from averages of `_mean_absolute`."""
     return Errors(
         displacement_mae=mean[0],
         velocity_mae=mean[1],
@@ -88,17 +88,21 @@ def _errors(mean: Sequence[float], loss: float) -> Errors:
 
 @torch.no_grad()
 def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
-    """The test errors as in Table S1 of arXiv:2503.23794; UserError when the data are not for this model."""
+    """Errors on the test split, as in Table S1 of arXiv:2503.23794, and the kinetic energy balance of each element.
+
+    Raises:
+        UserError: If the horizons of model and data set differ, or if the model does not state its horizon.
+    """
     horizon_fs = model.scales.horizon_fs
     if math.isnan(horizon_fs):
         raise UserError(
-            "the model's file does not say its horizon; if it is the data set's, import it again with "
+            "the model file does not state its horizon; if it is that of the data set, import the model again with "
             f"--horizon-fs {dataset.horizon_fs:g}"
         )
     if dataset.horizon_fs != horizon_fs:
         raise UserError(
             f"the model's horizon is {horizon_fs:g} fs, the data set's {dataset.horizon_fs:g} fs; "
-            "use a data set of the model's horizon"
+            "use a data set with the horizon of the model"
         )
     pairs = dataset.split("test")
     batches = Batches(pairs, model)
@@ -107,8 +111,8 @@ def evaluate(model: TrajCast, dataset: Dataset) -> dict[str, Any]:
 
 
 def _balance(model: TrajCast, batches: Batches) -> dict[str, dict[str, float]]:
-    """What a step does to the kinetic energy of each element, over all pairs."""
-    size = max(1, ATOMS_TOGETHER // batches.pairs.spec.n_atoms)
+    """Kinetic energy balance of each element over all pairs."""
+    size = max(1, ATOMS_PER_PASS // batches.pairs.spec.n_atoms)
     predicted = []
     for start in range(0, len(batches), size):
         batch = batches.batch(np.arange(start, min(start + size, len(batches))))
@@ -119,39 +123,43 @@ def _balance(model: TrajCast, batches: Batches) -> dict[str, dict[str, float]]:
 
 @torch.no_grad()
 def evaluate_pairs(model: TrajCast, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """The same of pairs of any systems, on the device of `model`; every atom counts alike."""
+    """Errors on pairs of arbitrary systems, averaged over all atoms.
+
+    Raises:
+        UserError: If the true displacements or velocities are all zero.
+    """
     sums = torch.zeros(4, dtype=torch.float64, device=model.device)
     with progress("errors", len(pairs), unit="frames") as advance:
-        for some in _together(pairs):
-            state = join([pair[0] for pair in some]).to(device=model.device)
-            displacement = torch.cat([pair[1] for pair in some]).to(model.device)
-            velocity = torch.cat([pair[2] for pair in some]).to(model.device)
+        for group in _groups(pairs):
+            state = join([pair[0] for pair in group]).to(device=model.device)
+            displacement = torch.cat([pair[1] for pair in group]).to(model.device)
+            velocity = torch.cat([pair[2] for pair in group]).to(model.device)
             prediction = model(state, find_neighbors(state, model.scales.cutoff))
-            sums += state.n_atoms * _compared(prediction, displacement, velocity)
-            advance(len(some))
+            sums += state.n_atoms * _mean_absolute(prediction, displacement, velocity)
+            advance(len(group))
     atoms = sum(state.n_atoms for state, _, _ in pairs)
     mean = (sums / atoms).tolist()
     if 0 in mean[2:]:
-        raise UserError("no atom moves in these frames, or all stop: there is nothing to compare errors with")
+        raise UserError("no atom moves in these frames, or all atoms stop: relative errors are undefined")
     return _record(_errors(mean, math.nan), len(pairs))
 
 
-def _together(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
-    """As many at a time as one forward pass takes."""
-    some: list[Pair] = []
+def _groups(pairs: Sequence[Pair]) -> Iterator[list[Pair]]:
+    """Consecutive pairs, as many at a time as fit into one forward pass."""
+    group: list[Pair] = []
     for pair in pairs:
-        if some and sum(state.n_atoms for state, _, _ in (*some, pair)) > ATOMS_TOGETHER:
-            yield some
-            some = []
-        some.append(pair)
-    yield some
+        if group and sum(state.n_atoms for state, _, _ in (*group, pair)) > ATOMS_PER_PASS:
+            yield group
+            group = []
+        group.append(pair)
+    yield group
 
 
-def _record(found: Errors, frames: int) -> dict[str, Any]:
+def _record(result: Errors, frames: int) -> dict[str, Any]:
     return {
         "frames": frames,
-        "displacement_mae_A": found.displacement_mae,
-        "velocity_mae_A_per_fs": found.velocity_mae,
-        "displacement_mae_percent": found.displacement_percent,
-        "velocity_mae_percent": found.velocity_percent,
+        "displacement_mae_A": result.displacement_mae,
+        "velocity_mae_A_per_fs": result.velocity_mae,
+        "displacement_mae_percent": result.displacement_percent,
+        "velocity_mae_percent": result.velocity_percent,
     }

@@ -1,10 +1,10 @@
-"""The model that training begins with: an earlier one, or a new one that feels its neighbours from the first update on.
+"""The initial model of a training run: an earlier model, or a new one that depends on neighbours from the first update.
 
-With weights from a unit normal distribution the radial functions shrink the messages so much that a new network's
-prediction hardly depends on the neighbours, and training can stay there. So the initial weights of every layer are
-scaled once, first layer to last, until its signals have unit variance on a sample of the data, as in Mishkin & Matas
-2015, arXiv:1511.06422; and the read-out begins small, so that the first predictions are close to the baseline and the
-first, largest gradients do not set AMSGrad's step for the whole run.
+With weights from a unit normal distribution, the radial functions attenuate the messages so much that the prediction of
+a new network hardly depends on the neighbours, and training can get stuck there. The initial weights of every layer are
+therefore scaled once, from first to last, so that its signals have unit variance on a sample of the data (Mishkin &
+Matas 2015, arXiv:1511.06422). The read-out starts small, so that the first predictions are close to the baseline and
+the large first gradients do not determine AMSGrad's step size for the whole run.
 """
 
 from __future__ import annotations
@@ -36,35 +36,41 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 FIRST_READOUT = 0.03
-"""Size of the read-out's first predictions, in units of the outputs' scales."""
-
+"""RMS of the read-out of a new network, in units of the output scales."""
 
 SAMPLE = 4
-"""Pairs that the weights of a new network are scaled on."""
+"""Number of pairs on which the weights of a new network are scaled."""
 
 
 def initial_identity(settings: TrainingSettings) -> str | None:
-    """What tells the model to go on from apart from all others."""
+    """SHA-256 of the model that training starts from; None for a new model."""
     return None if settings.initial is None else str(read_record(shipped.resolve(settings.initial)).get("sha256"))
 
 
 def initial_model(settings: TrainingSettings, dataset: Dataset) -> TrajCast:
-    """The model that training begins with: that of `settings.initial`, or one with new weights."""
+    """Build the initial model: that of `settings.initial`, or one with new weights.
+
+    Raises:
+        UserError: If the network settings or elements do not match those of `settings.initial`.
+    """
     model = _initial_model(settings, dataset)
     model.masses = _masses(model, dataset.spec)
     return model
 
 
 def _masses(model: TrajCast, spec: SystemSpec) -> tuple[float, ...] | None:
-    """Masses (u) of the model's species: those of the data, else earlier ones; None where an element has several."""
+    """Masses (u) of the model's species: from the data if they contain the element, else those of the earlier model.
+
+    None if a mass is unknown or an element has several.
+    """
     masses = []
-    for place, number in enumerate(model.scales.species):
-        own = spec.masses[spec.numbers == number]
-        if not len(own) and model.masses is None:
+    for index, number in enumerate(model.scales.species):
+        of_element = spec.masses[spec.numbers == number]
+        if not len(of_element) and model.masses is None:
             return None
-        if len(own) and not np.allclose(own, own[0]):
+        if len(of_element) and not np.allclose(of_element, of_element[0]):
             return None
-        masses.append(float(own[0]) if len(own) else model.masses[place])  # type: ignore[index]
+        masses.append(float(of_element[0]) if len(of_element) else model.masses[index])  # type: ignore[index]
     return tuple(masses)
 
 
@@ -83,12 +89,12 @@ def _initial_model(settings: TrainingSettings, dataset: Dataset) -> TrajCast:
     earlier.species_index(torch.as_tensor(dataset.spec.numbers))
     if earlier.scales.horizon_fs == scales.horizon_fs:
         return earlier.requires_grad_(True)
-    # what a step moves grows with the horizon: its sizes are those of the new data
+    # displacements and velocity changes grow with the horizon: take their scales from the new data
     adapted = replace(
         earlier.scales,
         horizon_fs=scales.horizon_fs,
-        outputs=_of_elements(earlier.scales, earlier.scales.outputs, scales, scales.outputs),
-        baseline=_of_elements(earlier.scales, earlier.scales.baseline, scales, scales.baseline),
+        outputs=_merged_rows(earlier.scales, earlier.scales.outputs, scales, scales.outputs),
+        baseline=_merged_rows(earlier.scales, earlier.scales.baseline, scales, scales.baseline),
     )
     model = TrajCast(earlier.settings, adapted, torch.Generator()).to(earlier.dtype)
     model.load_state_dict(earlier.state_dict())
@@ -96,17 +102,17 @@ def _initial_model(settings: TrainingSettings, dataset: Dataset) -> TrajCast:
     return model
 
 
-def _of_elements(
-    earlier: Scales, old: Sequence[tuple[float, float]], now: Scales, new: Sequence[tuple[float, float]]
+def _merged_rows(
+    earlier: Scales, earlier_rows: Sequence[tuple[float, float]], data: Scales, data_rows: Sequence[tuple[float, float]]
 ) -> tuple[tuple[float, float], ...]:
-    """The rows of the earlier model's elements: new ones where the data have the element."""
-    known = dict(zip(now.species, new, strict=True))
-    return tuple(known.get(number, row) for number, row in zip(earlier.species, old, strict=True))
+    """One row for each element of the earlier model, from the data if they contain the element."""
+    row_of = dict(zip(data.species, data_rows, strict=True))
+    return tuple(row_of.get(number, row) for number, row in zip(earlier.species, earlier_rows, strict=True))
 
 
 @torch.no_grad()
 def scale_weights(model: TrajCast, state: State, neighbors: Neighbors) -> None:
-    """Scale the weights of a new `model`, in place, to unit signals on `state`."""
+    """Scale the weights of a new `model` in place, so that signals have unit RMS on `state`."""
     species = model.species_index(state.numbers)
     one_hot = nn.functional.one_hot(species, len(model.scales.species)).to(model.dtype)
     distances = torch.linalg.vector_norm(neighbors.vectors, dim=-1).to(model.dtype)
@@ -123,21 +129,21 @@ def scale_weights(model: TrajCast, state: State, neighbors: Neighbors) -> None:
 
 
 def _scale_hidden(net: RadialNet, x: Float[Tensor, "rows basis"]) -> None:
-    """Unit RMS of what enters each activation, over the rows `x`."""
+    """Scale the input of each activation to unit RMS over the rows of `x`."""
     for layer, weight in enumerate(net.weights):
         weight.div_(_rms(net.entering(x, layer)))
         x = nn.functional.silu(net.entering(x, layer))
 
 
 def _output_rms(part: nn.Module, model: TrajCast, state: State, neighbors: Neighbors) -> float:
-    """RMS of what `part` of the model gives on `state`."""
-    seen: list[Tensor] = []
-    hook = part.register_forward_hook(lambda module, inputs, output: seen.extend(x.flatten() for x in output))
+    """RMS output of the submodule `part` on `state`."""
+    outputs: list[Tensor] = []
+    hook = part.register_forward_hook(lambda module, inputs, output: outputs.extend(x.flatten() for x in output))
     try:
         model(state, neighbors)
     finally:
         hook.remove()
-    return float(_rms(torch.cat(seen)))
+    return float(_rms(torch.cat(outputs)))
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Training that can be killed at any moment and goes on to the same weights."""
+"""The training loop: it can be killed at any moment and resumes to the same weights."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from trajcast import __version__
 from trajcast.config.settings import TrainingSettings
 from trajcast.core.device import tensor_float_32
 from trajcast.core.errors import UserError
 from trajcast.core.parallel import SINGLE_PROCESS, Processes
+from trajcast.core.version import __version__
 from trajcast.data.dataset import Dataset
+from trajcast.io import layout
 from trajcast.io.files import fingerprint
 from trajcast.io.provenance import provenance
 from trajcast.io.stopping import Stopped, watched
@@ -45,17 +46,24 @@ def train(
 ) -> None:
     """Train on `dataset` and write model.safetensors, model.json and metrics.csv to `folder`.
 
-    The weights kept are the averaged ones of the epoch with the lowest validation loss. A checkpoint in a hidden file
-    beside `folder` is continued when settings and data are the same, and removed at the end. One process at a time:
-    commands hold `files.exclusive_lock`; or several `processes` that share each batch and take the same updates as one.
+    The saved weights are the running averages at the epoch with the lowest validation loss. A hidden checkpoint file
+    next to `folder` is resumed if settings and data are unchanged, and removed at the end. Only one run at a time may
+    use `folder`: commands hold an exclusive lock.
 
-    A `checkpoint` given by its path is continued even if its settings were others, and kept at the end: training in
-    instalments, each with a larger budget. `backend`: its name in `trajcast.model.ops`; without it the best is taken.
-    `stream`: where the pairs of every epoch come from, where the settings ask for one.
+    Args:
+        backend: Name in `trajcast.model.ops`; the best available one if None.
+        checkpoint: File to use instead of the hidden one. It is resumed even if the settings have changed, and kept at
+            the end: training in instalments, each with a larger budget.
+        processes: Processes that share each batch and take the same updates as a single one.
+        stream: Source of the pairs of every epoch, if the settings request one.
+
+    Raises:
+        UserError: If the data set has too few training pairs, or training diverges.
+        Stopped: If training was interrupted and its progress saved.
     """
     pairs = len(dataset.split("training"))
     if settings.samples > pairs:
-        raise UserError(f"training.samples {settings.samples} exceed the {pairs} of the data set; lower them")
+        raise UserError(f"training.samples {settings.samples} exceeds the {pairs} pairs of the data set; lower it")
     identity = fingerprint(
         __version__,
         asdict(settings),
@@ -71,25 +79,25 @@ def train(
     with tensor_float_32(settings.tf32):
         run = Run(settings, dataset, device, backend, processes, stream)
         saved = read_checkpoint(path)
-        processes.barrier()  # the first one may remove it
+        processes.barrier()  # rank zero must not replace or remove it before all have read it
         if saved is not None:
             run.restore(saved)
-            log.info("%s goes on after batch %d from %s", run.label, run.batch, path)
-        shown = tensorboard(folder, run.rows) if processes.is_rank_zero else nullcontext(lambda row: None)
-        with watched() as time_is_up, shown as show:
+            log.info("%s resumes after batch %d from %s", run.label, run.batch, path)
+        board = tensorboard(folder, run.rows) if processes.is_rank_zero else nullcontext(lambda row: None)
+        with watched() as time_is_up, board as show:
             while (reason := stop_reason(run.schedule, run.epoch, run.elapsed_s, settings)) is None:
                 if cause := run.broadcast(time_is_up()):
-                    raise Stopped(f"{cause}; {run.label} was not begun, all before is saved")
+                    raise Stopped(f"{cause}; {run.label} has not started, all earlier progress is saved")
                 run.train_epoch(path, time_is_up)
                 run.end_epoch()
                 if processes.is_rank_zero:
                     write_checkpoint(path, run.checkpoint())
-                    write_csv(folder / "metrics.csv", run.rows)
+                    write_csv(folder / layout.METRICS_FILE, run.rows)
                 show(run.rows[-1])
     if processes.is_rank_zero:
-        write_csv(folder / "metrics.csv", run.rows)  # again: all epochs may be an earlier process's
+        write_csv(folder / layout.METRICS_FILE, run.rows)  # again: an earlier process may have finished all epochs
         save_model(
-            folder / "model.safetensors",
+            folder / layout.WEIGHTS_FILE,
             run.best_model(),
             provenance=provenance("train", asdict(settings), dataset=dict(dataset.provenance)),
             training=run.record(reason) | {"identity": identity},
@@ -102,8 +110,8 @@ def train(
 
 
 def _is_finished(folder: Path, identity: str) -> bool:
-    """Whether `folder` has what this run would write: the process that it had to wait for may have written it."""
-    path = folder / "model.json"
-    if not all(file.exists() for file in (path, path.with_suffix(".safetensors"), folder / "metrics.csv")):
+    """Whether `folder` holds the results of this run, possibly from a process that held the lock before."""
+    path = folder / layout.RECORD_FILE
+    if not all(file.exists() for file in (path, path.with_suffix(".safetensors"), folder / layout.METRICS_FILE)):
         return False
     return bool(read_record(path).get("training", {}).get("identity") == identity)

@@ -1,4 +1,4 @@
-"""The loss."""
+"""The training loss."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 class Loss:
     """Mean squared errors of displacement and new velocity, each relative to its mean square over the training set.
 
-    With `mass_weighted` every square is weighted with its atom's mass, so that by equipartition all elements count
-    alike; without, the error of the light elements outweighs that of the heavy ones.
+    With `mass_weighted`, squares are weighted by the mass of the atom, so that by equipartition all elements contribute
+    equally; otherwise the errors of light elements outweigh those of heavy ones.
     """
 
     displacement_weight: float
@@ -45,7 +45,7 @@ class Loss:
 
 
 def loss_of(dataset: Dataset, settings: TrainingSettings) -> Loss:
-    """The loss on `dataset`: 1 for a model that predicts no displacement and no velocity."""
+    """The loss for `dataset`, normalised by the mean squares of the targets in its training split."""
     pairs = dataset.split("training")
     weights = dataset.spec.masses if settings.mass_weighted else np.ones(dataset.spec.n_atoms)
 

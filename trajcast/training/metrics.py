@@ -1,4 +1,4 @@
-"""What is noted of every epoch, as CSV and for TensorBoard."""
+"""Metrics of every epoch, as CSV and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ METRICS = (
 
 
 def write_csv(path: Path, rows: Sequence[Row]) -> None:
-    """Write the metrics of all epochs, whole or not at all."""
+    """Write the metrics of all epochs to `path` atomically."""
     text = io.StringIO()
     writer = csv.DictWriter(text, METRICS, lineterminator="\n")
     writer.writeheader()
@@ -37,9 +37,9 @@ def write_csv(path: Path, rows: Sequence[Row]) -> None:
 
 @contextmanager
 def tensorboard(folder: Path, earlier: Sequence[Row]) -> Iterator[Callable[[Row], None]]:
-    """Yield a function that shows an epoch in TensorBoard, where that is installed; `earlier` epochs are shown first.
+    """Yield a function that adds an epoch to `folder`/tensorboard; it does nothing if TensorBoard is not installed.
 
-    Whatever an interrupted run left in `folder`/tensorboard is replaced.
+    The `earlier` epochs are added first and replace those of an interrupted run.
     """
     try:
         from torch.utils.tensorboard import SummaryWriter

@@ -1,8 +1,8 @@
-"""A sample's second step, from where the network's own first step has led.
+"""Two-step training: a second step that starts from the network's own prediction.
 
-In a rollout a network sees states that it made itself, which differ from those of MD by its errors. Here it learns
-from them: the target of the second step is where MD is two horizons after the start. The first step is not
-differentiated through (Brandstetter, Worrall & Welling 2022, arXiv:2202.03376).
+In a rollout the input of the network is its own output, which deviates from MD by its errors. Two-step training
+includes such inputs: the target of the second step is the MD state two horizons after the start. Gradients do not
+propagate through the first step (Brandstetter, Worrall & Welling 2022, arXiv:2202.03376).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trajcast.training.batches import Batch
 
 @torch.no_grad()
 def after_own_step(batch: Batch, prediction: Prediction, cutoff: float) -> Batch:
-    """The second step of the samples of `batch`, of whose first one the network made `prediction`."""
+    """The second step of `batch`, starting from the `prediction` of the first."""
     assert batch.later_displacement is not None
     assert batch.later_velocity is not None
     state = replace(

@@ -1,7 +1,7 @@
-"""Errors of a model that takes several steps by itself, beside the MD that began with it.
+"""Errors of a model after several consecutive steps, compared with MD from the same initial state.
 
-In a rollout a model goes on from its own predictions, so that the error of one step from a state of MD tells little.
-Without a thermostat; after ten steps the kinetic energy of an element has changed by what a thermostat has to mend.
+In a rollout every step starts from the previous prediction, so the error of a single step from an MD state says little.
+No thermostat is applied: the change of each element's kinetic energy is what a thermostat would have to correct.
 """
 
 from __future__ import annotations
@@ -26,16 +26,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 STEPS = (1, 2, 3, 10)
-STARTS = 40  # spread over the trajectory
+STARTS = 40  # initial states, evenly spaced along the trajectory
 
 
 @torch.no_grad()
 def repeated_errors(model: TrajCast, frames: Frames, steps: Sequence[int] = STEPS) -> dict[str, dict[str, Any]]:
-    """By number of steps, as far as the trajectory goes; UserError where its frames do not fit the horizon.
+    """Errors after each number of `steps` that the trajectory is long enough for.
 
-    Mean absolute errors of displacement since the start and of velocity in percent of their mean absolute values, and
-    for each element by atomic number the relative change of its kinetic energy against MD; standard errors (`_error`)
-    are over the starts, which count as independent.
+    Returns:
+        For each number of steps: mean absolute errors of the displacement since the start and of the velocity, in
+        percent of their mean absolute values, and for each atomic number the relative deviation of the kinetic energy
+        from MD. Standard errors (`…_error`) treat the starts as independent.
+
+    Raises:
+        UserError: If the horizon is not a multiple of the frame interval, the trajectory is shorter than one horizon,
+            or a value is not finite.
     """
     check_finite(frames)
     horizon_fs = model.scales.horizon_fs
@@ -43,38 +48,39 @@ def repeated_errors(model: TrajCast, frames: Frames, steps: Sequence[int] = STEP
         stride = whole_multiple(horizon_fs, frames.interval_fs, "the model's horizon (fs)", "the frame interval (fs)")
     except ValueError as error:
         raise UserError(f"{frames.path}: {error}") from None
-    reach = [n for n in steps if n * stride < len(frames)]
-    if not reach:
-        raise UserError(f"{frames.path}: {len(frames)} frames are less than one horizon, {horizon_fs:g} fs; run longer")
-    starts = np.unique(np.linspace(0, len(frames) - 1 - reach[-1] * stride, STARTS).astype(np.int64))
+    reachable = [n for n in steps if n * stride < len(frames)]
+    if not reachable:
+        raise UserError(f"{frames.path}: {len(frames)} frames cover less than a horizon, {horizon_fs:g} fs; run longer")
+    starts = np.unique(np.linspace(0, len(frames) - 1 - reachable[-1] * stride, STARTS).astype(np.int64))
     ready, numbers = prepared(model), frames.spec.numbers
-    found: dict[int, list[list[float]]] = {n: [] for n in reach}
-    with progress(f"errors of {reach[-1]} steps", len(starts), unit="starts") as advance:
+    rows_after: dict[int, list[list[float]]] = {n: [] for n in reachable}
+    with progress(f"errors of {reachable[-1]} steps", len(starts), unit="starts") as advance:
         for start in starts:
             state = frames.spec.state(frames.positions[start], frames.velocities[start]).to(device=model.device)
             first, constants = state.positions, ready.constants(state)
-            for n in range(1, reach[-1] + 1):
+            for n in range(1, reachable[-1] + 1):
                 step = ready(state, find_neighbors(state, model.scales.cutoff), constants)
                 state = replace(state, positions=state.positions + step.displacement, velocities=step.velocity)
-                if n in found:
+                if n in rows_after:
                     later = start + n * stride
-                    moved = (state.positions - first).cpu().numpy(), state.velocities.cpu().numpy()
+                    predicted = (state.positions - first).cpu().numpy(), state.velocities.cpu().numpy()
                     true = (
                         frames.positions[later].astype(np.float64) - frames.positions[start],
                         frames.velocities[later],
                     )
-                    found[n].append(_compared(moved, true, numbers))
+                    rows_after[n].append(_compared(predicted, true, numbers))
             advance(1)
-    return {str(n): _record(np.array(rows), np.unique(numbers)) for n, rows in found.items()}
+    return {str(n): _record(np.array(rows), np.unique(numbers)) for n, rows in rows_after.items()}
 
 
 def _compared(
-    moved: tuple[NDArray, NDArray], true: tuple[NDArray, NDArray], numbers: NDArray[np.integer]
+    predicted: tuple[NDArray, NDArray], true: tuple[NDArray, NDArray], numbers: NDArray[np.integer]
 ) -> list[float]:
-    """Of one start: mean absolute error and value of both, then each element's kinetic energies."""
-    row = [float(np.abs(x).mean()) for a, b in zip(moved, true, strict=True) for x in (a - b, b)]
+    """Row of one start: mean absolute error and target of displacement and velocity, then predicted and true mean
+    squared velocity of each element."""
+    row = [float(np.abs(x).mean()) for a, b in zip(predicted, true, strict=True) for x in (a - b, b)]
     for number in np.unique(numbers):
-        row += [float(np.square(v[numbers == number], dtype=np.float64).mean()) for v in (moved[1], true[1])]
+        row += [float(np.square(v[numbers == number], dtype=np.float64).mean()) for v in (predicted[1], true[1])]
     return row
 
 

@@ -1,4 +1,4 @@
-"""Everything that changes while a network is trained, and an epoch of its training."""
+"""The state of a training run and the training of one epoch."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from trajcast.training.streaming import Streaming
 
 CHECKPOINT_EVERY_S = 60.0
-LOOK_EVERY_S = 1.0  # at the loss: it waits for the GPU
+STOP_CHECK_EVERY_S = 1.0
 log = logging.getLogger(__name__)
 
 
 class Run:
-    """Everything that changes while training."""
+    """The state of a training run: model, optimizer, schedule, and metrics."""
 
     def __init__(
         self,
@@ -57,9 +57,8 @@ class Run:
         pairs = dataset.split("training").head(settings.samples)
         if settings.multistep_fraction and stream is None and pairs.later_displacements is None:
             raise UserError(
-                f"training.multistep_fraction {settings.multistep_fraction:g} needs samples of two "
-                "steps, the data set has one: make it "
-                "with `steps: 2`, or set multistep_fraction to 0"
+                f"training.multistep_fraction {settings.multistep_fraction:g} needs samples of two steps, but those of "
+                "the data set have one; rebuild it with `steps: 2`, or set multistep_fraction to 0"
             )
         self.model = initial_model(settings, dataset).to(device=device, dtype=getattr(torch, settings.dtype))
         self.model.backend = backend
@@ -69,23 +68,23 @@ class Run:
         log.info("training at %g fs: backend %s on %s", self.horizon_fs, self.backend, self.device)
         self.loss = loss_of(dataset, settings)
         self.validation = Batches(dataset.split("validation"), self.model)
-        self.known = Batches(pairs.head(len(self.validation)), self.model)  # pairs that were trained on, as many
-        self.updates = Updates(self.model, self._both_ways(pairs), self.loss, settings, processes)
-        self.weights = self.updates.weights
+        self.training = Batches(pairs.head(len(self.validation)), self.model)  # as many training pairs
+        self.updates = Updates(self.model, self._with_reversed(pairs), self.loss, settings, processes)
+        self.parameters = self.updates.parameters
         self.schedule = begin(settings)
         self.epoch = self.batch = 0  # finished epochs, and finished batches of the current one
-        self.elapsed_s = 0.0  # with validation, and that of earlier processes
-        self.clock = time.monotonic()  # when elapsed_s was counted last
+        self.elapsed_s = 0.0  # including validation and earlier processes
+        self.clock = time.monotonic()  # time of the last update of elapsed_s
         self.rows: list[dict[str, float]] = []
         self.best: torch.Tensor | None = None
 
     @property
     def label(self) -> str:
-        """What is going on, to tell the lines of runs side by side apart."""
+        """Description for logs, which distinguishes runs at different horizons."""
         return f"training at {self.horizon_fs:g} fs, epoch {self.epoch + 1}"
 
     def record(self, reason: str) -> dict[str, Any]:
-        """What is kept of the finished run beside its model."""
+        """Summary of the finished run for the record of its model."""
         return {
             "epochs": self.epoch,
             "minutes": self.elapsed_s / 60,
@@ -97,16 +96,17 @@ class Run:
         }
 
     def best_model(self) -> TrajCast:
-        """The model with the averaged weights of its best epoch."""
+        """The model with the running averages of the weights at its best epoch."""
         assert self.best is not None
-        self.weights.averages.copy_(self.best)
-        return self.weights.averaged
+        self.parameters.averages.copy_(self.best)
+        return self.parameters.averaged
 
     def checkpoint(self) -> Checkpoint:
+        """The complete state of the run."""
         return Checkpoint(
-            weights=self.weights.vector,
-            averages=self.weights.averages,
-            optimizer=self.weights.optimizer.state_dict(),
+            weights=self.parameters.vector,
+            averages=self.parameters.averages,
+            optimizer=self.parameters.optimizer.state_dict(),
             best=self.best,
             schedule=self.schedule,
             epoch=self.epoch,
@@ -118,44 +118,49 @@ class Run:
         )
 
     def restore(self, saved: Checkpoint) -> None:
-        self.weights.vector.copy_(saved.weights)
-        self.weights.averages.copy_(saved.averages)
-        self.weights.optimizer.load_state_dict(saved.optimizer)
+        """Resume from a checkpoint."""
+        self.parameters.vector.copy_(saved.weights)
+        self.parameters.averages.copy_(saved.averages)
+        self.parameters.optimizer.load_state_dict(saved.optimizer)
         self.best = None if saved.best is None else saved.best.to(self.device)
         self.epoch, self.batch, self.schedule = saved.epoch, saved.batch, saved.schedule
         self.updates.safeguard.load_state_dict(saved.safeguard)
         self.updates.seen.copy_(saved.seen)
         self.elapsed_s, self.rows = saved.elapsed_s, saved.rows
 
-    def _both_ways(self, pairs: Pairs) -> Pairs:
+    def _with_reversed(self, pairs: Pairs) -> Pairs:
         return pairs.both_ways() if self.time_reversed else pairs
 
     def train_epoch(self, path: Path, time_is_up: TimeIsUp) -> None:
-        """Updates over the rest of the current epoch, or until the budget is used; Stopped when time is up."""
+        """Train for the rest of the current epoch, or until the time budget is used.
+
+        Raises:
+            Stopped: If `time_is_up`, after writing a checkpoint to `path`.
+        """
         settings = self.settings
         if self.stream is not None:
             pairs = self.stream.pairs(self.epoch, time_is_up, self.processes.barrier)
-            self.known = Batches(pairs.head(len(self.validation)), self.model)
-            self.updates.use(self._both_ways(pairs))
+            self.training = Batches(pairs.head(len(self.validation)), self.model)
+            self.updates.use(self._with_reversed(pairs))
         order = np.random.default_rng((settings.seed, self.epoch)).permutation(len(self.updates.batches))
-        looked = saved = self.elapsed_s  # on which all processes agree
+        last_check = last_save = self.elapsed_s  # the same in all processes
         with progress(self.label, self.batches, done=self.batch, unit="batches") as advance:
             while self.batch < self.batches and self._budget_used() < 1:
                 chosen = order[self.batch * settings.batch_size : (self.batch + 1) * settings.batch_size]
-                number, made = self.epoch * self.batches + self.batch, self._progress()
-                steps = 2 if is_multistep(made, settings) else 1
-                self.updates.take(np.sort(chosen), rate(self.schedule, number, made, settings), steps)
+                number, done = self.epoch * self.batches + self.batch, self._progress()
+                steps = 2 if is_multistep(done, settings) else 1
+                self.updates.take(np.sort(chosen), rate(self.schedule, number, done, settings), steps)
                 self.batch += 1
                 self._count_time()
                 advance(1)
-                # not once the budget is used: a run that goes on from there would stop before validation
+                # not after the budget is used: a run resumed from there would stop before validation
                 may_save, cause = self._budget_used() < 1, None
-                save = may_save and self.elapsed_s - saved >= CHECKPOINT_EVERY_S
-                if save or self.elapsed_s - looked >= LOOK_EVERY_S:
-                    looked = self.elapsed_s
+                save = may_save and self.elapsed_s - last_save >= CHECKPOINT_EVERY_S
+                if save or self.elapsed_s - last_check >= STOP_CHECK_EVERY_S:
+                    last_check = self.elapsed_s
                     cause = self.broadcast(time_is_up()) if may_save else None
                 if save or cause:
-                    saved = self.elapsed_s
+                    last_save = self.elapsed_s
                     if self.processes.is_rank_zero:
                         write_checkpoint(path, self.checkpoint())
                 if cause:
@@ -163,9 +168,9 @@ class Run:
         self._count_time()
 
     def broadcast(self, cause: str | None) -> str | None:
-        """Why to leave now: all processes do what the first one does."""
-        leave = self.processes.broadcast(cause is not None)
-        return (cause or "the first process leaves") if leave else None
+        """The reason to stop now, or None; all processes follow rank zero."""
+        stop = self.processes.broadcast(cause is not None)
+        return (cause or "rank zero stops") if stop else None
 
     def _count_time(self) -> None:
         now = time.monotonic()
@@ -178,52 +183,56 @@ class Run:
 
     @property
     def batches(self) -> int:
-        """In an epoch."""
+        """Number of batches in an epoch."""
         return math.ceil(len(self.updates.batches) / self.settings.batch_size)
 
     def _progress(self) -> float:
-        """Of the whole run, from 0 to 1."""
+        """Progress of the whole run, from 0 to 1."""
         done = self.epoch * self.batches + self.batch
         return max(done / (self.batches * self.settings.max_epochs), self._budget_used())
 
     def _errors(self, batches: Batches) -> Errors:
-        return errors(self.weights.averaged, batches, self.loss, self.processes)
+        return errors(self.parameters.averaged, batches, self.loss, self.processes)
 
     def end_epoch(self) -> None:
-        """Validate, note the errors, move the schedule on, keep the weights if they are the best so far."""
-        found = self._errors(self.validation)
-        if not math.isfinite(found.loss):
+        """Validate, record metrics, advance the schedule, and keep the weights if they are the best so far.
+
+        Raises:
+            UserError: If the validation loss is not finite even with the last good weights.
+        """
+        validation = self._errors(self.validation)
+        if not math.isfinite(validation.loss):
             self.updates.safeguard.go_back()
-            found = self._errors(self.validation)
-        known = self._errors(self.known)
+            validation = self._errors(self.validation)
+        training = self._errors(self.training)
         self._count_time()
-        if not math.isfinite(found.loss):
+        if not math.isfinite(validation.loss):
             raise UserError(
-                f"validation loss is {found.loss} in epoch {self.epoch + 1}; look at the validation data, or lower "
+                f"validation loss is {validation.loss} in epoch {self.epoch + 1}; check the validation data, or lower "
                 f"learning_rate {self.settings.learning_rate:g}"
             )
-        loss_sum, kept = self.updates.seen.tolist()
+        loss_sum, accepted = self.updates.seen.tolist()
         row = {
             "epoch": self.epoch + 1,
             "time_s": round(self.elapsed_s, 3),
-            "learning_rate": float(self.weights.rate),
-            "skipped_updates": self.batch - round(kept),
-            "training_loss": loss_sum / max(1, kept),
-            "validation_loss": found.loss,
-            "training_displacement_mae_percent": known.displacement_percent,
-            "training_velocity_mae_percent": known.velocity_percent,
-            "displacement_mae_percent": found.displacement_percent,
-            "velocity_mae_percent": found.velocity_percent,
+            "learning_rate": float(self.parameters.rate),
+            "skipped_updates": self.batch - round(accepted),
+            "training_loss": loss_sum / max(1, accepted),
+            "validation_loss": validation.loss,
+            "training_displacement_mae_percent": training.displacement_percent,
+            "training_velocity_mae_percent": training.velocity_percent,
+            "displacement_mae_percent": validation.displacement_percent,
+            "velocity_mae_percent": validation.velocity_percent,
         }
         label, self.rows = self.label, [*self.rows, row]
-        self.schedule = after_epoch(self.schedule, found.loss, self._progress(), self.settings)
+        self.schedule = after_epoch(self.schedule, validation.loss, self._progress(), self.settings)
         if self.best is None or self.schedule.epochs_since_best == 0:
-            self.best = self.weights.averages.clone()
+            self.best = self.parameters.averages.clone()
         self.epoch, self.batch = self.epoch + 1, 0
         self.updates.seen.zero_()
         log.info(
             "%s: training loss %.3g, validation loss %.3g, displacement MAE %.2f %%, velocity MAE %.2f %% (of training "
-            "pairs %.2f %%), learning rate %.2g, %s left at most",
+            "pairs %.2f %%), learning rate %.2g, at most %s left",
             label,
             row["training_loss"],
             row["validation_loss"],

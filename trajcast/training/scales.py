@@ -1,4 +1,4 @@
-"""What a network takes from its training data: output scales, basis ranges, and the linear baseline."""
+"""Constants of a network derived from its training data: output scales, basis ranges, and the linear baseline."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from trajcast.model.network import Scales
 def scales_of(dataset: Dataset, settings: TrainingSettings) -> Scales:
     """The scales for a network trained on `dataset`.
 
-    With `velocity_baseline` each element gets the least-squares coefficients a, b of Δr ≈ a v and v' ≈ b v, else zeros.
-    The outputs are scaled by the RMS of what that leaves over: over all atoms, or, where the loss is mass-weighted,
-    of each element.
+    With `velocity_baseline`, each element gets the least-squares coefficients a and b of Δr ≈ a v and v′ ≈ b v;
+    otherwise both are zero. The outputs are scaled by the RMS of the residuals: of each element if the loss is
+    mass-weighted, otherwise of all atoms.
+
+    Raises:
+        UserError: If the atoms have too few neighbours within the cutoff.
     """
     statistics, pairs = dataset.statistics, dataset.split("training")
     neighbors = average_neighbors(pairs, settings.network.cutoff_A)
@@ -30,11 +33,11 @@ def scales_of(dataset: Dataset, settings: TrainingSettings) -> Scales:
         baseline.append((slopes[0], slopes[1]))
         squares.append([np.square(x - slope * v).sum() for x, slope in zip(targets, slopes, strict=True)])
         counts.append(v.size)
-    total, number_of = np.array(squares), np.array(counts)[:, None]
+    total, count = np.array(squares), np.array(counts)[:, None]
     if settings.mass_weighted:
-        outputs = np.sqrt(total / number_of)
+        outputs = np.sqrt(total / count)
     else:
-        outputs = np.sqrt(total.sum(0) / number_of.sum()) * np.ones_like(total)
+        outputs = np.sqrt(total.sum(0) / count.sum()) * np.ones_like(total)
     return Scales(
         horizon_fs=dataset.horizon_fs,
         cutoff=settings.network.cutoff_A,

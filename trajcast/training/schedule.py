@@ -1,4 +1,4 @@
-"""Learning rate and the end of training."""
+"""Learning rate schedule and stopping criteria."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from trajcast.config.settings import TrainingSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """The learning rate on its plateaus, and how long validation has not improved."""
+    """Plateau learning rate, and the number of epochs without improvement of the validation loss."""
 
     learning_rate: float
     best_loss: float = math.inf
     epochs_since_best: int = 0
     epochs_since_decay: int = 0  # or since the best, whichever is later
-    multistep: bool = False  # whether the epochs have come whose updates take two steps
+    multistep: bool = False  # whether updates include a second step
 
 
 def begin(settings: TrainingSettings) -> Schedule:
@@ -25,9 +25,9 @@ def begin(settings: TrainingSettings) -> Schedule:
 
 
 def after_epoch(schedule: Schedule, validation_loss: float, progress: float, settings: TrainingSettings) -> Schedule:
-    """The schedule for the next epoch: the rate falls after `plateau_patience` epochs without improvement."""
+    """The schedule for the next epoch; the rate drops after `plateau_patience` epochs without improvement."""
     if is_multistep(progress, settings) and not schedule.multistep:
-        schedule = replace(schedule, multistep=True, best_loss=math.inf)  # what came before is another kind of training
+        schedule = replace(schedule, multistep=True, best_loss=math.inf)  # losses of one-step weights do not compare
     if validation_loss < schedule.best_loss:
         return replace(schedule, best_loss=validation_loss, epochs_since_best=0, epochs_since_decay=0)
     waited = replace(
@@ -41,10 +41,14 @@ def after_epoch(schedule: Schedule, validation_loss: float, progress: float, set
 
 
 def rate(schedule: Schedule, update: int, progress: float, settings: TrainingSettings) -> float:
-    """The learning rate of one update, counted from 0; `progress` of the whole run goes from 0 to 1.
+    """The learning rate of one update.
 
-    That of the plateau, rising linearly to it over the first `warmup_updates`, and falling linearly to zero over the
-    last part `cooldown` of the run.
+    It rises linearly to the plateau value over the first `warmup_updates`, and falls linearly to zero over the final
+    fraction `cooldown` of the run.
+
+    Args:
+        update: Number of the update, from 0.
+        progress: Progress of the whole run, from 0 to 1.
     """
     warm = min(1.0, (update + 1) / settings.warmup_updates) if settings.warmup_updates else 1.0
     cool = min(1.0, max(0.0, (1 - progress) / settings.cooldown)) if settings.cooldown else 1.0
@@ -52,12 +56,12 @@ def rate(schedule: Schedule, update: int, progress: float, settings: TrainingSet
 
 
 def is_multistep(progress: float, settings: TrainingSettings) -> bool:
-    """Whether updates take two steps, too, at this `progress` of the whole run."""
+    """Whether updates include a second step at this `progress` (0 to 1) of the whole run."""
     return settings.multistep_fraction > 0 and progress >= 1 - settings.multistep_fraction
 
 
 def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: TrainingSettings) -> str | None:
-    """Why training ends after `epoch` epochs, or None."""
+    """Why training ends after `epoch` epochs; None if it continues."""
     if epoch >= settings.max_epochs:
         return f"reached max_epochs {settings.max_epochs}"
     if schedule.epochs_since_best >= settings.stop_patience:
@@ -68,7 +72,7 @@ def stop_reason(schedule: Schedule, epoch: int, elapsed_s: float, settings: Trai
 
 
 def time_left_s(settings: TrainingSettings, epoch: int, elapsed_s: float) -> float:
-    """Seconds until the last epoch or the end of the budget, after `epoch` (one or more) epochs; it may end earlier."""
+    """Upper bound on the remaining time after `epoch` ≥ 1 epochs, from `max_epochs` and `budget_minutes`."""
     left = elapsed_s * (settings.max_epochs / epoch - 1)
     if settings.budget_minutes is not None:
         left = min(left, 60 * settings.budget_minutes - elapsed_s)

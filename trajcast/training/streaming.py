@@ -1,7 +1,6 @@
-"""Pairs that reference MD makes while the network trains: chunk after chunk, each used in a few epochs and removed.
+"""Training pairs from reference MD that runs alongside training: chunks, each used for a few epochs and then removed.
 
-Epoch e trains on chunks e to e + uses − 1, whenever they come: how fast they are made changes how long it waits, never
-what it learns.
+Epoch e trains on the chunks e to e + `uses` − 1. The speed of the MD affects how long an epoch waits, never the result.
 """
 
 from __future__ import annotations
@@ -27,29 +26,29 @@ from trajcast.io.files import file_hash
 from trajcast.io.stopping import Stopped, TimeIsUp
 from trajcast.reference.chunks import chunk_file, remove_chunk_files
 
-AHEAD = 2  # chunks that each process may be ahead
-LOOK_EVERY_S = 0.1
+AHEAD = 2  # chunks that each MD process may make in advance
+POLL_EVERY_S = 0.1
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Where the chunks of a training come from: the command's settings as files."""
+    """Input of the `trajcast chunks` processes that make the chunks."""
 
     stream: StreamSettings
-    settings: Path  # section `training`
+    settings: Path | str  # section `training`: a YAML file, or its text
     reference_settings: Path
     starts: Path
     horizon_fs: float
-    steps: int = 1  # horizons that a sample spans
+    steps: int = 1  # horizons per sample
 
     @property
     def identity(self) -> dict[str, Any]:
-        """All that the pairs depend on."""
+        """Hashes of the files that determine the pairs."""
         return {"reference": file_hash(self.reference_settings), "starts": file_hash(self.starts)}
 
     def command(self, chain: int, needed: int, folder: Path) -> list[str]:
-        """Makes the chunks of one chain, those from `needed` on."""
+        """Command that makes the chunks of one chain from number `needed` on."""
         arguments = {
             "settings": self.settings,
             "reference-settings": self.reference_settings,
@@ -63,7 +62,7 @@ class Source:
 
 
 class Streaming:
-    """The pairs of one epoch after the other; rank zero has the chunks made, and removes them."""
+    """The pairs of consecutive epochs; rank zero starts the MD processes and removes used chunks."""
 
     def __init__(self, source: Source, folder: Path, is_rank_zero: bool):
         self.source, self.folder, self.is_rank_zero = source, folder, is_rank_zero
@@ -71,15 +70,25 @@ class Streaming:
         self.logs: list[IO[str]] = []
 
     def pairs(self, epoch: int, time_is_up: TimeIsUp, wait: Callable[[], None]) -> Pairs:
-        """Those of an epoch; returns when they are there. `wait` returns when all processes have read theirs."""
+        """The pairs of an epoch, as soon as all its chunks exist.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            time_is_up: Tells why to stop waiting.
+            wait: Barrier that all processes pass once they have read their pairs.
+
+        Raises:
+            Stopped: If `time_is_up` while waiting for a chunk.
+            UserError: If an MD process has ended.
+        """
         stream = self.source.stream
         last = epoch + stream.uses - 1
         if self.is_rank_zero and not self.makers:
             self._start(epoch)
-        self._allow(last + AHEAD * stream.processes)
+        self._allow_up_to(last + AHEAD * stream.processes)
         parts = [self._chunk(number, time_is_up) for number in range(epoch, last + 1)]
         wait()
-        if self.is_rank_zero:  # the one that has just become useless, here and to the next one of its chain
+        if self.is_rank_zero:  # no longer needed, neither here nor as the start of the next chunk in its chain
             remove_chunk_files(self.folder, epoch - stream.processes - 1)
         return joined(parts)
 
@@ -87,33 +96,33 @@ class Streaming:
         path, waited = chunk_file(self.folder, number), False
         while not path.exists():
             if cause := time_is_up():
-                raise Stopped(f"{cause}; chunk {number} of the reference was awaited, all before is saved")
+                raise Stopped(f"{cause} while waiting for reference chunk {number}, all earlier progress is saved")
             for chain, maker in enumerate(self.makers):
                 if maker.poll() is not None:
                     raise UserError(
-                        f"reference MD beside the training ended with status {maker.returncode}; "
-                        f"{self._log(chain)} says why"
+                        f"reference MD for the training exited with status {maker.returncode}; see {self._log(chain)}"
                     )
             if not waited:
-                log.info("waiting for chunk %d of the reference", number)
+                log.info("waiting for reference chunk %d", number)
             waited = True
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_EVERY_S)
         frames = read_frames(path, Reading())
         stride = max(1, round(self.source.stream.spacing_fs / self.source.horizon_fs))
         steps = self.source.steps
         return pairs_at(frames, np.arange(0, len(frames) - steps, stride), stride=1, source=number, steps=steps)
 
-    def _allow(self, number: int) -> None:
+    def _allow_up_to(self, number: int) -> None:
+        """Let the MD processes make the chunks up to `number`."""
         for maker in self.makers:
             assert maker.stdin is not None
-            with suppress(BrokenPipeError):  # it has ended, which is noticed where its chunk is awaited
+            with suppress(BrokenPipeError):  # the process has ended: `_chunk` reports it
                 print(number, file=maker.stdin, flush=True)
 
     def _log(self, chain: int) -> Path:
         return self.folder / f"chunks-{chain}.log"
 
     def _start(self, needed: int) -> None:
-        """The processes that make the chunks."""
+        """Start the MD processes."""
         for chain in range(self.source.stream.processes):
             log_file = self._log(chain).open("a", encoding="utf-8")
             self.logs.append(log_file)
@@ -123,7 +132,7 @@ class Streaming:
             )
 
     def stop(self) -> None:
-        """End these processes."""
+        """End the MD processes."""
         for maker in self.makers:
             assert maker.stdin is not None
             maker.stdin.close()
@@ -134,10 +143,10 @@ class Streaming:
 
 @contextmanager
 def streaming(source: Source, folder: Path, is_rank_zero: bool) -> Iterator[Streaming]:
-    """Chunks are made in `folder` until the end of the block; they stay where it ends by an exception."""
+    """Make chunks in `folder` until the end of the block; chunks that are still there then stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = Streaming(source, folder, is_rank_zero)
+    stream = Streaming(source, folder, is_rank_zero)
     try:
-        yield made
+        yield stream
     finally:
-        made.stop()
+        stream.stop()

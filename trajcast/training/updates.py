@@ -1,4 +1,4 @@
-"""One update of the weights after another, each along the gradient of a batch that all processes share."""
+"""Updates of the weights, each with the gradient of a batch that all processes share."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from trajcast.data.dataset import Pairs
 from trajcast.model.network import TrajCast
 from trajcast.training.batches import Batches
 from trajcast.training.captured import captured
+from trajcast.training.flat_parameters import FlatParameters
 from trajcast.training.loss import Loss
 from trajcast.training.safeguard import Safeguard
-from trajcast.training.weights import Weights
 
 
 class Updates:
-    """Updates of the weights of `model`. On a GPU they are played back from a CUDA graph, recorded here.
+    """Updates of the weights of `model`; on a GPU they are replayed from a CUDA graph.
 
-    `seen` adds up the losses of all batches that were kept, and their number, on the device: reading waits for a GPU.
+    `seen` holds the sum of the losses and the number of the accepted updates; reading it synchronises with the GPU.
     """
 
     def __init__(
@@ -35,57 +35,63 @@ class Updates:
         processes: Processes = SINGLE_PROCESS,
     ):
         self.loss, self.processes = loss, processes
-        self.weights = Weights(model, settings)
-        self.safeguard = Safeguard(self.weights)
+        self.parameters = FlatParameters(model, settings)
+        self.safeguard = Safeguard(self.parameters)
         self.seen = torch.zeros(2, dtype=torch.float64, device=model.device)
         self.replay: Callable[[NDArray[np.integer]], None] | None = None
-        self.replayed = len(processes.share(np.arange(settings.batch_size)))  # samples
+        self.replayed = len(processes.share(np.arange(settings.batch_size)))  # samples in the graph
         self.use(pairs)
 
     def use(self, pairs: Pairs) -> None:
-        """Take the samples of updates from `pairs` from now on."""
-        self.batches, self.replay = Batches(pairs, self.weights.model), None
-        device = self.weights.model.device
+        """Draw the samples of all further updates from `pairs`."""
+        self.batches, self.replay = Batches(pairs, self.parameters.model), None
+        device = self.parameters.model.device
         if device.type != "cuda" or not self.replayed or self.batches.lists is None:
             return
-        whole = self.processes.count == 1  # else the gradient alone, which the processes then add up
-        kept = self.weights.optimizer.state_dict(), self.safeguard.state_dict(), self.weights.averages, self.seen
-        optimizer, safeguard, averages, seen = copy.deepcopy(kept)
-        self.weights.rate.zero_()  # to record an update is to make some
+        whole = self.processes.count == 1  # else record the gradient only, for the all-reduce
+        state = self.parameters.optimizer.state_dict(), self.safeguard.state_dict(), self.parameters.averages, self.seen
+        optimizer, safeguard, averages, seen = copy.deepcopy(state)
+        self.parameters.rate.zero_()  # recording runs updates: zero rate leaves the weights unchanged
         self.replay = captured(self._update_padded if whole else self._differentiate_padded, self.replayed, device)
-        self.weights.optimizer.load_state_dict(optimizer)
+        self.parameters.optimizer.load_state_dict(optimizer)
         self.safeguard.load_state_dict(safeguard)
-        self.weights.averages.copy_(averages)
+        self.parameters.averages.copy_(averages)
         self.seen.copy_(seen)
 
     def take(self, chosen: NDArray[np.integer], learning_rate: float, steps: int = 1) -> None:
-        """One update with the samples `chosen`, the same in all processes; UserError where none does any good.
+        """Make one update.
 
-        `steps`: see `Weights.differentiate`; a CUDA graph takes one alone.
+        Args:
+            chosen: Indices of the samples of the batch, the same in all processes.
+            learning_rate: Rate before any reduction by the safeguard.
+            steps: 2 to include a second step, see `FlatParameters.differentiate`; never from a CUDA graph.
+
+        Raises:
+            UserError: If training diverges, see `Safeguard.inspect`.
         """
-        own = self.processes.share(chosen)
-        self.weights.rate.fill_(learning_rate * self.safeguard.slowed)
-        replay = self.replay if len(own) == self.replayed and steps == 1 else None
+        share = self.processes.share(chosen)
+        self.parameters.rate.fill_(learning_rate * self.safeguard.rate_factor)
+        replay = self.replay if len(share) == self.replayed and steps == 1 else None
         if replay is not None:
-            replay(own)
-        elif len(own):
-            self.weights.differentiate(self.batches.batch(own), self.loss, steps)
+            replay(share)
+        elif len(share):
+            self.parameters.differentiate(self.batches.batch(share), self.loss, steps)
         else:
-            self.weights.gradient.zero_()
+            self.parameters.gradient.zero_()
         if self.processes.count > 1:
-            self.weights.gradient *= len(own) / len(chosen)
-            self.processes.all_reduce(self.weights.gradient)
+            self.parameters.gradient *= len(share) / len(chosen)
+            self.processes.all_reduce(self.parameters.gradient)
         if replay is None or self.processes.count > 1:
             self._step()
-        self.safeguard.look()
+        self.safeguard.inspect()
 
     def _step(self) -> None:
         keep = self.safeguard.keep()
-        self.weights.step(keep)
-        self.seen += torch.where(keep, torch.stack([self.weights.loss.double(), torch.ones_like(self.seen[0])]), 0.0)
+        self.parameters.step(keep)
+        self.seen += torch.where(keep, torch.stack([self.parameters.loss.double(), torch.ones_like(self.seen[0])]), 0.0)
 
     def _differentiate_padded(self, chosen: torch.Tensor) -> None:
-        self.weights.differentiate(self.batches.padded(chosen), self.loss)
+        self.parameters.differentiate(self.batches.padded(chosen), self.loss)
 
     def _update_padded(self, chosen: torch.Tensor) -> None:
         self._differentiate_padded(chosen)

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from snakemake.logging import logger
 
-from trajcast.pipeline import resources
+from trajcast.io import layout
+from trajcast.pipeline import resources, studies
+from trajcast.pipeline.adopt import former_results
 from trajcast.pipeline.attempts import NoFurtherAttempts, keep_what_groups_made
 from trajcast.pipeline.driver import take_over
+from trajcast.pipeline.jobs import ANNOUNCE, JobAnnouncer
 from trajcast.core.errors import UserError
 from trajcast.pipeline.resources import growing
 
@@ -26,12 +29,22 @@ memory_of_forces = partial(resources.memory_of_forces, plan)
 gpu_of_forces = resources.gpu_of_forces(plan)
 
 
+if workflow.is_main_process and ANNOUNCE in os.environ:
+    logger.addHandler(JobAnnouncer(os.environ.pop(ANNOUNCE)))  # for `trajcast plan` and `trajcast status`
+
+
 began = time.time()
 if workflow.is_main_process:
     keep_what_groups_made(workflow, began)
 
 
+if workflow.is_main_process and (former := former_results()):
+    logger.warning(former)
+
+
 onstart:
+    if former_results():
+        raise WorkflowError(former_results())
     try:
         take_over(Path.cwd())
     except (UserError, OSError) as error:

@@ -4,64 +4,14 @@ from trajcast.config.validation import section_json
 from trajcast.pipeline.cooling import cooled_md, cooled_rollouts, cooling_study, ramp, rollout_settings, start_frame
 
 
-use rule reference_settings as cooling_settings with:
-    output:
-        "results/{system}/cooling/cooling.yaml",
-    log:
-        "logs/{system}/cooling/settings.log",
-    localrule: True
-    params:
-        section="cooling",
-        json=lambda wildcards: section_json(cooling_study(plan, wildcards.system)),
-        code=CODE["settings"],
-
-
-use rule reference_settings as ramp_settings with:
-    output:
-        "results/{system}/cooling/ramp.yaml",
-    log:
-        "logs/{system}/cooling/ramp_settings.log",
-    localrule: True
-    params:
-        section="ramp",
-        json=lambda wildcards: section_json(ramp(plan, wildcards.system)),
-        code=CODE["settings"],
-
-
-use rule reference_settings as cooling_observables_settings with:
-    output:
-        "results/{system}/cooling/observables.yaml",
-    log:
-        "logs/{system}/cooling/observables_settings.log",
-    localrule: True
-    params:
-        section="observables",
-        json=lambda wildcards: plan.settings(wildcards.system, "observables"),
-        code=CODE["settings"],
-
-
-use rule reference_settings as cooling_rollout_settings with:
-    output:
-        "results/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.yaml",
-    log:
-        "logs/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}_settings.log",
-    localrule: True
-    params:
-        section="rollout",
-        json=lambda wildcards: section_json(
-            rollout_settings(plan, wildcards.system, wildcards.horizon, wildcards.seed)
-        ),
-        code=CODE["settings"],
-
-
 rule cooling_md:
     input:
-        settings="results/{system}/cooling/ramp.yaml",
-        reference_settings="results/{system}/reference/reference.yaml",
-        start="results/{system}/reference/nvt.h5md",
+        reference_settings=layout.REFERENCE_SETTINGS,
+        start=layout.NVT,
         files=lambda wildcards: plan.reference_files(wildcards.system),
     output:
-        "results/{system}/cooling/md-s{seed}.h5md",
+        settings=layout.RAMP_SETTINGS,
+        trajectory=layout.COOLED_MD,
     log:
         "logs/{system}/cooling/md-s{seed}.log",
     benchmark:
@@ -74,22 +24,24 @@ rule cooling_md:
         runtime=growing(240),
         gpu=gpu_of_forces,
     params:
+        settings=lambda wildcards: section_json(ramp(plan, wildcards.system)),
         frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
         code=CODE["cooling_md"],
     shell:
-        "trajcast cooling_md --settings {input.settings:q} --reference-settings {input.reference_settings:q}"
-        " --start {input.start:q} --frame {params.frame} --seed {wildcards.seed} --output {output:q} 2>&1 | tee -i {log:q}"
+        "trajcast cooling_md --settings {params.settings:q} --write-settings {output.settings:q} --reference-settings"
+        " {input.reference_settings:q} --start {input.start:q} --frame {params.frame} --seed {wildcards.seed}"
+        " --output {output.trajectory:q} 2>&1 | tee -i {log:q}"
 
 
 rule cooling_rollout:
     input:
-        settings="results/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.yaml",
-        model="results/{system}/{horizon}fs/{model}/model.safetensors",
-        card="results/{system}/{horizon}fs/{model}/model.json",
-        start="results/{system}/reference/nvt.h5md",
+        model=layout.MODEL,
+        card=layout.MODEL_RECORD,
+        start=layout.NVT,
     output:
-        trajectory="results/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.h5md",
-        outcome="results/{system}/{horizon}fs/{model}/cooling/outcome-s{seed}.json",
+        settings=layout.COOLED_SETTINGS,
+        trajectory=layout.COOLED_ROLLOUT,
+        outcome=layout.COOLED_OUTCOME,
     log:
         "logs/{system}/{horizon}fs/{model}/cooling/rollout-s{seed}.log",
     benchmark:
@@ -102,24 +54,27 @@ rule cooling_rollout:
         runtime=growing(240),
         gpu=1,
     params:
+        settings=lambda wildcards: section_json(
+            rollout_settings(plan, wildcards.system, wildcards.horizon, wildcards.seed)
+        ),
         frame=lambda wildcards: start_frame(plan, wildcards.system, wildcards.seed),
         code=CODE["rollout"],
     shell:
-        "trajcast rollout --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
-        " --frame {params.frame} --output {output.trajectory:q} --outcome {output.outcome:q} --threads {threads}"
-        " --device auto 2>&1 | tee -i {log:q}"
+        "trajcast rollout --settings {params.settings:q} --write-settings {output.settings:q} --model {input.model:q}"
+        " --start {input.start:q} --frame {params.frame} --output {output.trajectory:q} --outcome {output.outcome:q}"
+        " --threads {threads} --device auto 2>&1 | tee -i {log:q}"
 
 
 rule cooling:
     input:
-        settings="results/{system}/cooling/cooling.yaml",
-        observables="results/{system}/cooling/observables.yaml",
-        reference_settings="results/{system}/reference/reference.yaml",
+        reference_settings=layout.REFERENCE_SETTINGS,
         md=lambda wildcards: cooled_md(plan, wildcards.system),
         rollout=lambda wildcards: cooled_rollouts(plan, wildcards.system),
     output:
-        windows=multiext("results/{system}/cooling/windows", ".csv", ".json"),
-        figure=multiext("results/{system}/cooling/cooling", ".pdf", ".png", ".csv", ".json"),
+        settings=layout.COOLING_SETTINGS,
+        observables=layout.COOLING_OBSERVABLES,
+        windows=multiext(f"{layout.COOLING}/windows", ".csv", ".json"),
+        figure=multiext(f"{layout.COOLING}/cooling", ".pdf", ".png", ".csv", ".json"),
     log:
         "logs/{system}/cooling/cooling.log",
     benchmark:
@@ -131,9 +86,12 @@ rule cooling:
         mem_mb=growing(3000),
         runtime=growing(60),
     params:
-        folder=lambda wildcards: f"results/{wildcards.system}/cooling",
+        folder=subpath(output.settings, parent=True),
+        settings=lambda wildcards: section_json(cooling_study(plan, wildcards.system)),
+        observables=lambda wildcards: plan.settings(wildcards.system, "observables"),
         code=CODE["cooling"],
     shell:
-        "trajcast cooling --settings {input.settings:q} --observables {input.observables:q} --reference-settings"
-        " {input.reference_settings:q} --md {input.md:q} --rollout {input.rollout:q} --output {params.folder:q}"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast cooling --settings {params.settings:q} --write-settings {output.settings:q} --observables"
+        " {params.observables:q} --write-observables {output.observables:q} --reference-settings"
+        " {input.reference_settings:q} --md {input.md:q} --rollout {input.rollout:q} --output {params.folder:q} 2>&1"
+        " | tee -i {log:q}"

@@ -3,13 +3,13 @@
 
 rule dataset:
     input:
-        settings="results/{system}/{horizon}fs/dataset.yaml",
-        health="results/{system}/reference/health.json",
+        health=layout.HEALTH,
         training=lambda wildcards: plan.nve(wildcards.system)[:-2],
         validation=lambda wildcards: plan.nve(wildcards.system)[-2],
         test=lambda wildcards: plan.nve(wildcards.system)[-1],
     output:
-        "results/{system}/{horizon}fs/dataset.h5",
+        settings=layout.DATASET_SETTINGS,
+        dataset=layout.DATASET,
     log:
         "logs/{system}/{horizon}fs/dataset.log",
     benchmark:
@@ -22,7 +22,9 @@ rule dataset:
         runtime=growing(15),
         turn=1,  # one after the other where profiles/slurm sends several of them together
     params:
+        settings=lambda wildcards: plan.dataset_settings(wildcards.system, wildcards.horizon),
         code=CODE["dataset"],
     shell:
-        "trajcast dataset --settings {input.settings:q} --training {input.training:q}"
-        " --validation {input.validation:q} --test {input.test:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        "trajcast dataset --settings {params.settings:q} --write-settings {output.settings:q} --training"
+        " {input.training:q} --validation {input.validation:q} --test {input.test:q} --output {output.dataset:q} 2>&1"
+        " | tee -i {log:q}"

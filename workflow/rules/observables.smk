@@ -4,13 +4,13 @@
 rule observe:
     input:
         unpack(lambda wildcards: plan.judged_by(wildcards.system, wildcards.run)),
-        settings="results/{system}/runs/{run}/observables.yaml",
-        reference_settings="results/{system}/reference/reference.yaml",
-        rollout="results/{system}/runs/{run}/rollout.h5md",
+        reference_settings=layout.REFERENCE_SETTINGS,
+        rollout=layout.ROLLOUT,
     output:
-        md=directory("results/{system}/runs/{run}/observables/md"),
-        rollout=directory("results/{system}/runs/{run}/observables/rollout"),
-        summary="results/{system}/runs/{run}/observables/summary.json",
+        settings=layout.OBSERVABLES_SETTINGS,
+        md=directory(f"{layout.OBSERVABLES}/md"),
+        rollout=directory(f"{layout.OBSERVABLES}/rollout"),
+        summary=layout.SUMMARY,
     log:
         "logs/{system}/runs/{run}/observe.log",
     benchmark:
@@ -23,10 +23,11 @@ rule observe:
         runtime=growing(60),
         gpu=gpu_of_forces,
     params:
+        settings=lambda wildcards: plan.settings(wildcards.system, "observables"),
         folder=subpath(output.summary, parent=True),
         second=lambda wildcards, input: ["--second", input.second] if "second" in input.keys() else [],
         code=CODE["observe"],
     shell:
-        "trajcast observe --settings {input.settings:q} --reference-settings {input.reference_settings:q}"
-        " --md {input.md:q} {params.second:q} --rollout {input.rollout:q} --output {params.folder:q}"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast observe --settings {params.settings:q} --write-settings {output.settings:q} --reference-settings"
+        " {input.reference_settings:q} --md {input.md:q} {params.second:q} --rollout {input.rollout:q} --output"
+        " {params.folder:q} 2>&1 | tee -i {log:q}"

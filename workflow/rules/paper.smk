@@ -6,11 +6,15 @@ from itertools import chain
 from trajcast.figures.paper import drawable, figures
 
 
+def paper_json(figure):
+    return f"{layout.at(layout.PAPER_FIGURE, figure=figure)}.json"
+
+
 rule paper_figure:
     input:
         lambda wildcards: sorted({*chain.from_iterable(figures()[wildcards.figure].sources(plan).values())}),
     output:
-        multiext("results/paper/{figure}", ".csv", ".json", ".pdf", ".png"),
+        multiext(layout.PAPER_FIGURE, ".csv", ".json", ".pdf", ".png"),
     log:
         "logs/paper/{figure}.log",
     wildcard_constraints:
@@ -23,25 +27,26 @@ rule paper_figure:
         runtime=growing(10),
         turn=1,  # one after the other where profiles/slurm sends several of them together
     params:
-        path=lambda wildcards: f"results/paper/{wildcards.figure}",
+        path=lambda wildcards: layout.at(layout.PAPER_FIGURE, figure=wildcards.figure),
         sources=lambda wildcards: json.dumps(figures()[wildcards.figure].sources(plan)),
         code=CODE["paper"],
     shell:
-        "trajcast paper {wildcards.figure} --sources {params.sources:q} --output {params.path:q} 2>&1 | tee -i {log:q}"
+        "trajcast paper {wildcards.figure} --sources {params.sources:q} --output {params.path:q} 2>&1 | tee -i"
+        " {log:q}"
 
 
 use rule paper_figure as paper_table with:
     output:
-        multiext("results/paper/{figure}", ".csv", ".json"),
+        multiext(layout.PAPER_FIGURE, ".csv", ".json"),
     wildcard_constraints:
         figure=r"table\w+",
 
 
 rule paper:
     input:
-        lambda wildcards: [f"results/paper/{name}.json" for name in drawable(plan)],
+        lambda wildcards: [paper_json(name) for name in drawable(plan)],
     output:
-        "results/paper/report.html",
+        layout.PAPER_REPORT,
     log:
         "logs/paper/report.log",
     conda:
@@ -51,7 +56,7 @@ rule paper:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        sources=lambda wildcards: json.dumps({name: [f"results/paper/{name}.json"] for name in drawable(plan)}),
+        sources=lambda wildcards: json.dumps({name: [paper_json(name)] for name in drawable(plan)}),
         code=CODE["paper"],
     shell:
         "trajcast paper report --sources {params.sources:q} --output {output:q} 2>&1 | tee -i {log:q}"

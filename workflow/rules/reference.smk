@@ -3,10 +3,10 @@
 
 rule equilibration:
     input:
-        settings="results/{system}/reference/reference.yaml",
         files=lambda wildcards: plan.reference_files(wildcards.system),
     output:
-        "results/{system}/reference/starts.h5",
+        settings=layout.REFERENCE_SETTINGS,
+        starts=layout.STARTS,
     log:
         "logs/{system}/reference/equilibration.log",
     benchmark:
@@ -19,19 +19,20 @@ rule equilibration:
         runtime=growing(60),
         gpu=gpu_of_forces,
     params:
-        folder=subpath(output[0], parent=True),
+        settings=lambda wildcards: plan.settings(wildcards.system, "reference"),
+        folder=subpath(output.starts, parent=True),
         code=CODE["reference"],
     shell:
-        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part equilibration"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast reference --settings {params.settings:q} --write-settings {output.settings:q} --output"
+        " {params.folder:q} --part equilibration 2>&1 | tee -i {log:q}"
 
 
 rule nve:
     input:
-        settings="results/{system}/reference/reference.yaml",
-        starts="results/{system}/reference/starts.h5",
+        settings=layout.REFERENCE_SETTINGS,
+        starts=layout.STARTS,
     output:
-        "results/{system}/reference/nve_{run}.h5md",
+        layout.NVE,
     log:
         "logs/{system}/reference/nve_{run}.log",
     benchmark:
@@ -49,16 +50,16 @@ rule nve:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
     shell:
-        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part nve_{wildcards.run}"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part nve_{wildcards.run} 2>&1"
+        " | tee -i {log:q}"
 
 
 rule nvt:
     input:
-        settings="results/{system}/reference/reference.yaml",
-        starts="results/{system}/reference/starts.h5",
+        settings=layout.REFERENCE_SETTINGS,
+        starts=layout.STARTS,
     output:
-        "results/{system}/reference/nvt.h5md",
+        layout.NVT,
     log:
         "logs/{system}/reference/nvt.log",
     benchmark:
@@ -76,13 +77,13 @@ rule nvt:
         part=subpath(output[0], basename=True, strip_suffix=".h5md"),
         code=CODE["reference"],
     shell:
-        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part {params.part}"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part {params.part} 2>&1 | tee"
+        " -i {log:q}"
 
 
 use rule nvt as nvt_2 with:
     output:
-        "results/{system}/reference/nvt_2.h5md",
+        layout.SECOND_NVT,
     log:
         "logs/{system}/reference/nvt_2.log",
     benchmark:
@@ -91,11 +92,11 @@ use rule nvt as nvt_2 with:
 
 rule health:
     input:
-        settings="results/{system}/reference/reference.yaml",
+        settings=layout.REFERENCE_SETTINGS,
         nve=lambda wildcards: plan.nve(wildcards.system),
         nvt=lambda wildcards: plan.nvt(wildcards.system),
     output:
-        "results/{system}/reference/health.json",  # not health.csv: it stays, for reading, when the check fails
+        layout.HEALTH,  # not health.csv: it stays, for reading, when the check fails
     log:
         "logs/{system}/reference/health.log",
     benchmark:
@@ -110,17 +111,17 @@ rule health:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
     shell:
-        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part health"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part health 2>&1 | tee -i"
+        " {log:q}"
 
 
 rule literature:
     input:
-        settings="results/{system}/reference/reference.yaml",
-        starts="results/{system}/reference/starts.h5",
-        nvt="results/{system}/reference/nvt.h5md",
+        settings=layout.REFERENCE_SETTINGS,
+        starts=layout.STARTS,
+        nvt=layout.NVT,
     output:
-        "results/{system}/reference/literature.json",
+        layout.LITERATURE,
     log:
         "logs/{system}/reference/literature.log",
     benchmark:
@@ -136,29 +137,17 @@ rule literature:
         folder=subpath(output[0], parent=True),
         code=CODE["reference"],
     shell:
-        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part literature"
-        " 2>&1 | tee -i {log:q}"
-
-
-use rule reference_settings as timestep_settings with:
-    output:
-        "results/{system}/reference/timestep.yaml",
-    log:
-        "logs/{system}/reference/timestep_settings.log",
-    localrule: True
-    params:
-        section="timestep",
-        json=lambda wildcards: plan.timestep_settings(wildcards.system),
-        code=CODE["settings"],
+        "trajcast reference --settings {input.settings:q} --output {params.folder:q} --part literature 2>&1 | tee -i"
+        " {log:q}"
 
 
 rule timestep:
     input:
-        settings="results/{system}/reference/timestep.yaml",
-        reference_settings="results/{system}/reference/reference.yaml",
-        starts="results/{system}/reference/starts.h5",
+        reference_settings=layout.REFERENCE_SETTINGS,
+        starts=layout.STARTS,
     output:
-        "results/{system}/reference/timestep.json",
+        settings=layout.TIMESTEP_SETTINGS,
+        timestep=layout.TIMESTEP,
     log:
         "logs/{system}/reference/timestep.log",
     benchmark:
@@ -171,7 +160,8 @@ rule timestep:
         runtime=growing(60),
         gpu=gpu_of_forces,
     params:
+        settings=lambda wildcards: studies.timestep_settings(plan, wildcards.system),
         code=CODE["timestep"],
     shell:
-        "trajcast timestep --settings {input.settings:q} --reference-settings {input.reference_settings:q}"
-        " --starts {input.starts:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        "trajcast timestep --settings {params.settings:q} --write-settings {output.settings:q} --reference-settings"
+        " {input.reference_settings:q} --starts {input.starts:q} --output {output.timestep:q} 2>&1 | tee -i {log:q}"

@@ -3,14 +3,14 @@
 
 rule report:
     input:
-        health="results/{system}/reference/health.json",
-        literature="results/{system}/reference/literature.json",
+        health=layout.HEALTH,
+        literature=layout.LITERATURE,
         nve=lambda wildcards: plan.nve(wildcards.system),
         nvt=lambda wildcards: plan.nvt(wildcards.system),
         runs=lambda wildcards: plan.reported(wildcards.system),
-        timestep=lambda wildcards: plan.timestep(wildcards.system),
+        timestep=lambda wildcards: studies.timestep(plan, wildcards.system),
     output:
-        "results/{system}/report.html",
+        layout.REPORT,
     log:
         "logs/{system}/report.log",
     benchmark:
@@ -27,5 +27,5 @@ rule report:
         models=lambda wildcards: [plan.run_model_folder(wildcards.system, run) for run in plan.runs(wildcards.system)],
         code=CODE["report"],
     shell:
-        "trajcast report --folder {params.folder:q} --runs {params.runs:q} --models {params.models:q}"
-        " --timings logs/{wildcards.system} --timestep {input.timestep:q} --output {output:q} 2>&1 | tee -i {log:q}"
+        "trajcast report --folder {params.folder:q} --runs {params.runs:q} --models {params.models:q} --timings"
+        " logs/{wildcards.system} --timestep {input.timestep:q} --output {output:q} 2>&1 | tee -i {log:q}"

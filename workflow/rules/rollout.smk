@@ -7,17 +7,14 @@ for replicas, runs in plan.replicas().items():
         name:
             "rollout" if replicas == 1 else f"rollout_{replicas}_replicas"
         input:
-            settings="results/{system}/runs/{run}/rollout.yaml",
             model=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.safetensors",
             card=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.json",
             start=lambda wildcards: plan.nve(wildcards.system)[-1],
         output:
-            trajectory="results/{system}/runs/{run}/rollout.h5md",
-            outcome="results/{system}/runs/{run}/outcome.json",
-            others=expand(
-                "results/{{system}}/runs/{{run}}/{name}",
-                name=other_replicas(replicas),
-            ),
+            settings=layout.ROLLOUT_SETTINGS,
+            trajectory=layout.ROLLOUT,
+            outcome=layout.OUTCOME,
+            others=[f"{layout.RUN}/{name}" for name in other_replicas(replicas)],
         log:
             "logs/{system}/runs/{run}/rollout.log",
         benchmark:
@@ -32,8 +29,9 @@ for replicas, runs in plan.replicas().items():
             runtime=growing(240),
             gpu=1,
         params:
+            settings=lambda wildcards: plan.rollout_settings(wildcards.system, wildcards.run),
             code=CODE["rollout"],
         shell:
-            "trajcast rollout --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
-            " --output {output.trajectory:q} --outcome {output.outcome:q} --threads {threads} --device auto"
-            " 2>&1 | tee -i {log:q}"
+            "trajcast rollout --settings {params.settings:q} --write-settings {output.settings:q} --model"
+            " {input.model:q} --start {input.start:q} --output {output.trajectory:q} --outcome {output.outcome:q}"
+            " --threads {threads} --device auto 2>&1 | tee -i {log:q}"

@@ -3,13 +3,13 @@
 
 rule thermostat:
     input:
-        settings="results/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}.yaml",
-        model="results/{system}/{horizon}fs/{model}/model.safetensors",
-        card="results/{system}/{horizon}fs/{model}/model.json",
+        model=layout.MODEL,
+        card=layout.MODEL_RECORD,
         start=lambda wildcards: plan.nve(wildcards.system)[-1],
     output:
-        temperatures="results/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}.json",
-        outcome="results/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}-outcome.json",
+        settings=layout.THERMOSTAT_SETTINGS,
+        temperatures=layout.THERMOSTAT,
+        outcome=layout.THERMOSTAT_OUTCOME,
     log:
         "logs/{system}/{horizon}fs/{model}/thermostat/tau{tau}-s{seed}.log",
     benchmark:
@@ -22,23 +22,26 @@ rule thermostat:
         runtime=growing(240),
         gpu=1,
     params:
+        settings=lambda wildcards: studies.thermostat_settings(plan, 
+            wildcards.system, wildcards.horizon, wildcards.tau, wildcards.seed
+        ),
         code=CODE["thermostat"],
     shell:
-        "trajcast thermostat --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
-        " --output {output.temperatures:q} --outcome {output.outcome:q} --threads {threads} --device auto"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast thermostat --settings {params.settings:q} --write-settings {output.settings:q} --model"
+        " {input.model:q} --start {input.start:q} --output {output.temperatures:q} --outcome {output.outcome:q}"
+        " --threads {threads} --device auto 2>&1 | tee -i {log:q}"
 
 
 rule same_start:
     input:
-        settings="results/{system}/{horizon}fs/{model}/same_start/rollout.yaml",
-        model="results/{system}/{horizon}fs/{model}/model.safetensors",
-        card="results/{system}/{horizon}fs/{model}/model.json",
+        model=layout.MODEL,
+        card=layout.MODEL_RECORD,
         md=lambda wildcards: plan.nve(wildcards.system)[-1],
     output:
-        md="results/{system}/{horizon}fs/{model}/same_start/md.h5md",
-        rollout="results/{system}/{horizon}fs/{model}/same_start/rollout.h5md",
-        outcome="results/{system}/{horizon}fs/{model}/same_start/outcome.json",
+        settings=layout.SAME_START_SETTINGS,
+        md=layout.SAME_START_MD,
+        rollout=layout.SAME_START_ROLLOUT,
+        outcome=layout.SAME_START_OUTCOME,
     log:
         "logs/{system}/{horizon}fs/{model}/same_start.log",
     benchmark:
@@ -51,21 +54,22 @@ rule same_start:
         runtime=growing(60),
         gpu=1,
     params:
+        settings=lambda wildcards: studies.same_start_settings(plan, wildcards.system),
         code=CODE["same_start"],
     shell:
-        "trajcast same_start --settings {input.settings:q} --model {input.model:q} --md {input.md:q}"
-        " --md-output {output.md:q} --output {output.rollout:q} --outcome {output.outcome:q}"
-        " --threads {threads} --device auto 2>&1 | tee -i {log:q}"
+        "trajcast same_start --settings {params.settings:q} --write-settings {output.settings:q} --model"
+        " {input.model:q} --md {input.md:q} --md-output {output.md:q} --output {output.rollout:q} --outcome"
+        " {output.outcome:q} --threads {threads} --device auto 2>&1 | tee -i {log:q}"
 
 
 rule speed:
     input:
-        settings="results/{system}/{horizon}fs/{model}/speed/{cell}.yaml",
-        model="results/{system}/{horizon}fs/{model}/model.safetensors",
-        card="results/{system}/{horizon}fs/{model}/model.json",
+        model=layout.MODEL,
+        card=layout.MODEL_RECORD,
         start=lambda wildcards: plan.nve(wildcards.system)[-1],
     output:
-        "results/{system}/{horizon}fs/{model}/speed/{cell}.json",
+        settings=layout.SPEED_SETTINGS,
+        speed=layout.SPEED,
     log:
         "logs/{system}/{horizon}fs/{model}/speed/{cell}.log",
     benchmark:
@@ -78,7 +82,8 @@ rule speed:
         runtime=growing(240),
         gpu=1,
     params:
+        settings=lambda wildcards: studies.speed_settings(plan, wildcards.system, wildcards.horizon, wildcards.cell),
         code=CODE["speed"],
     shell:
-        "trajcast speed --settings {input.settings:q} --model {input.model:q} --start {input.start:q}"
-        " --output {output:q} --threads {threads} --device auto 2>&1 | tee -i {log:q}"
+        "trajcast speed --settings {params.settings:q} --write-settings {output.settings:q} --model {input.model:q}"
+        " --start {input.start:q} --output {output.speed:q} --threads {threads} --device auto 2>&1 | tee -i {log:q}"

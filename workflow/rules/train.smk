@@ -4,12 +4,12 @@
 rule train:
     input:
         unpack(lambda wildcards: plan.training_files(wildcards.system)),
-        settings="results/{system}/{horizon}fs/model-n{samples}-s{seed}/training.yaml",
-        dataset="results/{system}/{horizon}fs/dataset.h5",
+        dataset=layout.DATASET,
     output:
-        model="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.safetensors",
-        card="results/{system}/{horizon}fs/model-n{samples}-s{seed}/model.json",
-        metrics="results/{system}/{horizon}fs/model-n{samples}-s{seed}/metrics.csv",
+        settings=f"{layout.TRAINED_FOLDER}/{layout.TRAINING_SETTINGS_FILE}",
+        model=f"{layout.TRAINED_FOLDER}/{layout.WEIGHTS_FILE}",
+        card=f"{layout.TRAINED_FOLDER}/{layout.RECORD_FILE}",
+        metrics=f"{layout.TRAINED_FOLDER}/{layout.METRICS_FILE}",
     log:
         "logs/{system}/{horizon}fs/model-n{samples}-s{seed}/train.log",
     benchmark:
@@ -22,6 +22,7 @@ rule train:
         runtime=growing(240),
         gpu=1,
     params:
+        settings=lambda wildcards: plan.training_settings(wildcards.system, wildcards.samples, wildcards.seed),
         folder=subpath(output.model, parent=True),
         threads=lambda wildcards, threads: max(1, threads - plan.streams(wildcards.system)),
         stream=lambda wildcards, input: (
@@ -29,16 +30,17 @@ rule train:
         ),
         code=CODE["train"],
     shell:
-        "trajcast train --settings {input.settings:q} --dataset {input.dataset:q} {params.stream:q}"
-        " --output {params.folder:q} --threads {params.threads} --device auto 2>&1 | tee -i {log:q}"
+        "trajcast train --settings {params.settings:q} --write-settings {output.settings:q} --dataset"
+        " {input.dataset:q} {params.stream:q} --output {params.folder:q} --threads {params.threads} --device auto"
+        " 2>&1 | tee -i {log:q}"
 
 
 rule pretrained:
     input:
         unpack(lambda wildcards: plan.finished_model(wildcards.system, wildcards.horizon, wildcards.model)),
     output:
-        model="results/{system}/{horizon}fs/{model}/model.safetensors",
-        card="results/{system}/{horizon}fs/{model}/model.json",
+        model=layout.MODEL,
+        card=layout.MODEL_RECORD,
     log:
         "logs/{system}/{horizon}fs/{model}/pretrained.log",
     wildcard_constraints:
@@ -53,18 +55,18 @@ rule pretrained:
         folder=subpath(output.model, parent=True),
         code=CODE["pretrained"],
     shell:
-        "trajcast pretrained --model {input.model:q} --horizon-fs {wildcards.horizon} --output {params.folder:q}"
-        " 2>&1 | tee -i {log:q}"
+        "trajcast pretrained --model {input.model:q} --horizon-fs {wildcards.horizon} --output {params.folder:q} 2>&1"
+        " | tee -i {log:q}"
 
 
 rule evaluate:
     input:
-        model="results/{system}/{horizon}fs/{model}/model.safetensors",
-        card="results/{system}/{horizon}fs/{model}/model.json",
-        dataset="results/{system}/{horizon}fs/dataset.h5",
+        model=layout.MODEL,
+        card=layout.MODEL_RECORD,
+        dataset=layout.DATASET,
         trajectory=lambda wildcards: plan.nve(wildcards.system)[-1],
     output:
-        "results/{system}/{horizon}fs/{model}/test.json",
+        layout.TEST,
     log:
         "logs/{system}/{horizon}fs/{model}/evaluate.log",
     benchmark:
@@ -81,5 +83,4 @@ rule evaluate:
         code=CODE["evaluate"],
     shell:
         "trajcast evaluate --model {input.model:q} --dataset {input.dataset:q} --trajectory {input.trajectory:q}"
-        " --output {output:q}"
-        " --device auto 2>&1 | tee -i {log:q}"
+        " --output {output:q} --device auto 2>&1 | tee -i {log:q}"

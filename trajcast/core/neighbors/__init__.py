@@ -1,1 +1,1 @@
-"""Neighbours within a cutoff."""
+"""Neighbour lists: data structure and searches for the CPU and for GPUs."""

@@ -1,10 +1,11 @@
-"""Neighbours found where the positions are, in tensors whose shapes never change: nothing waits for the device.
+"""Cell-list neighbour search on the device of the positions, with static shapes and without synchronisation.
 
-A cell list for any cell. Each system is cut into bins along its periodic directions; candidates of an atom are those in
-the bins around its own, periodic images included, which the cell alone decides. Time grows with the number of atoms
-where all directions are periodic; a direction that is not has one bin, so that it grows with the square in vacuum.
-Vesin's own search on CUDA can't stand in for this one: it brings the number of pairs to the host and allocates its
-results at every call, so that no CUDA graph can hold it.
+Each system is divided into bins along its periodic directions, whatever the shape of its cell. Candidate neighbours of
+an atom are the atoms in the surrounding bins, periodic images included; which bins surround another depends on the cell
+alone. The cost is linear in the number of atoms if all directions are periodic; a non-periodic direction has one bin,
+so the cost is quadratic in vacuum.
+Vesin's CUDA search is no substitute: it copies the number of pairs to the host and allocates its results at every call,
+so a CUDA graph cannot capture it.
 """
 
 from __future__ import annotations
@@ -26,46 +27,47 @@ from trajcast.core.state import State
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Int
 
-CANDIDATES = 2**22  # looked at together, which bounds the memory to some 200 MB
+CANDIDATES = 2**22  # processed at once, which limits memory to about 200 MB
 
-# Shape suffixes: N atoms, B systems, X xyz, G bins, I bins around one, C candidates, S slots.
+# Shape suffixes: N atoms, B systems, X xyz, G bins, I surrounding bins, R atoms in a bin, C candidates, S neighbours of
+# an atom. R and S have the lengths `bin_capacity` and `max_neighbors`.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What was found; some neighbours are missing where more are counted than there are slots, or a bin overflowed."""
+class CellListResult:
+    """Result of a search; neighbours are missing if `required_capacity` exceeds the capacity of the search."""
 
     neighbors: Neighbors
-    count_N: Int[Tensor, " atoms"]  # neighbours of each atom
-    fullest: Int[Tensor, ""]  # atoms in the fullest bin
+    count_N: Int[Tensor, " atoms"]  # number of neighbours
+    fullest: Int[Tensor, ""]  # number of atoms in the fullest bin
 
     @property
     def required_capacity(self) -> Int[Tensor, " 2"]:
-        """The slots and the room that would hold all."""
+        """The `max_neighbors` and `bin_capacity` that a complete search needs."""
         return torch.stack([self.count_N.amax(), self.fullest])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceSearch:
-    """Finds the neighbours of systems like those it was made for, as long as they fit."""
+    """Neighbour search for systems with fixed atoms and cells, of limited capacity."""
 
     cutoff: float  # Å
-    max_neighbors: int  # neighbours that an atom can have
-    bin_capacity: int  # atoms that a bin can hold
+    max_neighbors: int  # capacity per atom
+    bin_capacity: int  # capacity per bin, atoms
     system_N: Int[Tensor, " atoms"]
-    cell_BXX: Float[Tensor, "systems 3 3"]  # made invertible where a direction is not periodic
+    cell_BXX: Float[Tensor, "systems 3 3"]  # completed along directions that are not periodic
     inverse_BXX: Float[Tensor, "systems 3 3"]
     periodic_BX: Bool[Tensor, "systems 3"]
     bins_BX: Int[Tensor, "systems 3"]
     first_bin_B: Int[Tensor, " systems"]
-    around_GI: Int[Tensor, "bins around"]  # its own first; an empty bin where a system has fewer
+    around_GI: Int[Tensor, "bins around"]  # the bin itself first; padded with an empty bin
     shift_GIX: Float[Tensor, "bins around 3"]  # Å, of the periodic image
 
-    def __call__(self, positions: Float[Tensor, "atoms 3"]) -> Found:
-        """The neighbours of atoms at `positions`, which may lie outside the cell.
+    def __call__(self, positions: Float[Tensor, "atoms 3"]) -> CellListResult:
+        """Find the neighbours of atoms at `positions`, which may lie outside the cell.
 
-        Every atom has as many edges as there are slots: those not used lead to the atom itself, at cutoff length.
-        Vectors are computed in float64 and given in the dtype of the positions.
+        Every atom has `max_neighbors` edges; padding points to the atom itself with a vector of cutoff length.
+        Vectors are computed in float64 and returned in the dtype of the positions.
         """
         wrapped_NX, bin_N = self._wrapped(positions.detach().double())
         table_GR, fullest = self._bins(bin_N)
@@ -81,18 +83,18 @@ class DeviceSearch:
             vectors=vector_NSX.flatten(0, 1).to(positions.dtype),
             cutoff=self.cutoff,
         )
-        return Found(neighbors=neighbors, count_N=count_N, fullest=fullest)
+        return CellListResult(neighbors=neighbors, count_N=count_N, fullest=fullest)
 
     def with_capacity(self, required_capacity: Sequence[int]) -> DeviceSearch:
-        """The same with at least the slots and room that are needed, and some to spare."""
+        """The same search with at least `required_capacity` plus a margin."""
         max_neighbors, bin_capacity = (
-            max(old, _with_spare(new))
+            max(old, _with_margin(new))
             for old, new in zip((self.max_neighbors, self.bin_capacity), required_capacity, strict=True)
         )
         return replace(self, max_neighbors=max_neighbors, bin_capacity=bin_capacity)
 
     def _wrapped(self, positions: Float[Tensor, "atoms 3"]) -> tuple[Tensor, Int[Tensor, " atoms"]]:
-        """Positions inside the cell along periodic directions, and the bin of each atom."""
+        """Wrap positions into the cell along periodic directions, and assign each atom to a bin."""
         system_N = self.system_N
         fraction_NX = (positions[:, None] @ self.inverse_BXX[system_N])[:, 0]
         whole_NX = fraction_NX.floor() * self.periodic_BX[system_N]
@@ -102,34 +104,34 @@ class DeviceSearch:
         wrapped_NX = positions - (whole_NX[:, None] @ self.cell_BXX[system_N])[:, 0]
         return wrapped_NX, bin_N + self.first_bin_B[system_N]
 
-    def _bins(self, bin_N: Int[Tensor, " atoms"]) -> tuple[Int[Tensor, "bins room"], Int[Tensor, ""]]:
-        """The atoms in every bin (as many as there are atoms: none), and how many the fullest holds."""
+    def _bins(self, bin_N: Int[Tensor, " atoms"]) -> tuple[Int[Tensor, "bins capacity"], Int[Tensor, ""]]:
+        """Indices of the atoms in each bin, padded with the number of atoms, and the size of the fullest bin."""
         atoms, bins = len(bin_N), len(self.around_GI)
         ordered, order = torch.sort(bin_N, stable=True)
         count_G = torch.zeros(bins, dtype=torch.long, device=bin_N.device).index_add(0, bin_N, torch.ones_like(bin_N))
         rank = torch.arange(atoms, device=bin_N.device) - (count_G.cumsum(0) - count_G)[ordered]
         table = torch.full((bins + 1, self.bin_capacity + 1), atoms, dtype=torch.long, device=bin_N.device)
-        table[ordered, rank.clamp(max=self.bin_capacity)] = order  # the last column takes what does not fit
+        table[ordered, rank.clamp(max=self.bin_capacity)] = order  # the last column collects the overflow
         return table[:, : self.bin_capacity], count_G.amax()
 
     def _near(
         self,
         wrapped_NX: Float[Tensor, "all 3"],
         bin_N: Int[Tensor, " all"],
-        table_GR: Int[Tensor, "bins room"],
+        table_GR: Int[Tensor, "bins capacity"],
         start: int,
         end: int,
-    ) -> tuple[Int[Tensor, "atoms slots"], Float[Tensor, "atoms slots 3"], Int[Tensor, " atoms"]]:
-        """The neighbours of the atoms from `start` to before `end`, and how many they are."""
+    ) -> tuple[Int[Tensor, "atoms neighbors"], Float[Tensor, "atoms neighbors 3"], Int[Tensor, " atoms"]]:
+        """Neighbour indices, vectors and numbers of neighbours of the atoms `start` to `end` − 1."""
         own_N = torch.arange(start, end, device=wrapped_NX.device)
         bins = bin_N[start:end]
         candidate_NIR = table_GR[self.around_GI[bins]]
-        nowhere = wrapped_NX.new_full((1, 3), math.inf)
-        from_NX = torch.cat([wrapped_NX, nowhere])
+        infinity = wrapped_NX.new_full((1, 3), math.inf)  # position of the padding of bins
+        padded_NX = torch.cat([wrapped_NX, infinity])
         offset_NIX = self.shift_GIX[bins] - wrapped_NX[start:end, None]
         square_NIR = torch.zeros_like(candidate_NIR, dtype=wrapped_NX.dtype)
         for x in range(3):
-            square_NIR += (from_NX[:, x][candidate_NIR] + offset_NIX[:, :, None, x]).square()
+            square_NIR += (padded_NX[:, x][candidate_NIR] + offset_NIX[:, :, None, x]).square()
         itself = (candidate_NIR[:, 0] == own_N[:, None]).unsqueeze(1)
         near_NIR = square_NIR < self.cutoff**2
         near_NIR = torch.cat([near_NIR[:, :1] & ~itself, near_NIR[:, 1:]], dim=1)
@@ -146,7 +148,7 @@ class DeviceSearch:
 
 
 def device_search(state: State, cutoff: float) -> DeviceSearch:
-    """A search for systems like `state` with just the slots and room that `state` needs."""
+    """Build a search for systems like `state` with exactly the capacity that `state` needs."""
     cells: list[NDArray] = []
     around: list[NDArray] = []
     shifts: list[NDArray] = []
@@ -177,14 +179,14 @@ def device_search(state: State, cutoff: float) -> DeviceSearch:
         around_GI=torch.as_tensor(np.concatenate(around), device=device),
         shift_GIX=torch.as_tensor(np.concatenate(shifts), device=device),
     )
-    for name in ("room", "slots"):  # what is needed of slots is known once there is room
-        max_neighbors, bin_capacity = search(state.positions).required_capacity.tolist()
-        search = replace(search, **{name: max(1, {"slots": max_neighbors, "room": bin_capacity}[name])})
-    return search
+    _, bin_capacity = search(state.positions).required_capacity.tolist()
+    search = replace(search, bin_capacity=max(1, bin_capacity))
+    max_neighbors, _ = search(state.positions).required_capacity.tolist()  # known once all atoms are in their bins
+    return replace(search, max_neighbors=max(1, max_neighbors))
 
 
 def _invertible(cell: NDArray, pbc: NDArray) -> NDArray:
-    """The cell with unit vectors across the periodic ones in place of those that are not."""
+    """Replace lattice vectors of non-periodic directions by unit vectors orthogonal to the periodic ones."""
     result = np.where(pbc[:, None], cell, 0.0)
     _, _, across = np.linalg.svd(result)
     result[~pbc] = across[3 - (~pbc).sum() :]
@@ -192,23 +194,22 @@ def _invertible(cell: NDArray, pbc: NDArray) -> NDArray:
 
 
 def _bin_counts(cell: NDArray, pbc: NDArray, cutoff: float) -> NDArray:
-    """Bins along each direction: as many as are no thinner than the cutoff, one where that is none."""
+    """Number of bins along each direction: as many as possible that are no thinner than the cutoff, at least one."""
     heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
     return np.where(pbc, np.maximum(1, np.floor(heights / cutoff)), 1).astype(np.int64)
 
 
 def _bins_around(cell: NDArray, pbc: NDArray, counts: NDArray, cutoff: float) -> tuple[NDArray, NDArray]:
-    """For each bin those within the cutoff of it, its own first, and the shift (Å) of the image that each is of."""
+    """For each bin, the bins within the cutoff (itself first) and the shifts (Å) of their periodic images."""
     heights = 1 / np.linalg.norm(np.linalg.inv(cell), axis=0)
     reach = np.where(pbc, np.ceil(cutoff * counts / heights), 0).astype(np.int64)
     steps = np.array(sorted(itertools.product(*(range(-r, r + 1) for r in reach)), key=lambda s: np.abs(s).sum()))
     places = np.array(list(itertools.product(*(range(n) for n in counts))))
-    there = places[:, None] + steps
-    image, place = np.divmod(there, counts)
+    image, place = np.divmod(places[:, None] + steps, counts)
     index = (place[..., 0] * counts[1] + place[..., 1]) * counts[2] + place[..., 2]
     return index, image @ cell
 
 
-def _with_spare(required_capacity: int) -> int:
-    """A sixteenth more, in multiples of eight."""
+def _with_margin(required_capacity: int) -> int:
+    """Add a sixteenth and round up to a multiple of eight."""
     return 8 * math.ceil(required_capacity * 1.0625 / 8)

@@ -1,4 +1,4 @@
-"""The neighbours in a state, by the fastest search that is installed."""
+"""Neighbour search for a single state: vesin if installed, else PyTorch."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from trajcast.core.state import State
 
 
 def find_neighbors(state: State, cutoff: float) -> Neighbors:
-    """All pairs closer than `cutoff` (Å) within each system, no room unused; positions may lie outside the cell.
+    """Find all pairs within `cutoff` (Å) in each system, without padding; positions may lie outside the cell.
 
-    Vectors are computed in float64 and given in the dtype of the positions.
+    Vectors are computed in float64 and returned in the dtype of the positions.
     """
     return _with_vesin(state, cutoff) if find_spec("vesin") else _with_torch(state, cutoff)
 
 
 def _with_vesin(state: State, cutoff: float) -> Neighbors:
-    # No skin: its list depends on where the last rebuilding was, and with it the order of the sums, so that a rollout
-    # that goes on after a kill would differ from one that never stopped.
+    # No skin: the list, and with it the order of sums, would depend on when it was last rebuilt, and a rollout
+    # resumed after a kill would differ from an uninterrupted one.
     from vesin import NeighborList
 
     positions = state.positions.detach().cpu().double().numpy()
@@ -36,31 +36,33 @@ def _with_vesin(state: State, cutoff: float) -> Neighbors:
             box=cells[system],
             periodic=state.pbc[system].tolist(),
             quantities="PD",
-            copy=False,  # views of what the next search overwrites
+            copy=False,  # views of buffers that the next search overwrites
         )
         atoms.append(pairs.view(np.int64) + start)
         vectors.append(torch.tensor(vector, dtype=state.positions.dtype))
     both = np.concatenate(atoms)
     left, right = np.concatenate([both, both[:, ::-1]]).T
-    order = np.argsort(left.astype(np.uint16) if state.n_atoms <= 2**16 else left, kind="stable")  # fast on 16 bits
+    order = np.argsort(
+        left.astype(np.uint16) if state.n_atoms <= 2**16 else left, kind="stable"
+    )  # radix sort on 16 bits
     first = np.cumsum([0, *np.bincount(left, minlength=state.n_atoms)])
-    vector, there = torch.cat(vectors), torch.as_tensor(order)
+    vector, edge_order = torch.cat(vectors), torch.as_tensor(order)
     device = state.positions.device
     return Neighbors(
         first=torch.as_tensor(first, device=device),
         index=torch.as_tensor(right[order], device=device),
-        vectors=torch.cat([vector, -vector]).index_select(0, there).to(device),
+        vectors=torch.cat([vector, -vector]).index_select(0, edge_order).to(device),
         cutoff=cutoff,
-        pair=torch.remainder(there, len(both)).to(device) if len(both) else there.to(device),
+        pair=torch.remainder(edge_order, len(both)).to(device) if len(both) else edge_order.to(device),
         pairs=len(both),
     )
 
 
 def _with_torch(state: State, cutoff: float) -> Neighbors:
-    """The same without vesin, which a machine with a GPU may lack."""
+    """The cell-list search in PyTorch, for installations without vesin."""
     search = device_search(state, cutoff)
-    found = search(state.positions)
-    counts, padded = found.count_N, found.neighbors
+    result = search(state.positions)
+    counts, padded = result.count_N, result.neighbors
     used = torch.arange(search.max_neighbors, device=counts.device) < counts[:, None]
     return Neighbors(
         first=torch.nn.functional.pad(counts.cumsum(0), (1, 0)),

@@ -1,4 +1,4 @@
-"""Where a rollout's neighbours come from: vesin on the CPU, on other devices a search that never waits for them."""
+"""Neighbour searches for rollouts: vesin on the CPU, a search without synchronisation on other devices."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NeighborResult:
-    """What a search sees around all atoms."""
+    """Result of a neighbour search."""
 
     neighbors: Neighbors
-    closest: Float[Tensor, " systems"]  # Å between two atoms; the cutoff where none are closer
-    required_capacity: Int[Tensor, " sizes"]  # to see everything, the search must have these sizes
+    closest: Float[Tensor, " systems"]  # shortest distance, Å; the cutoff if there is no pair within it
+    required_capacity: Int[Tensor, " sizes"]  # the neighbour list is complete if `Search.capacity` is at least this
 
 
 class Search(Protocol):
-    """Finds neighbours of one set of systems."""
+    """Neighbour search for a fixed set of systems."""
 
     @property
     def capacity(self) -> Sequence[int]:
-        """How much it can hold; it misses neighbours when any of these is less than needed."""
+        """Capacities; the search misses neighbours if any is below `NeighborResult.required_capacity`."""
 
     def __call__(self, state: State) -> NeighborResult:
-        """The neighbours in one state of the systems."""
+        """Find the neighbours in one state of the systems."""
 
     def with_capacity(self, required_capacity: Sequence[int]) -> Search:
-        """The same search that can hold `required_capacity` and some more."""
+        """The same search with at least `required_capacity` plus a margin."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostSearch:
-    """On the CPU: as many edges as there are, so that there is nothing to outgrow."""
+    """Search on the CPU, without padding and with unlimited capacity."""
 
     cutoff: float
 
@@ -52,15 +52,15 @@ class HostSearch:
         return ()
 
     def __call__(self, state: State) -> NeighborResult:
-        found = find_neighbors(state, self.cutoff)
+        neighbors = find_neighbors(state, self.cutoff)
         ends = torch.bincount(state.system_idx, minlength=state.n_systems).cumsum(0)
         closest = torch.segment_reduce(
-            torch.linalg.vector_norm(found.vectors, dim=1),
+            torch.linalg.vector_norm(neighbors.vectors, dim=1),
             "min",
-            lengths=found.first[ends].diff(prepend=ends.new_zeros(1)),
+            lengths=neighbors.first[ends].diff(prepend=ends.new_zeros(1)),
             initial=self.cutoff,
         )
-        return NeighborResult(found, closest, torch.empty(0, dtype=torch.long))
+        return NeighborResult(neighbors, closest, torch.empty(0, dtype=torch.long))
 
     def with_capacity(self, required_capacity: Sequence[int]) -> Search:
         return self
@@ -68,7 +68,7 @@ class HostSearch:
 
 @dataclass(frozen=True, slots=True)
 class FixedSearch:
-    """On any device: room for so many neighbours and no more, in static shapes."""
+    """Search on any device, with tensors of static shape and fixed capacity."""
 
     search: DeviceSearch
 
@@ -77,12 +77,12 @@ class FixedSearch:
         return self.search.max_neighbors, self.search.bin_capacity
 
     def __call__(self, state: State) -> NeighborResult:
-        found = self.search(state.positions)
-        neighbors = found.neighbors
+        result = self.search(state.positions)
+        neighbors = result.neighbors
         distance = torch.linalg.vector_norm(neighbors.vectors, dim=1).view(state.n_atoms, -1).amin(1)
         closest = distance.new_full((state.n_systems,), self.search.cutoff)
         return NeighborResult(
-            neighbors, closest.scatter_reduce(0, state.system_idx, distance, "amin"), found.required_capacity
+            neighbors, closest.scatter_reduce(0, state.system_idx, distance, "amin"), result.required_capacity
         )
 
     def with_capacity(self, required_capacity: Sequence[int]) -> Search:
@@ -90,7 +90,7 @@ class FixedSearch:
 
 
 def search_for(state: State, cutoff: float) -> Search:
-    """The search for systems like `state` on its device."""
+    """Build the search for systems like `state` on its device."""
     if state.positions.device.type == "cpu":
         return HostSearch(cutoff)
     search = device_search(state, cutoff)

@@ -13,6 +13,7 @@ from typing import Any
 from trajcast.config.studies import CoolingStudy
 from trajcast.core.errors import UserError
 from trajcast.figures.cooling.windows import Window, measure_windows, window_of
+from trajcast.io import layout
 from trajcast.io.files import atomic_write, write_json
 from trajcast.io.provenance import provenance
 from trajcast.io.trajectory import Trajectory
@@ -66,7 +67,7 @@ def compare(
     _write_table(folder / "windows.csv", methods)
     settings = {"cooling": asdict(cooling), "observables": context.settings.model_dump(mode="json")}
     write_json(
-        folder / "windows.json",
+        folder / layout.WINDOWS_FILE,
         {"provenance": provenance("cooling", settings), "methods": [asdict(method) for method in methods]},
     )
 

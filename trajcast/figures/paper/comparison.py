@@ -18,6 +18,8 @@ from trajcast.figures.numbers import fixed
 from trajcast.figures.paper import system_of_kind
 from trajcast.figures.published import published_result
 from trajcast.figures.style import GUIDE, REFERENCE, REFERENCE_BAND, ROLLOUT, ROLLOUT_BAND
+from trajcast.io import layout
+from trajcast.io.layout import at
 from trajcast.observables.result import Curve, Result, Scalar, load_result
 from trajcast.observables.summary import curve_quantity
 
@@ -63,10 +65,10 @@ def comparison_sources(plan: Plan, kind: str, published_horizon_fs: float) -> di
     if system is None:
         return {}
     horizon = min(plan.rollout_horizons(system), key=lambda h: abs(float(h) - published_horizon_fs))
-    folder = plan.run_folder(system, plan.main_run(system, horizon) or "")
+    where = {"system": system, "run": plan.main_run(system, horizon) or ""}
     return {
-        "summary": [f"{folder}/observables/summary.json"],
-        "outcome": [f"{folder}/outcome.json"],
+        "summary": [at(layout.SUMMARY, **where)],
+        "outcome": [at(layout.OUTCOME, **where)],
     }
 
 

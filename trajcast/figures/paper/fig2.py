@@ -30,6 +30,7 @@ from trajcast.figures.paper.comparison import (
 )
 from trajcast.figures.paper.panels import energy_panel, vdos_panels
 from trajcast.figures.published import published_result
+from trajcast.io import layout
 from trajcast.observables.result import Surface
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ RIGHT_ANGLES = [-180, -90, 0, 90, 180]
 def sources(plan: Plan) -> dict[str, list[str]]:
     """The molecule's observables, and the rollout's settings for its temperature."""
     found = comparison_sources(plan, "molecule", HORIZON_FS)
-    settings = [str(Path(outcome).with_name("rollout.yaml")) for outcome in found.get("outcome", [])]
+    settings = [str(Path(outcome).with_name(layout.ROLLOUT_SETTINGS_FILE)) for outcome in found.get("outcome", [])]
     return found | {"settings": settings} if settings else {}
 
 

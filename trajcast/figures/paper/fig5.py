@@ -32,6 +32,8 @@ from trajcast.figures.paper.panels import points_with_errors, seed_notes
 from trajcast.figures.paper.sources import of_kinds
 from trajcast.figures.published import published_errors, published_result
 from trajcast.figures.style import ELEMENTS, GUIDE, PUBLISHED, SYSTEMS
+from trajcast.io import layout
+from trajcast.io.layout import at
 
 if TYPE_CHECKING:
     from trajcast.figures.paper.parity import Parity
@@ -46,13 +48,14 @@ def sources(plan: Plan) -> dict[str, list[str]]:
     found = learning_sources(plan)
     for kind in list(found):
         system = system_of_kind(plan, kind)
-        found[f"{kind} reference"] = [f"results/{system}/reference/reference.yaml"]
+        found[f"{kind} reference"] = [at(layout.REFERENCE_SETTINGS, system=system)]
     system = next((name for kind in KINDS if (name := system_of_kind(plan, kind))), None)
     if system and found:
         near = [min(plan.horizons(system), key=lambda h: abs(float(h) - wanted)) for wanted in PARITY_HORIZONS_FS]
         for horizon in dict.fromkeys(near):
             model = plan.main_model_folder(system, horizon)
-            files = [f"{model}/model.safetensors", f"{model}/model.json", f"results/{system}/{horizon}fs/dataset.h5"]
+            data = at(layout.DATASET, system=system, horizon=horizon)
+            files = [f"{model}/{layout.WEIGHTS_FILE}", f"{model}/{layout.RECORD_FILE}", data]
             found[f"parity at {horizon} fs"] = files
     return found
 

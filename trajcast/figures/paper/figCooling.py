@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from trajcast.io import layout
+from trajcast.io.layout import at
+
 if TYPE_CHECKING:
     from trajcast.figures.drawing import Drawing
     from trajcast.pipeline.plan import Plan
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 def sources(plan: Plan) -> dict[str, list[str]]:
     """The windows of the first system whose cooling is asked for."""
     cooled = [name for name in plan.systems if plan.system(name).studies.cooling]
-    return {"windows": [f"results/{cooled[0]}/cooling/windows.json"]} if cooled else {}
+    return {"windows": [at(layout.WINDOWS, system=cooled[0])]} if cooled else {}
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:

@@ -21,6 +21,7 @@ from trajcast.figures.paper.panels import points_with_errors
 from trajcast.figures.paper.sources import of_kinds
 from trajcast.figures.published import published_results
 from trajcast.figures.style import GUIDE, PUBLISHED, THEORY, horizon_style
+from trajcast.pipeline import studies
 
 if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
@@ -50,7 +51,7 @@ def sources(plan: Plan) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for kind in KINDS:
         if system := system_of_kind(plan, kind):
-            runs = [Path(plan.thermostat_run(system, *run)) for run in plan.thermostat_runs(system)]
+            runs = [Path(studies.thermostat_run(plan, system, *run)) for run in studies.thermostat_runs(plan, system)]
             found[kind] = [str(path) for run in runs for path in (run, run.with_name(f"{run.stem}-outcome.json"))]
     return {kind: paths for kind, paths in found.items() if paths}
 

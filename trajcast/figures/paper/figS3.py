@@ -20,6 +20,7 @@ from trajcast.figures.drawing import FIGURE_COLUMNS, Drawing, Value
 from trajcast.figures.panels import PRINT_WIDTH_IN, letter_panels
 from trajcast.figures.paper import system_of_kind
 from trajcast.figures.style import REFERENCE, ROLLOUT
+from trajcast.pipeline import studies
 
 if TYPE_CHECKING:
     from trajcast.io.trajectory import Trajectory
@@ -37,7 +38,7 @@ def sources(plan: Plan) -> dict[str, list[str]]:
     system = system_of_kind(plan, "molecule")
     if system is None:
         return {}
-    return {f"{h} fs": list(plan.same_start_files(system, h)) for h in plan.same_start(system)}
+    return {f"{h} fs": list(studies.same_start_files(plan, system, h)) for h in studies.same_start(plan, system)}
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:

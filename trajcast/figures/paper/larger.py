@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trajcast.figures.paper import KINDS, system_of_kind
+from trajcast.io import layout
+from trajcast.io.layout import at
 
 if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
@@ -20,8 +22,8 @@ def larger_sources(plan: Plan) -> dict[str, list[str]]:
     """Summary and outcome of every rollout of these systems, by the names of both."""
     return {
         f"{system}, {run}": [
-            f"{plan.run_folder(system, run)}/observables/summary.json",
-            f"{plan.run_folder(system, run)}/outcome.json",
+            at(layout.SUMMARY, system=system, run=run),
+            at(layout.OUTCOME, system=system, run=run),
         ]
         for system in larger_systems(plan)
         for run in plan.runs(system)

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trajcast.figures.paper import KINDS, system_of_kind
+from trajcast.io import layout
 from trajcast.observables.blocks import standard_error
+from trajcast.pipeline import studies
 from trajcast.shipped import names as shipped_models
 
 if TYPE_CHECKING:
@@ -46,17 +48,19 @@ def model_error_sources(plan: Plan) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for kind in KINDS:
         if system := system_of_kind(plan, kind):
-            folders = [plan.model_folder(system, *model) for model in plan.learning(system)]
+            folders = [plan.model_folder(system, *model) for model in studies.learning(plan, system)]
             folders += [plan.main_model_folder(system, horizon) for horizon in plan.horizons(system)]
             found[kind] = [
-                f"{folder}/{name}" for folder in dict.fromkeys(folders) for name in ("test.json", "model.json")
+                f"{folder}/{name}"
+                for folder in dict.fromkeys(folders)
+                for name in (layout.TEST_FILE, layout.RECORD_FILE)
             ]
     return found
 
 
 def learning_sources(plan: Plan) -> dict[str, list[str]]:
     """The same where learning curves are asked for; nothing where no system has one."""
-    asked = any(plan.learning(system) for kind in KINDS if (system := system_of_kind(plan, kind)))
+    asked = any(studies.learning(plan, system) for kind in KINDS if (system := system_of_kind(plan, kind)))
     return model_error_sources(plan) if asked else {}
 
 
@@ -64,9 +68,9 @@ def read_model_errors(paths: Iterable[str]) -> list[ModelErrors]:
     """The errors in every test.json of `paths`, with samples and seed from the model.json beside it."""
     found = []
     for path in map(Path, paths):
-        if path.name == "test.json":
+        if path.name == layout.TEST_FILE:
             test = json.loads(path.read_text(encoding="utf-8"))
-            card = json.loads((path.parent / "model.json").read_text(encoding="utf-8"))
+            card = json.loads((path.parent / layout.RECORD_FILE).read_text(encoding="utf-8"))
             shipped = card.get("name") in shipped_models()  # trained, but neither here nor on these data
             settings = {} if shipped else (card.get("provenance") or {}).get("settings") or {}
             found.append(

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trajcast import __version__
 from trajcast.core.errors import UserError
+from trajcast.core.version import __version__
 from trajcast.figures.numbers import MISSING, measured, number_of, plain
 from trajcast.figures.page import FOLDER, DrawnFigure, template
 from trajcast.figures.paper import figures

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from trajcast.figures.drawing import Drawing, Value
 from trajcast.figures.paper import KINDS, system_of_kind
 from trajcast.figures.published import published
+from trajcast.pipeline import studies
 
 if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
@@ -29,7 +30,7 @@ COLUMNS = [
 
 def sources(plan: Plan) -> dict[str, list[str]]:
     """The measured speeds."""
-    found = {kind: plan.speed(system) for kind in KINDS if (system := system_of_kind(plan, kind))}
+    found = {kind: studies.speed(plan, system) for kind in KINDS if (system := system_of_kind(plan, kind))}
     return {kind: paths for kind, paths in found.items() if paths}
 
 

@@ -15,6 +15,8 @@ from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.figures.report.required import check_rows, existing, read_json
 from trajcast.figures.report.runs import Run, read_run
+from trajcast.io import layout
+from trajcast.io.layout import nve_run
 from trajcast.io.trajectory import Trajectory
 
 SPEED_KEYS = ["steps_per_s", "ns_per_day", "threads"]
@@ -68,18 +70,19 @@ def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path
     UserError names the first missing or malformed file and the command that makes it.
     """
     reference = folder / "reference"
-    made_by = f"trajcast reference --settings {reference}/reference.yaml --output {reference}"
-    health = read_json(reference / "health.json", HEALTH_KEYS, made_by)
-    check_rows(reference / "health.json", health["runs"], RUN_KEYS, made_by)
-    literature = read_json(reference / "literature.json", LITERATURE_KEYS, made_by)["comparisons"]
-    check_rows(reference / "literature.json", literature, PUBLISHED_KEYS, made_by)
-    nvt = existing(reference / "nvt.h5md", made_by)
+    made_by = f"trajcast reference --settings {reference / layout.REFERENCE_SETTINGS_FILE} --output {reference}"
+    health = read_json(reference / layout.HEALTH_FILE, HEALTH_KEYS, made_by)
+    check_rows(reference / layout.HEALTH_FILE, health["runs"], RUN_KEYS, made_by)
+    literature = read_json(reference / layout.LITERATURE_FILE, LITERATURE_KEYS, made_by)["comparisons"]
+    check_rows(reference / layout.LITERATURE_FILE, literature, PUBLISHED_KEYS, made_by)
+    nvt = existing(reference / Path(layout.NVT).name, made_by)
     with Trajectory(nvt) as trajectory:
         missing = [key for key in SPEED_KEYS if key not in trajectory.provenance.get("speed", {})]
         if missing or not trajectory.provenance.get("settings"):
             raise UserError(f"{nvt}: its provenance has no settings or speed of the run; make it again with {made_by}")
         provenance, spec = trajectory.provenance, trajectory.spec
         length_ps = (len(trajectory) - 1) * trajectory.interval_fs / PS
+    start = nve_run(reference, provenance["settings"]["nve"]["runs"])  # the test trajectory
     return Study(
         folder=folder,
         provenance=provenance,
@@ -92,7 +95,7 @@ def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path
         largest_timestep=read_json(timestep[0], ["safe"], "trajcast timestep")["safe"] if timestep else None,
         literature=literature,
         energies=_total_energies(reference),
-        runs=[read_run(folder, name, model) for name, model in models.items()],
+        runs=[read_run(folder, name, model, start) for name, model in models.items()],
     )
 
 

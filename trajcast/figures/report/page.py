@@ -9,7 +9,7 @@ from typing import Any
 
 from ase.data import chemical_symbols
 
-from trajcast import __version__
+from trajcast.core.version import __version__
 from trajcast.figures.curves import observable_figure
 from trajcast.figures.numbers import number, number_of, plain
 from trajcast.figures.page import FOLDER, DrawnFigure, data_uri, template
@@ -23,7 +23,7 @@ from trajcast.figures.report.run_figures import health_figure, temperature_figur
 from trajcast.figures.report.run_tables import health_table, literature_table, stability_table, timing_table
 from trajcast.figures.report.runs import Run
 from trajcast.figures.report.speed_table import speed_table
-from trajcast.figures.report.timings import read_jobs
+from trajcast.figures.report.timings import read_timings
 from trajcast.figures.style import figure_style
 from trajcast.figures.table import joined
 from trajcast.io.files import write_text
@@ -61,7 +61,7 @@ def write_report(
         speed=speed_table(study),
         health=health_table(study),
         literature=literature_table(study) if study.literature else None,
-        timings=timing_table(read_jobs(timings) if timings else []),
+        timings=timing_table(read_timings(timings) if timings else []),
         seeds=seeds_table(study),
         versions=versions_table(study),
         settings=settings(study),

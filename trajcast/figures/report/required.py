@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ def existing(path: Path, made_by: str) -> Path:
     return path
 
 
-def read_json(path: Path, keys: Sequence[str], made_by: str) -> dict[str, Any]:
-    """A JSON object that has these keys."""
+def read_json(
+    path: Path, keys: Sequence[str], made_by: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict
+) -> dict[str, Any]:
+    """A JSON object that has these keys, after `upgrade` of what an earlier version wrote."""
     try:
         value = json.loads(existing(path, made_by).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid JSON ({error}); make it again with: {made_by}") from None
-    missing = [key for key in keys if not isinstance(value, dict) or key not in value]
+    value = upgrade(value) if isinstance(value, dict) else {}
+    missing = [key for key in keys if key not in value]
     if missing:
         raise UserError(f"{path}: lacks {', '.join(missing)}; make it again with: {made_by}")
     return value

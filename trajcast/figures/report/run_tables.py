@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from trajcast.figures.numbers import MISSING, duration, fixed, measured, number, number_of, plain, unit_text
 from trajcast.figures.report.inputs import Study
-from trajcast.figures.report.timings import Job
+from trajcast.figures.report.timings import JobTiming
 from trajcast.figures.table import Cell, Table, cells, text_cell
 
 
@@ -113,7 +113,7 @@ def health_table(study: Study) -> Table:
     )
 
 
-def timing_table(jobs: Sequence[Job]) -> Table | None:
+def timing_table(jobs: Sequence[JobTiming]) -> Table | None:
     """Wall time and peak memory of each job of the workflow; None when it kept no benchmarks."""
     if not jobs:
         return None
@@ -124,6 +124,6 @@ def timing_table(jobs: Sequence[Job]) -> Table | None:
         title="Time and memory of the jobs",
         caption=f"As measured by the workflow; {duration(sum(job.wall_s for job in jobs))} in all when run one after "
         "the other.",
-        columns=["Job", "Wall time", "Peak memory / GiB", "Processor time"],
+        columns=["JobTiming", "Wall time", "Peak memory / GiB", "Processor time"],
         groups=[("", rows)],
     )

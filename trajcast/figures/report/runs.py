@@ -17,6 +17,7 @@ from trajcast.core.state import State
 from trajcast.core.units import PS
 from trajcast.figures.numbers import duration
 from trajcast.figures.report.required import check_rows, existing, read_json
+from trajcast.io import layout
 from trajcast.io.formats import model_record
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.result import Result, load_result
@@ -133,33 +134,32 @@ class Run:
         return _mapping(self.model.get("training"))
 
 
-def read_run(folder: Path, name: str, model: Path) -> Run:
-    """Read one rollout of a system's results folder; `model`: the folder of its model."""
+def read_run(folder: Path, name: str, model: Path, start: Path) -> Run:
+    """Read one rollout of a system's results folder; `model`: the folder of its model, `start`: what it began from."""
     run = folder / "runs" / name
-    weights, rollout, observed = model / "model.safetensors", run / "rollout.h5md", run / "observables"
-    data = model.parent / "dataset.h5"
-    by_train = f"trajcast train --settings {model}/training.yaml --dataset {data} --output {model}"
-    by_evaluate = f"trajcast evaluate --model {weights} --dataset {data} --output {model / 'test.json'}"
+    weights, rollout, observed = model / layout.WEIGHTS_FILE, run / layout.ROLLOUT_FILE, run / "observables"
+    data = model.parent / layout.DATASET_FILE
+    by_train = f"trajcast train --settings {model / layout.TRAINING_SETTINGS_FILE} --dataset {data} --output {model}"
+    by_evaluate = f"trajcast evaluate --model {weights} --dataset {data} --output {model / layout.TEST_FILE}"
     by_rollout = (
-        f"trajcast rollout --settings {run}/rollout.yaml --model {weights} --start "
-        f"{folder}/reference/nve_5.h5md --output {rollout} --outcome {run / 'outcome.json'}"
+        f"trajcast rollout --settings {run / layout.ROLLOUT_SETTINGS_FILE} --model {weights} --start "
+        f"{start} --output {rollout} --outcome {run / layout.OUTCOME_FILE}"
     )
     by_observe = (
         f"trajcast observe --settings {run}/observables.yaml --reference-settings "
         f"{folder}/reference/reference.yaml --md {folder}/reference/nvt.h5md --rollout {rollout} --output {observed}"
     )
-    card = model_record(read_json(model / "model.json", [], by_train))
-    check_rows(model / "model.json", [card], MODEL_KEYS, by_train)
-    outcome = read_json(run / "outcome.json", OUTCOME_KEYS, by_rollout)
+    card = read_json(model / layout.RECORD_FILE, MODEL_KEYS, by_train, model_record)
+    outcome = read_json(run / layout.OUTCOME_FILE, OUTCOME_KEYS, by_rollout)
     horizon_fs = outcome["horizon_fs"]
     own_fs = _number(card["horizon_fs"])
     if own_fs is not None and abs(own_fs - horizon_fs) > 1e-6:
         raise UserError(
-            f"{model / 'model.json'}: of a model with a horizon of {own_fs:g} fs, but {run} was rolled out "
+            f"{model / layout.RECORD_FILE}: of a model with a horizon of {own_fs:g} fs, but {run} was rolled out "
             f"with {horizon_fs:g} fs; make the rollout again with: {by_rollout}"
         )
-    summary = read_json(observed / "summary.json", SUMMARY_KEYS, by_observe)
-    check_rows(observed / "summary.json", summary["rows"], ROW_KEYS, by_observe)
+    summary = read_json(observed / layout.SUMMARY_FILE, SUMMARY_KEYS, by_observe)
+    check_rows(observed / layout.SUMMARY_FILE, summary["rows"], ROW_KEYS, by_observe)
     with Trajectory(existing(rollout, by_rollout)) as trajectory:
         of_rollout, series = trajectory.provenance, temperature_series(trajectory)
     training = _mapping(card.get("provenance"))
@@ -169,14 +169,14 @@ def read_run(folder: Path, name: str, model: Path) -> Run:
         "rollout": of_rollout,
         "observables": summary.get("provenance"),
     }
-    trained_here = any((model / made).exists() for made in ("training.yaml", "metrics.csv"))
+    trained_here = any((model / made).exists() for made in (layout.TRAINING_SETTINGS_FILE, layout.METRICS_FILE))
     return Run(
         name=name,
         horizon_fs=horizon_fs,
         model_folder=model.name,
         model=card,
-        metrics=_read_metrics(model / "metrics.csv", by_train) if trained_here else None,
-        test=read_json(model / "test.json", TEST_KEYS, by_evaluate),
+        metrics=_read_metrics(model / layout.METRICS_FILE, by_train) if trained_here else None,
+        test=read_json(model / layout.TEST_FILE, TEST_KEYS, by_evaluate),
         outcome=outcome,
         provenance={stage: record for stage, record in provenance.items() if _says_how(record)},
         temperature=series,

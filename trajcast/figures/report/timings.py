@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class JobTiming:
     """One job's measurements; None where Snakemake had no time to take them."""
 
     name: str
@@ -17,7 +17,7 @@ class Job:
     processor_s: float | None
 
 
-def read_jobs(folder: Path) -> list[Job]:
+def read_timings(folder: Path) -> list[JobTiming]:
     """One job for each benchmark file (TSV) below `folder`, named by its path."""
     jobs = []
     for path in sorted(folder.rglob("*.tsv")):
@@ -26,7 +26,7 @@ def read_jobs(folder: Path) -> list[Job]:
                 wall, memory = _number(row.get("s")), _number(row.get("max_rss"))
                 if wall is not None:
                     jobs.append(
-                        Job(
+                        JobTiming(
                             name=path.relative_to(folder).with_suffix("").as_posix(),
                             wall_s=wall,
                             memory_GiB=None if memory is None else memory / 1024,

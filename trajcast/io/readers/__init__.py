@@ -1,1 +1,1 @@
-"""One file per kind of trajectory file, each with `read(path, reading)` → `Frames`. `data.sources` picks one."""
+"""Readers of trajectory files: one module per kind, each with `read(path, reading)`; `data.sources` selects one."""

@@ -1,4 +1,4 @@
-"""The frames of a LAMMPS text dump, one by one, as they stand in the file (https://docs.lammps.org/dump.html)."""
+"""Parser for LAMMPS text dumps, frame by frame, without conversions (https://docs.lammps.org/dump.html)."""
 
 from __future__ import annotations
 
@@ -19,28 +19,35 @@ USED = {"id", "type", "element", "mass", *UNWRAPPED, *SCALED_UNWRAPPED, *PLAIN, 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """One frame as it stands in the file."""
+    """One frame, in the units and conventions of the file."""
 
     timestep: int
-    time: float | None  # in the time unit of the style
+    time: float | None  # in the unit of the unit style
     units: str | None
-    origin: NDArray[np.float64]  # corner of the box
-    cell: NDArray[np.float64]  # its vectors, rows
-    boundary: tuple[str, ...] | None  # pp, ff, …; None where the file does not say
-    columns: dict[str, NDArray]  # those of use, in the order of the ids; `element` is text
+    origin: NDArray[np.float64]  # lower corner of the box
+    cell: NDArray[np.float64]  # rows are lattice vectors
+    boundary: tuple[str, ...] | None  # pp, ff, …; None if not stated
+    columns: dict[str, NDArray]  # columns in USED, sorted by id; `element` is text, all others float64
 
 
 def snapshots_of(path: Path, handle: IO[str], elements: Sequence[str]) -> Iterator[Snapshot]:
-    """Frame after frame; the statements before its atoms may come in any order."""
+    """Yield all frames; the items before the atoms of a frame may come in any order.
+
+    Args:
+        elements: Elements of the atom types, if given by the user.
+
+    Raises:
+        UserError: If the file does not follow the format, lacks a column, or is truncated.
+    """
     units: str | None = None
     time: float | None = None
-    said: dict[str, Any] = {}
+    items: dict[str, Any] = {}
     frame = 0
     for line in handle:
         words = line.split()
         if words[:1] != ["ITEM:"]:
             raise UserError(
-                f"{path}: frame {frame}: {line.strip()[:60]!r} where a line ITEM: … must stand; cut or correct it"
+                f"{path}: frame {frame}: expected a line ITEM: …, found {line.strip()[:60]!r}; truncate or correct it"
             )
         title = line.split(":", 1)[1].strip()
         try:
@@ -49,36 +56,36 @@ def snapshots_of(path: Path, handle: IO[str], elements: Sequence[str]) -> Iterat
             elif title == "TIME":
                 time = float(next(handle))
             elif title in ("TIMESTEP", "NUMBER OF ATOMS"):
-                said[title] = int(next(handle))
+                items[title] = int(next(handle))
             elif title.startswith("BOX BOUNDS"):
-                said["BOX"] = [title, *(next(handle) for _ in range(3))]
+                items["BOX"] = [title, *(next(handle) for _ in range(3))]
             elif title.startswith("ATOMS"):
-                yield _snapshot(path, frame, said, title.split()[1:], handle, time, units, elements)
-                frame, said, time = frame + 1, {}, None
+                yield _snapshot(path, frame, items, title.split()[1:], handle, time, units, elements)
+                frame, items, time = frame + 1, {}, None
             else:
-                raise UserError(f"{path}: frame {frame}: ITEM: {title[:40]} is not known here; dump in style custom")
+                raise UserError(f"{path}: frame {frame}: ITEM: {title[:40]} is not supported; use dump style custom")
         except (StopIteration, ValueError, KeyError) as error:
             if isinstance(error, UserError):
                 raise
-            said_error = str(error) or "the file ends"
+            reason = str(error) or "the file ends"
             raise UserError(
-                f"{path}: frame {frame}: ITEM: {title[:40]} cannot be read ({said_error}); is it cut off or damaged?"
+                f"{path}: frame {frame}: ITEM: {title[:40]} cannot be read ({reason}); is it cut off or damaged?"
             ) from None
-    if said:
-        raise UserError(f"{path}: frame {frame} has no atoms; the file is cut off in its midst: cut that frame away")
+    if items:
+        raise UserError(f"{path}: frame {frame} has no atoms; the file is cut off within this frame: remove the frame")
 
 
 def _snapshot(
     path: Path,
     frame: int,
-    said: dict[str, Any],
+    items: dict[str, Any],
     names: list[str],
     handle: IO[str],
     time: float | None,
     units: str | None,
     elements: Sequence[str],
 ) -> Snapshot:
-    count = said["NUMBER OF ATOMS"]
+    count = items["NUMBER OF ATOMS"]
     missing = [name for name in ("id", *VELOCITIES) if name not in names]
     if not any(set(columns) <= set(names) for columns in (UNWRAPPED, SCALED_UNWRAPPED, PLAIN, SCALED)):
         missing.append("x y z")
@@ -89,14 +96,14 @@ def _snapshot(
     if not {"element", "mass"} & set(names) and not elements:
         raise UserError(
             f"{path}: no column says which element an atom is; dump `element` and name the elements with "
-            "`dump_modify ID element O H`, or give those of the types with --elements O,H"
+            "`dump_modify ID element O H`, or give the elements of the atom types with --elements O,H"
         )
     rows = [next(handle, "").split() for _ in range(count)]
     for row in rows:
         if len(row) != len(names):
             raise UserError(
-                f"{path}: frame {frame}: a line of {len(row)} columns where {len(names)} are named; is it cut off in "
-                "the midst of a frame? cut that frame away"
+                f"{path}: frame {frame}: a line has {len(row)} columns, but {len(names)} are named; is the file cut "
+                "off within this frame? Remove the frame"
             )
     columns = {
         name: np.array([row[place] for row in rows], dtype=str if name == "element" else np.float64)
@@ -105,11 +112,11 @@ def _snapshot(
     }
     ids = columns["id"].astype(np.int64)
     order = np.argsort(ids, kind="stable")
-    if len(doubled := np.flatnonzero(np.diff(ids[order]) == 0)):
-        raise UserError(f"{path}: frame {frame}: two atoms have id {ids[order][doubled[0]]}; correct the file")
-    origin, cell, boundary = _box(path, frame, said["BOX"])
+    if len(repeated := np.flatnonzero(np.diff(ids[order]) == 0)):
+        raise UserError(f"{path}: frame {frame}: two atoms have id {ids[order][repeated[0]]}; correct the file")
+    origin, cell, boundary = _box(path, frame, items["BOX"])
     return Snapshot(
-        timestep=said["TIMESTEP"],
+        timestep=items["TIMESTEP"],
         time=time,
         units=units,
         origin=origin,
@@ -120,14 +127,17 @@ def _snapshot(
 
 
 def _box(path: Path, frame: int, lines: Sequence[str]) -> tuple[NDArray, NDArray, tuple[str, ...] | None]:
-    """Corner, vectors and boundary of a box: orthogonal, or as in docs.lammps.org/Howto_triclinic.html."""
+    """Lower corner, lattice vectors and boundaries of an orthogonal or triclinic box.
+
+    Conventions: https://docs.lammps.org/Howto_triclinic.html.
+    """
     words = lines[0].split()[2:]
     rows = np.array([[float(x) for x in line.split()] for line in lines[1:]])
     general, tilted = words[:2] == ["abc", "origin"], words[:3] == ["xy", "xz", "yz"]
     flags = tuple(words[2:] if general else words[3:] if tilted else words)
     if len(flags) not in (0, 3) or rows.shape != (3, 4 if general else 3 if tilted else 2):
         raise UserError(
-            f"{path}: frame {frame}: {' '.join(lines[0].split())} and its lines do not go together; correct it"
+            f"{path}: frame {frame}: {' '.join(lines[0].split())} does not match the three lines below it; correct it"
         )
     if general:
         return rows[:, 3], rows[:, :3], flags or None

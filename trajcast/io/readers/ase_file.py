@@ -1,4 +1,4 @@
-"""Any file that ASE reads with velocities: extended XYZ (also that of LAMMPS' `dump extxyz`), its own .traj, …"""
+"""Reader for all formats with velocities that ASE supports: extended XYZ (also LAMMPS' `dump extxyz`), .traj, …"""
 
 from __future__ import annotations
 
@@ -21,22 +21,31 @@ from trajcast.io.readers.text import COMPRESSED, check_ended, check_species
 A_PER_FS = dict(
     zip(VELOCITY_UNITS, (1.0, 1e-3, 1e-2, 1e-5, ase.units.fs, ase.units.Bohr / (ase.units._aut * 1e15)), strict=True)
 )
-NAMES = ("velocities", "vel", "velo")  # of arrays in extended XYZ that may be in any unit
+NAMES = ("velocities", "vel", "velo")  # of arrays in extended XYZ, whose unit is not defined
 MASSES = ("mass", "masses")
 
 
 def read_images(path: Path, **options: Any) -> list[Any]:
-    """All images of a file; UserError where ASE stumbles. Names are names: `@` and `-` mean nothing else."""
+    """Read all images of a file; `@` and `-` in its name have no special meaning.
+
+    Raises:
+        UserError: If ASE cannot read the file.
+    """
     import ase.io
 
     try:
         return list(ase.io.iread(str(path.absolute()), index=":", do_not_split_by_at_sign=True, **options))
-    except Exception as error:  # its parsers raise whatever they stumble over
+    except Exception as error:  # ASE's parsers raise all kinds of exceptions
         raise UserError(f"{path}: ASE cannot read it ({said(error)}); is it damaged?") from None
 
 
 def read(path: Path, reading: Reading) -> Frames:
-    """All frames; UserError where they are not of one system, lack velocities, or leave their unit open."""
+    """Read all frames.
+
+    Raises:
+        UserError: If the file is damaged, the system changes, constraints are present, or velocities or their unit are
+            unknown.
+    """
     plain = path.with_suffix("") if path.suffix in COMPRESSED else path
     if plain.suffix.endswith("xyz"):
         check_ended(path)
@@ -48,14 +57,14 @@ def read(path: Path, reading: Reading) -> Frames:
     for frame, image in enumerate(images):
         if not np.array_equal(image.numbers, first.numbers):
             raise UserError(
-                f"{path}: the atoms of frame {frame} are not those of frame 0 "
-                f"({_first_difference(image, first)}); write "
-                "atoms in the same order, cut off broken frames, and give runs of other systems one by one"
+                f"{path}: the atoms of frame {frame} differ from those of frame 0 "
+                f"({_first_difference(image, first)}); write atoms in the same order, remove broken frames, and give "
+                "runs of different systems separately"
             )
         if not np.array_equal(image.pbc, first.pbc):
             raise UserError(
                 f"{path}: frame {frame} is periodic along {image.pbc.tolist()}, frame 0 along {first.pbc.tolist()}; "
-                "correct it, or give runs one by one"
+                "correct it, or give runs separately"
             )
         if image.constraints:
             raise UserError(
@@ -67,7 +76,7 @@ def read(path: Path, reading: Reading) -> Frames:
         atom = int(np.flatnonzero(masses[changed[0]] != masses[0])[0])
         raise UserError(
             f"{path}: atom {atom} has mass {masses[changed[0]][atom]:g} u in frame {changed[0]}, {masses[0][atom]:g} u "
-            "in frame 0; correct it, or give runs one by one"
+            "in frame 0; correct it, or give runs separately"
         )
     pbc = np.array(first.pbc)
     velocities = np.stack([_velocities(path, n, image, masses[0], reading) for n, image in enumerate(images)])
@@ -96,7 +105,7 @@ def _first_difference(image: Any, first: Any) -> str:
 
 
 def masses_of(path: Path, image: Any) -> NDArray[np.float64]:
-    """Masses that the file gives, else the standard ones, u."""
+    """Masses in the file, else standard masses, u."""
     for name in MASSES:
         if name in image.arrays:
             values = np.asarray(image.arrays[name], dtype=np.float64)
@@ -109,12 +118,12 @@ def masses_of(path: Path, image: Any) -> NDArray[np.float64]:
 def _velocities(
     path: Path, frame: int, image: Any, masses: NDArray[np.float64], reading: Reading
 ) -> NDArray[np.float64]:
-    """Å/fs, from ASE's momenta or from an array whose unit is told."""
+    """Velocities in Å/fs, from ASE's momenta or from an array whose unit the user gives."""
     name = next((name for name in NAMES if name in image.arrays), None)
     if image.has("momenta"):
-        own = image.get_momenta() / masses[:, None] * ase.units.fs
+        from_momenta = image.get_momenta() / masses[:, None] * ase.units.fs
         if name is None:
-            return own
+            return from_momenta
     if name is None:
         raise UserError(
             f"{path}: frame {frame} has no velocities (ASE's array `momenta`, or {', '.join(NAMES)} with their unit; "
@@ -127,11 +136,9 @@ def _velocities(
     if unit is None and reading.lammps_units is not None:
         unit = {"real": "A/fs", "metal": "A/ps"}[reading.lammps_units]
     if image.has("momenta"):
-        if not any(np.allclose(values * factor, own, rtol=1e-3, atol=1e-9) for factor in A_PER_FS.values()):
-            raise UserError(
-                f"{path}: frame {frame}: its arrays momenta and {name} contradict each other; leave one out"
-            )
-        return own
+        if not any(np.allclose(values * factor, from_momenta, rtol=1e-3, atol=1e-9) for factor in A_PER_FS.values()):
+            raise UserError(f"{path}: frame {frame}: its arrays momenta and {name} contradict each other; remove one")
+        return from_momenta
     if unit is None:
         raise UserError(
             f"{path}: the unit of its array {name} is not stated; give it with --velocity-unit "
@@ -141,16 +148,16 @@ def _velocities(
 
 
 def _interval(path: Path, images: Sequence[Any], reading: Reading) -> float | None:
-    """Time between frames, fs, where LAMMPS' dump extxyz states it; UserError where timesteps do not rise evenly."""
+    """Time between frames, fs, if stated by LAMMPS' dump extxyz; UserError if its timesteps are unevenly spaced."""
     steps = [image.info.get("Timestep") for image in images]
     if None in steps:
         return None
-    apart = np.diff(np.array(steps, dtype=np.float64))
-    if len(uneven := np.flatnonzero((apart != apart[0]) | (apart <= 0))):
+    increments = np.diff(np.array(steps, dtype=np.float64))
+    if len(uneven := np.flatnonzero((increments != increments[0]) | (increments <= 0))):
         raise UserError(
             f"{path}: frames are unevenly spaced (Timestep {steps[uneven[0] + 1]} follows {steps[uneven[0]]} at frame "
-            f"{uneven[0] + 1}); save every n-th step, each once: cut out what a restart wrote twice, give joined runs "
-            "one by one"
+            f"{uneven[0] + 1}); save every n-th step, each once: remove frames that a restart wrote twice, and give "
+            "joined runs separately"
         )
     times = [image.info.get("Time") for image in images]
     if None in times or reading.lammps_units is None:
@@ -161,7 +168,7 @@ def _interval(path: Path, images: Sequence[Any], reading: Reading) -> float | No
 def _energies(
     images: Sequence[Any], masses: NDArray[np.float64], velocities: NDArray[np.float64]
 ) -> NDArray[np.float64] | None:
-    """Total energies, eV, where every image has a potential energy."""
+    """Total energies, eV; None unless every image has a potential energy."""
     potential = [image.calc.results.get("energy") if image.calc else None for image in images]
     if None in potential:
         return None

@@ -1,4 +1,4 @@
-"""What readers of other programs' files end with: one cell, one interval, unwrapped positions."""
+"""Final step of readers of other programs' files: constant cell, interval, unwrapped positions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ def assembled(
     energies: NDArray | None = None,
     wrapped: bool = True,
 ) -> Frames:
-    """Frames of what a file holds, unwrapped; UserError where the cell changes or the interval is unknown."""
+    """Build `Frames` from the arrays of a file, unwrapping positions if they are `wrapped`.
+
+    Raises:
+        UserError: If the cell changes, the interval is unknown, or positions cannot be unwrapped.
+    """
     constant_cell(path, cells, spec.pbc)
     return Frames(
         path=path,

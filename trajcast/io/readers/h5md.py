@@ -1,4 +1,4 @@
-"""TrajCast's own H5MD files."""
+"""Reader for TrajCast's H5MD files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trajcast.io.trajectory import Trajectory
 
 
 def read(path: Path, reading: Reading) -> Frames:
-    """All frames, with total energies where they were recorded."""
+    """Read all frames, with total energies if recorded."""
     with Trajectory(path) as trajectory:
         constant_cell(path, trajectory.cells[()], trajectory.spec.pbc)
         return Frames(

@@ -1,4 +1,4 @@
-"""The sections of a LAMMPS data file, by LAMMPS' own rules (docs.lammps.org/read_data.html)."""
+"""Splits a LAMMPS data file into sections as LAMMPS does (https://docs.lammps.org/read_data.html)."""
 
 from __future__ import annotations
 
@@ -22,14 +22,18 @@ HEADINGS = {
 
 @dataclass(frozen=True)
 class DataSection:
-    """A heading and all lines up to the next one."""
+    """A section; `text` includes the line of its heading."""
 
     heading: str
     text: str
 
 
 def read_text(path: Path) -> str:
-    """The text of a data file, compressed or not; comments may be in any encoding."""
+    """Read a data file, compressed or not; comments may be in any encoding.
+
+    Raises:
+        UserError: If the file cannot be read to its end.
+    """
     try:
         with open_with_compression(str(path), "rb") as handle:
             return handle.read().decode("utf-8", errors="replace")
@@ -38,7 +42,7 @@ def read_text(path: Path) -> str:
 
 
 def data_sections(text: str) -> tuple[str, list[DataSection]]:
-    """What stands before the first section, and the sections. The first line is a title, whatever it says."""
+    """Split the text into header and sections; the first line is always a title, even if it looks like a heading."""
     lines = text.splitlines()
     starts = [n for n, line in enumerate(lines) if n and " ".join(line.split("#")[0].split()) in HEADINGS]
     sections = [

@@ -1,7 +1,7 @@
-"""LAMMPS text dumps (https://docs.lammps.org/dump.html), read by what they say and by nothing else.
+"""Reader for LAMMPS text dumps (https://docs.lammps.org/dump.html) that guesses nothing.
 
-ASE's and MDAnalysis' readers guess elements from masses, take boundaries that are not stated for open ones, stop at
-columns of text and drop image flags and masses; so the text is read here, once, for all that it says.
+The readers of ASE and MDAnalysis guess elements from masses, treat unstated boundaries as open, fail on text columns,
+and drop image flags and masses.
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ TIME_UNITS_FS = {"real": 1.0, "metal": PS}
 
 
 def read(path: Path, reading: Reading) -> Frames:
-    """All frames; UserError where the file leaves open or contradicts what makes a trajectory."""
+    """Read all frames.
+
+    Raises:
+        UserError: If units, boundaries, elements or other required data are missing or contradictory.
+    """
     check_ended(path)
     try:
         with open_with_compression(str(path), "rt") as handle:
             snapshots = list(snapshots_of(path, handle, reading.elements))
-    except (EOFError, OSError, UnicodeDecodeError) as error:  # of a compressed file that is cut off, too
+    except (EOFError, OSError, UnicodeDecodeError) as error:  # also from truncated compressed files
         raise UserError(f"{path}: cannot be read to its end ({error}); is it damaged or cut off?") from None
     if len(snapshots) < 2:
         raise UserError(f"{path}: {len(snapshots)} frame(s); pairs need at least 2: give a longer run")
@@ -62,14 +66,14 @@ def read(path: Path, reading: Reading) -> Frames:
 
 
 def _units(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> str:
-    """The unit style of the run, from the dump or the user; UserError when unknown or contradictory."""
+    """Unit style of the run, from the dump or the user; UserError if unknown or contradictory."""
     stated = {snapshot.units for snapshot in snapshots if snapshot.units is not None}
     if len(stated) > 1:
-        raise UserError(f"{path}: its frames are in {' and '.join(sorted(stated))} units; give runs one by one")
-    found = next(iter(stated), None)
-    if found is not None and given is not None and found != given:
-        raise UserError(f"--lammps-units {given} contradicts {path}, which is in {found} units; leave it out")
-    units = found or given
+        raise UserError(f"{path}: its frames are in {' and '.join(sorted(stated))} units; give runs separately")
+    in_file = next(iter(stated), None)
+    if in_file is not None and given is not None and in_file != given:
+        raise UserError(f"--lammps-units {given} contradicts {path}, which is in {in_file} units; leave it out")
+    units = in_file or given
     if units is None:
         raise UserError(f"{path} does not say its units; give --lammps-units real or metal")
     if units not in TIME_UNITS_FS:
@@ -80,13 +84,13 @@ def _units(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> str:
 def _periodic(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> NDArray[np.bool_]:
     stated = {snapshot.boundary for snapshot in snapshots}
     if len(stated) > 1:
-        raise UserError(f"{path}: its frames differ in what BOX BOUNDS says of boundaries; give runs one by one")
+        raise UserError(f"{path}: its frames have different boundaries in BOX BOUNDS; give runs separately")
     flags = stated.pop()
     if flags is None:
         if given is None:
             raise UserError(
-                f"{path}: BOX BOUNDS does not say which directions are periodic; give --boundary ppp, or another "
-                "letter for each direction that is not: ppf, fff"
+                f"{path}: BOX BOUNDS does not say which directions are periodic; give --boundary ppp, with "
+                "another letter for each non-periodic direction: ppf, fff"
             )
         flags = tuple(given)
     elif given is not None and [f[0] == "p" for f in flags] != [g == "p" for g in given]:
@@ -97,15 +101,15 @@ def _periodic(path: Path, snapshots: Sequence[Snapshot], given: str | None) -> N
 def _atoms(
     path: Path, snapshots: Sequence[Snapshot], elements: Sequence[str]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Atomic numbers and masses (u): those of the file; elements from masses only where these leave no doubt."""
+    """Atomic numbers and masses (u) from the file; elements are derived from masses only if unambiguous."""
     first = snapshots[0].columns
     for frame, snapshot in enumerate(snapshots):
         for name in ("id", "type", "element", "mass"):
             if name in first and not np.array_equal(first[name], snapshot.columns.get(name, first[name][:0])):
                 raise UserError(
                     f"{path}: the column {name} of frame {frame} ({len(snapshot.columns['id'])} atoms) differs from "
-                    f"that of frame 0 ({len(first['id'])} atoms); all frames must have the same atoms: cut that frame "
-                    "away, or correct it"
+                    f"that of frame 0 ({len(first['id'])} atoms); all frames must have the same atoms: remove "
+                    "or correct this frame"
                 )
     masses = None
     if "mass" in first:
@@ -118,7 +122,7 @@ def _atoms(
         numbers = symbols_to_numbers(path, first["element"], "write their symbols with `dump_modify ID element O H`")
     else:
         assert masses is not None
-        remedy = "dump `element`, too, with `dump_modify ID element O H`"
+        remedy = "dump `element` as well, with `dump_modify ID element O H`"
         numbers = elements_of_masses(masses, str(path), remedy)
     if masses is None:
         from ase.data import atomic_masses
@@ -128,10 +132,10 @@ def _atoms(
 
 
 def _of_types(path: Path, columns: dict[str, NDArray], elements: Sequence[str]) -> NDArray[np.int64]:
-    """Atomic numbers from LAMMPS' types, whose elements are told."""
+    """Atomic numbers from LAMMPS atom types and the elements that the user gives for them."""
     if "type" not in columns:
         raise UserError(
-            f"{path}: --elements names those of LAMMPS' types, but no column says the type; dump `type`, too"
+            f"{path}: --elements names the elements of atom types, but there is no column `type`; dump `type` as well"
         )
     types = columns["type"].astype(np.int64)
     if types.min() < 1 or types.max() > len(elements):
@@ -143,16 +147,16 @@ def _of_types(path: Path, columns: dict[str, NDArray], elements: Sequence[str]) 
 
 
 def _numbers(path: Path, snapshots: Sequence[Snapshot], names: Sequence[str]) -> NDArray[np.float64]:
-    """(frames, atoms, columns) numbers."""
+    """Values of the columns `names`, of shape (frames, atoms, columns)."""
     if frames := [frame for frame, s in enumerate(snapshots) if not set(names) <= set(s.columns)]:
         raise UserError(
-            f"{path}: frame {frames[0]} lacks the columns {' '.join(names)} of frame 0; give runs one by one"
+            f"{path}: frame {frames[0]} lacks the columns {' '.join(names)} of frame 0; give runs separately"
         )
     return np.stack([np.stack([s.columns[name] for name in names], axis=1) for s in snapshots])
 
 
 def _positions(path: Path, snapshots: Sequence[Snapshot], pbc: NDArray[np.bool_]) -> tuple[NDArray[np.float64], bool]:
-    """Positions, the least ambiguous that are there, and whether they still are to be unwrapped."""
+    """Positions from the least ambiguous columns available, and whether they still have to be unwrapped."""
     columns = snapshots[0].columns
     cells, origins = (np.stack([getattr(s, name) for s in snapshots]) for name in ("cell", "origin"))
     if columns.keys() >= set(UNWRAPPED):
@@ -170,7 +174,7 @@ def _positions(path: Path, snapshots: Sequence[Snapshot], pbc: NDArray[np.bool_]
 
 
 def _interval(path: Path, snapshots: Sequence[Snapshot], units: str) -> float | None:
-    """Time between frames, fs, where the dump states it; UserError when its timesteps are unevenly spaced."""
+    """Time between frames, fs, if the dump states it; UserError if its timesteps are unevenly spaced."""
     timesteps = np.array([snapshot.timestep for snapshot in snapshots])
     steps = np.diff(timesteps)
     uneven = np.flatnonzero((steps != steps[0]) | (steps <= 0))
@@ -178,12 +182,12 @@ def _interval(path: Path, snapshots: Sequence[Snapshot], units: str) -> float | 
         frame = int(uneven[0])
         if np.all(steps < 0):
             raise UserError(
-                f"{path}: timesteps decrease ({timesteps[1]} follows {timesteps[0]}); put frames in the order of time"
+                f"{path}: timesteps decrease ({timesteps[1]} follows {timesteps[0]}); sort the frames by time"
             )
         raise UserError(
             f"{path}: frames are unevenly spaced ({steps.min()} to {steps.max()} steps; timestep "
             f"{timesteps[frame + 1]} follows {timesteps[frame]} at frame {frame + 1}); save every n-th step, each "
-            "once: cut out what a restart wrote twice, give joined runs one by one"
+            "once: remove frames that a restart wrote twice, and give joined runs separately"
         )
     times = [snapshot.time for snapshot in snapshots]
     if None in times:

@@ -1,4 +1,4 @@
-"""A user's LAMMPS input as text: the commands of a force field around the line that reads the atoms."""
+"""Parser for a user's LAMMPS input, which defines a force field around one `read_data` command."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from trajcast.core.errors import UserError
 
 STYLES = ("pair", "bond", "angle", "dihedral", "improper", "kspace")
 COMMANDS = {
-    *("plugin", "package", "suffix"),  # pair styles of one's own build, and where they compute
+    *("plugin", "package", "suffix"),  # pair styles of the user's own build, and their hardware
     *("units", "atom_style", "atom_modify", "boundary", "newton"),
     *("labelmap", "mass", "set", "group", "variable"),
     *(f"{kind}_{word}" for kind in STYLES for word in ("style", "coeff", "modify")),
     *("special_bonds", "dielectric", "neighbor", "neigh_modify", "comm_modify", "comm_style"),
 }
-RIGID = ("shake", "rattle")
-CHARGE_FIXES = ("qeq/", "acks2/")  # beginnings of the styles of fixes that belong to a force field
+RIGID = ("shake", "rattle")  # fix styles that constrain bonds
+CHARGE_FIXES = ("qeq/", "acks2/")  # prefixes of fix styles that belong to a force field
 
 
 @dataclass(frozen=True)
 class Line:
-    """One command, and where it stands."""
+    """One command and its location."""
 
     words: list[str]
     text: str
@@ -36,32 +36,36 @@ class Line:
 
 @dataclass(frozen=True)
 class ForceField:
-    """The commands before the line `read_data`, the file named there, and the commands after it."""
+    """The commands before and after `read_data`, and the data file that it names."""
 
-    file: str  # the input itself
+    file: str  # path of the input
     before: str
     data_file: Path
     after: str
 
 
 def read_input(path: str) -> ForceField:
-    """The force field of a LAMMPS input; includes are filled in.
+    """Read the force field of a LAMMPS input and of the files that it includes.
 
-    Raises UserError where a file is missing, where there is not exactly one `read_data`, and where a command does
-    something else than define a force field.
+    Raises:
+        UserError: If a file is missing, if there is not exactly one `read_data`, or if a command does not belong to the
+            definition of a force field.
     """
     lines = list(_lines(Path(path)))
     reads = [i for i, line in enumerate(lines) if line.words[0] == "read_data"]
     if len(reads) != 1:
         raise UserError(
-            f"{path}: {len(reads)} lines with read_data; exactly one must stand where your force field needs the atoms"
+            f"{path}: {len(reads)} lines with read_data; exactly one is required, at the point where your force "
+            "field needs the atoms"
         )
     read = lines[reads[0]]
     if len(read.words) != 2:
-        raise UserError(f"{read.place}: '{read.text}' is wrong; write read_data and the name of one file, nothing else")
+        raise UserError(
+            f"{read.place}: '{read.text}' is invalid; write read_data and the name of one file, nothing else"
+        )
     data_file = Path(read.words[1].strip("\"'"))
     if not data_file.is_file():
-        raise UserError(f"{read.place}: {data_file}: no such file; give its path from the folder you start from")
+        raise UserError(f"{read.place}: {data_file}: no such file; give its path relative to the working directory")
     others = lines[: reads[0]] + lines[reads[0] + 1 :]
     for line in others:
         _check(line)
@@ -70,7 +74,7 @@ def read_input(path: str) -> ForceField:
 
 
 def named_files(path: str) -> list[str]:
-    """The input, the data file, and every other file that is there and named: includes, tables of potentials."""
+    """Names of the input, the data file, and all other existing files in commands: includes, potential tables."""
     names = [path]
     for line in _lines(Path(path)):
         words = [word.strip("\"'") for word in line.words[1:]]
@@ -83,17 +87,17 @@ def _check(line: Line) -> None:
         return
     if line.words[0] == "fix" and len(line.words) > 3 and line.words[3] in RIGID:
         raise UserError(
-            f"{line.place}: '{line.text}' holds bonds rigid, which is not possible here; take a flexible force field"
+            f"{line.place}: '{line.text}' constrains bonds, which is not supported; use a flexible force field"
         )
     if line.words[0] not in COMMANDS:
         raise UserError(
-            f"{line.place}: '{line.text}' does not define a force field; remove it. Time step, minimisation, "
+            f"{line.place}: '{line.text}' does not define a force field; remove it. Timestep, minimisation, "
             "thermostats, runs and output are settings of the configuration"
         )
 
 
 def without_comment(line: str) -> str:
-    """A line up to `#`, which within quotes is no comment (docs.lammps.org/Commands_parse.html)."""
+    """Strip the comment, from the first `#` outside quotes (https://docs.lammps.org/Commands_parse.html)."""
     quote = ""
     for place, letter in enumerate(line):
         if letter == "#" and not quote:
@@ -104,28 +108,28 @@ def without_comment(line: str) -> str:
 
 
 def _lines(path: Path, within: tuple[Path, ...] = ()) -> Iterator[Line]:
-    """Commands without comments, continued lines joined, includes filled in."""
+    """Yield commands without comments, with continued lines joined and included files inserted."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file; give its path from the folder you start from") from None
+        raise UserError(f"{path}: no such file; give its path relative to the working directory") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a readable LAMMPS input: {error}; save it as UTF-8") from None
-    begun = ""
+    command = ""
     for number, raw in enumerate(text.splitlines(), 1):
-        begun += raw.rstrip()
-        if begun.endswith("&"):  # LAMMPS looks for it before it takes comments away
-            begun = begun[:-1]
+        command += raw.rstrip()
+        if command.endswith("&"):  # LAMMPS joins lines before it strips comments
+            command = command[:-1]
             continue
-        whole = without_comment(begun)
+        whole = without_comment(command)
         if '"""' in whole:
-            raise UserError(f"{path}, line {number}: triple quotes are not known here; write the command in one line")
+            raise UserError(f"{path}, line {number}: triple quotes are not supported; write the command on one line")
         line = Line(whole.split(), whole.strip(), path, number)
-        begun = ""
+        command = ""
         if line.words[:1] == ["include"] and len(line.words) == 2:
-            other = Path(line.words[1].strip("\"'"))
-            if other in (path, *within):
-                raise UserError(f"{line.place}: {other} includes itself; remove the line")
-            yield from _lines(other, (path, *within))
+            included = Path(line.words[1].strip("\"'"))
+            if included in (path, *within):
+                raise UserError(f"{line.place}: {included} includes itself; remove the line")
+            yield from _lines(included, (path, *within))
         elif line.words:
             yield line

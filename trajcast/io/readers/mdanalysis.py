@@ -1,4 +1,4 @@
-"""Any file that MDAnalysis reads with velocities, beside a topology that names elements and masses."""
+"""Reader for all formats with velocities that MDAnalysis supports, with a topology that gives elements and masses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,11 @@ log = logging.getLogger(__name__)
 
 
 def read(path: Path, reading: Reading) -> Frames:
-    """All frames; UserError where velocities are missing, or an element is in neither names nor masses of the file."""
+    """Read all frames.
+
+    Raises:
+        UserError: If the files cannot be read, or if velocities are missing or elements unknown.
+    """
     import MDAnalysis as mda
     from MDAnalysis.lib.mdamath import triclinic_vectors
 
@@ -39,12 +43,12 @@ def read(path: Path, reading: Reading) -> Frames:
     times: list[float] = []
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # missing attributes are asked for below
-            with TemporaryDirectory() as folder:  # links: MDAnalysis leaves files beside what it reads
-                places = [
+            warnings.simplefilter("ignore")  # missing attributes are handled below
+            with TemporaryDirectory() as folder:  # symbolic links: MDAnalysis writes files beside its inputs
+                links = [
                     _linked(file, Path(folder) / kind) for kind, file in (("topology", topology), ("frames", path))
                 ]
-                universe = mda.Universe(*places, to_guess=())
+                universe = mda.Universe(*links, to_guess=())
                 for step in universe.trajectory:
                     if not step.has_velocities:
                         raise UserError(
@@ -58,11 +62,11 @@ def read(path: Path, reading: Reading) -> Frames:
                 universe.trajectory.close()
     except UserError:
         raise
-    except Exception as error:  # its parsers raise whatever they stumble over
+    except Exception as error:  # MDAnalysis' parsers raise all kinds of exceptions
         reason = said(error).replace(f"{folder}/frames/", "").replace(f"{folder}/topology/", "")
         raise UserError(
             f"{path} with {topology}: MDAnalysis cannot read them ({reason}); do they belong together, and are they "
-            "whole?"
+            "complete?"
         ) from None
     if not frames:
         raise UserError(f"{path}: no frames in it")
@@ -81,7 +85,7 @@ def read(path: Path, reading: Reading) -> Frames:
 
 
 def _linked(file: Path, folder: Path) -> str:
-    """The file in a folder of its own, where it has no other name than that of its kind."""
+    """Link the file into a new folder, under a name that keeps only its suffixes."""
     folder.mkdir()
     link = folder / f"file{''.join(file.suffixes[-2:])}"
     link.symlink_to(file.absolute())
@@ -89,13 +93,13 @@ def _linked(file: Path, folder: Path) -> str:
 
 
 def _interval(path: Path, times_fs: list[float]) -> float | None:
-    """Formats that MDAnalysis reads store times in single precision, most of them."""
+    """Time between frames, fs; most formats store times in single precision."""
     times = np.array(times_fs)
     return even_interval(path, times, rounding_fs=float(np.spacing(np.float32(np.abs(times).max()))))
 
 
 def _atoms(topology: Path, atoms: Any) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Atomic numbers and masses (u) of what the file says; nothing is guessed from names such as CA, MN or HO."""
+    """Atomic numbers and masses (u) from the topology; nothing is guessed from atom names such as CA, MN or HO."""
     elements, masses = (getattr(atoms, name) if hasattr(atoms, name) else None for name in ("elements", "masses"))
     if masses is not None:
         masses = np.asarray(masses, dtype=np.float64)
@@ -104,19 +108,17 @@ def _atoms(topology: Path, atoms: Any) -> tuple[NDArray[np.int64], NDArray[np.fl
         numbers = symbols_to_numbers(topology, symbols, "give a topology with elements")
     elif elements is not None and any(str(element).strip() for element in elements):
         atom = next(i for i, element in enumerate(elements) if not str(element).strip())
-        raise UserError(
-            f"{topology}: atom {atom} has no element, or one that is none; give a topology with all elements"
-        )
+        raise UserError(f"{topology}: atom {atom} has no element, or an invalid one; give a topology with all elements")
     elif masses is not None:
         numbers = elements_of_masses(masses, str(topology), "give a topology with elements")
     else:
         raise UserError(
-            f"{topology}: names neither elements nor masses, and names of atoms are not taken for elements (CA may be "
-            "carbon or calcium); give a topology with them: a PDB with its columns 77–78, TPR, PSF, prmtop …"
+            f"{topology}: contains neither elements nor masses, and elements are not guessed from atom names (CA may "
+            "be carbon or calcium); give a topology with them: a PDB with its columns 77–78, TPR, PSF, prmtop …"
         )
     if masses is None:
         from ase.data import atomic_masses
 
         masses = atomic_masses[numbers]
-        log.info("%s: names no masses; standard ones are taken", topology)
+        log.info("%s: contains no masses; using standard masses", topology)
     return numbers.astype(np.int64), masses

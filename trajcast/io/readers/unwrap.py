@@ -1,4 +1,4 @@
-"""Undoing the wrapping of positions into the cell."""
+"""Unwrapping of positions across periodic boundaries."""
 
 from __future__ import annotations
 
@@ -10,27 +10,35 @@ from numpy.typing import NDArray
 
 from trajcast.core.errors import UserError
 
-LARGEST_STEP = 0.25  # of the cell: between that and a half, a step could as well be a longer one the other way round
+LARGEST_STEP = (
+    0.25  # in units of the cell; a step of nearly half the cell could be a longer one in the opposite direction
+)
 
 
 def unwrap(
     path: Path, positions: NDArray[np.floating], cell: NDArray[np.float64], pbc: NDArray[np.bool_]
 ) -> NDArray[np.floating]:
-    """Positions (frames, atoms, 3) without jumps: every step is taken to the nearest image, periodic axes only.
+    """Remove jumps across periodic boundaries by taking every step to the nearest image.
 
-    Right as long as no atom moves more than half the cell between frames; UserError when one moves more than a
-    quarter, where that is no longer sure.
+    This is correct if no atom moves more than half the cell between frames; as this cannot be checked, steps of up to a
+    quarter are accepted.
+
+    Args:
+        positions: In Å, of shape (frames, atoms, 3).
+
+    Raises:
+        UserError: If an atom moves more than a quarter of the cell between frames.
     """
-    complete = np.asarray(complete_cell(cell))  # axes without a lattice vector get one, which is never used
+    complete = np.asarray(complete_cell(cell))  # fills in missing lattice vectors, which are not used
     steps = np.diff(positions.astype(np.float64), axis=0) @ np.linalg.inv(complete)
-    turns = np.where(pbc, np.round(steps), 0.0)
-    left = np.where(pbc, np.abs(steps - turns), 0.0)
-    if left.size and left.max() > LARGEST_STEP:
-        frame, atom, _ = np.unravel_index(left.argmax(), left.shape)
+    crossings = np.where(pbc, np.round(steps), 0.0)
+    moved = np.where(pbc, np.abs(steps - crossings), 0.0)
+    if moved.size and moved.max() > LARGEST_STEP:
+        frame, atom, _ = np.unravel_index(moved.argmax(), moved.shape)
         raise UserError(
-            f"{path}: atom {atom} moves {left.max():.2f} of the cell from frame {frame} to {frame + 1}; positions can "
-            f"only be unwrapped where atoms move less than {LARGEST_STEP} of it: save frames more often, or mend "
+            f"{path}: atom {atom} moves {moved.max():.2f} of the cell from frame {frame} to {frame + 1}; positions "
+            f"can only be unwrapped if atoms move less than {LARGEST_STEP} of it: save frames more often, or correct "
             "a frame whose atoms are in another order"
         )
-    jumps = np.concatenate([np.zeros_like(turns[:1]), np.cumsum(turns, axis=0)])
+    jumps = np.concatenate([np.zeros_like(crossings[:1]), np.cumsum(crossings, axis=0)])
     return positions - jumps @ complete

@@ -1,25 +1,25 @@
 """The network's hot operations, one file per backend.
 
-Every backend computes the same mathematics from the same weights; `e3nn` is the reference for all others. A backend
-is a module of this folder with
+All backends compute the same functions from the same weights; `e3nn` is the reference. A backend is a plug-in module in
+this folder that defines
 
-- `RANK`: on a CPU the available backend with the highest is taken, for there they differ by factors of ten; on a GPU
-  those of at least 10 are tried, and the fastest of those that work is taken;
-- `unavailable(device, dtype)`: why it can't be used there, or None;
-- `edges(neighbors, harmonics)`: what all layers of one step share, in the backend's own form;
+- `RANK`: priority. On a CPU, where speeds differ by factors of ten, the available backend of highest rank is used; on a
+  GPU, backends of rank 10 and above are tested, and the fastest of those that work is used;
+- `unavailable(device, dtype)`: the reason why the backend cannot be used, or None;
+- `edges(neighbors, harmonics)`: data shared by all layers of a step, in the backend's own format;
 - `edge_product(shape, features, edges, hidden, weight)`: Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂));
 - `node_product(shape, features, harmonics, hidden, weight)`: w · (h ⊗ Y(v̂)) of each atom;
-- `elements(species, count)`: what `species_linear` needs to know of the atoms' elements, numbered from 0;
+- `elements(species, count)`: the atoms' elements, given by index, in the format that `species_linear` takes;
 - `species_linear(features, parities, elements, weights)`: mixes the channels of each l and parity by element;
 - `linear(features, weights)`: mixes the columns of each l and parity.
 
-A backend may take splines of the distance (`trajcast.model.splines.Curves`) in place of `hidden`; it says so by
-`TRAINING_INTERVALS`, how fine a grid training needs in which precision.
+A backend that also accepts splines of the distance (`trajcast.model.splines.Curves`) as `hidden` defines
+`TRAINING_INTERVALS`: the number of grid intervals for training in each precision.
 
-The weight w of every path, parity and channel is a linear function of an MLP's last values `hidden`: for every pair of
-`neighbors` (every edge where pairs are not numbered), or for every atom; `weight` is (width, weights) with its scale
-applied, its columns sorted by l_in, then path, then parity (odd before even), then channel. Products come back by
-(l, parity), each (atoms, 2l + 1, paths × channels), the paths in the order of `ProductShape.outputs`.
+The weight w of each path, parity and channel is a linear function of `hidden`, the last hidden values of an MLP for
+each pair of `neighbors` (each edge if pairs are not numbered) or each atom. `weight` is (width, weights) with its scale
+applied; its columns are sorted by l_in, path, parity (odd before even) and channel. Products are returned by
+(l, parity), each (atoms, 2l + 1, paths × channels), with paths in the order of `ProductShape.outputs`.
 """
 
 from __future__ import annotations
@@ -37,21 +37,24 @@ from trajcast.core.plugins import named_module
 from trajcast.model.ops._measured import USUAL, Sizes, fastest, short_name
 from trajcast.model.ops._trial import disagreement
 
-TRIED = 10  # least rank of a backend that is tried on a GPU
+TRIED = 10  # minimum rank of backends tested on a GPU
 log = logging.getLogger(__name__)
 
 
 def names() -> list[str]:
-    """All backends, installed or not."""
+    """Names of all backends, installed or not."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
 
 
 @cache
 def choose(device: torch.device, dtype: torch.dtype, name: str | None = None, sizes: Sizes = USUAL) -> ModuleType:
-    """The backend called `name`, or the best one that is available; UserError when there is no such backend.
+    """The backend `name`, or the best available one if None.
 
-    On a GPU each is tried on a small product, and passed over with a warning where it fails; of the others the fastest
-    for `sizes` is taken. The log says how fast each is, and why others can't be used.
+    On a GPU, each backend is tested on a small product, and skipped with a warning if it fails; the fastest of the
+    others for `sizes` is chosen. Timings, and reasons why backends are unavailable, are logged.
+
+    Raises:
+        UserError: The backend `name` does not exist or cannot be used.
     """
     if name is not None:
         backend = named_module("model.ops", name)
@@ -71,9 +74,9 @@ def choose(device: torch.device, dtype: torch.dtype, name: str | None = None, si
 
 
 def _is_sound(backend: ModuleType, device: torch.device, dtype: torch.dtype) -> bool:
-    plain = import_module(f"{__name__}.dense")
-    if backend is plain:
+    dense = import_module(f"{__name__}.dense")
+    if backend is dense:
         return True
-    if reason := disagreement(backend, plain, device, dtype):
+    if reason := disagreement(backend, dense, device, dtype):
         log.warning("backend %s is not used on %s: %s", short_name(backend), device, reason)
     return reason is None

@@ -1,4 +1,4 @@
-"""The Clebsch–Gordan coefficients of a path that are not zero."""
+"""The non-zero Clebsch–Gordan coefficients of a path."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ class Coupling(NamedTuple):
     """One coefficient, scaled as in `coefficients`."""
 
     m_in: int
-    harmonic: int  # its number among all up to l_max
+    harmonic: int  # index among the harmonics of all l ≤ l_max
     m_out: int
     value: float
 
 
 @cache
 def couplings(path: Path, l_max: int) -> tuple[Coupling, ...]:
-    """All of `path`, by m_in, then harmonic, then m_out."""
+    """All couplings of `path`, sorted by m_in, harmonic and m_out."""
     paths = paths_from(path.l_in, l_max)
     of_all = coefficients(path.l_in, l_max, torch.float64, torch.device("cpu"))
     table = of_all.split([2 * p.l_out + 1 for p in paths], dim=2)[paths.index(path)]

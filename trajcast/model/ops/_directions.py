@@ -1,4 +1,4 @@
-"""What backends without gradients of directions say."""
+"""Check for backends that do not differentiate with respect to directions."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from trajcast.core.errors import UserError
 
 
 def refuse_gradient(harmonics: Tensor, backend: str) -> None:
-    """UserError where a gradient of these harmonics of directions will be asked for: it would be left out."""
+    """Refuse harmonics that require a gradient, which `backend` would silently omit.
+
+    Raises:
+        UserError: `harmonics` require a gradient.
+    """
     if torch.is_grad_enabled() and harmonics.requires_grad:
         raise UserError(
-            f"backend {backend} gives no gradients of positions and velocities, which this loss needs (it goes through "
-            "several steps, or asks for forces): take backend dense, or detach the state"
+            f"backend {backend} has no gradients with respect to positions and velocities, which this loss needs (it "
+            "spans several steps, or includes forces): use backend dense, or detach the state"
         )

@@ -1,4 +1,4 @@
-"""Machine code from LLVM's language, made in memory for this processor by llvmlite."""
+"""Compiles LLVM IR in memory for the host processor, with llvmlite, and runs it on several threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @cache
 def vector_bytes() -> int:
-    """Size of this processor's vector registers."""
+    """Size of the host processor's vector registers in bytes."""
     import llvmlite.binding as llvm
 
     features = llvm.get_host_cpu_features()
@@ -28,7 +28,7 @@ def vector_bytes() -> int:
 
 @cache
 def compiled(sources: tuple[str, ...], names: tuple[str, ...]) -> list[int]:
-    """Where the functions `names` of `sources` lie; each takes the address of its arguments."""
+    """Addresses of the functions `names` in `sources`; each takes the address of its argument array."""
     import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
@@ -50,7 +50,7 @@ def compiled(sources: tuple[str, ...], names: tuple[str, ...]) -> list[int]:
     return [engine.get_function_address(name) for name in names]
 
 
-_engines: list[object] = []  # the code lives as long as its engine
+_engines: list[object] = []  # keeps the engines alive, which own the code
 
 
 def _without_repeated_declarations(sources: Sequence[str]) -> list[str]:
@@ -60,7 +60,11 @@ def _without_repeated_declarations(sources: Sequence[str]) -> list[str]:
 
 
 def run(functions: NDArray[np.int64], arguments: NDArray[np.int64]) -> None:
-    """Call every function with its row of arguments, on as many threads as PyTorch uses; the costliest come first."""
+    """Call each function with its row of `arguments`, on as many threads as PyTorch uses.
+
+    Args:
+        functions: Addresses, the most expensive functions first.
+    """
     tasks = np.array([0, len(functions), functions.ctypes.data, arguments.ctypes.data, arguments.strides[0]])
     address = tasks.ctypes.data
     threads = min(torch.get_num_threads(), len(functions))
@@ -69,10 +73,10 @@ def run(functions: NDArray[np.int64], arguments: NDArray[np.int64]) -> None:
     elif (parallel := _openmp()) is not None:
         parallel(_worker(), address, threads, 0)
     else:
-        others = [_pool(threads - 1).submit(_worker(), address) for _ in range(threads - 1)]
+        futures = [_pool(threads - 1).submit(_worker(), address) for _ in range(threads - 1)]
         _worker()(address)
-        for other in others:
-            other.result()
+        for future in futures:
+            future.result()
 
 
 WORKER = """\
@@ -102,7 +106,7 @@ done:
   ret void
 }
 """
-"""What each thread does: take the next task that nobody has taken, until there is none."""
+"""The loop of each thread: claims the next task with an atomic counter until none is left."""
 
 
 @cache
@@ -112,13 +116,13 @@ def _worker() -> Callable[[int], None]:
 
 @cache
 def _openmp() -> Callable[..., Any] | None:
-    """Begins a parallel region with PyTorch's own threads, which wait awake for the next one; None where it can't."""
+    """Starts a parallel region on PyTorch's OpenMP threads, which spin between regions; None without GNU OpenMP."""
     try:
-        found = ctypes.CDLL(None).GOMP_parallel
+        parallel = ctypes.CDLL(None).GOMP_parallel
     except (OSError, AttributeError, TypeError):
         return None
-    found.restype, found.argtypes = None, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint, ctypes.c_uint]
-    return found
+    parallel.restype, parallel.argtypes = None, [ctypes.c_void_p, ctypes.c_int64, ctypes.c_uint, ctypes.c_uint]
+    return parallel
 
 
 @cache

@@ -1,6 +1,6 @@
-"""Matrix products of features with weights in one pass over all l, parities and elements, compiled for the CPU at hand.
+"""Matrix products of features with weights, in one pass over all l, parities and elements, compiled for the host CPU.
 
-Where atoms are few, each product is so small that a call of a library's costs more than the arithmetic.
+For few atoms, each product is so small that a call to a library takes longer than the arithmetic.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROWS = 6
-"""Rows whose sums a kernel keeps in registers, for four vectors of columns each (two where registers are few)."""
+"""Rows per tile; a kernel keeps their sums in registers, each four vectors wide (two if there are few registers)."""
 
 ARGUMENTS = 9
-"""How many numbers a kernel finds where it is told to look; see `kernel`."""
+"""Number of entries in the argument array of a kernel; see `kernel`."""
 
 SCALARS = {torch.float32: "float", torch.float64: "double"}
 
 
 class Block(NamedTuple):
-    """The columns of one l and parity: where they lie in the inputs, and where in the result for that l."""
+    """The columns of one l and parity: their position in the inputs and in the result for that l."""
 
     l: int
-    source: int  # number of the input
+    source: int  # index of the input
     start: int  # first column there
-    columns: int
+    columns: int  # number of input columns
     target: int  # first column in the result
-    width: int
+    width: int  # number of columns in the result
 
 
 @dataclass(frozen=True)
 class Elements:
     """Atoms sorted by element."""
 
-    order: Int[Tensor, " atoms"] | None  # the sorted atoms; None where they are in order
-    place: Int[Tensor, " atoms"] | None  # of each atom among them
-    ends: tuple[int, ...]  # of each element
+    order: Int[Tensor, " atoms"] | None  # atoms sorted by element; None if already in order
+    place: Int[Tensor, " atoms"] | None  # position of each atom in `order`; None if already in order
+    ends: tuple[int, ...]  # end of each element's range of sorted atoms
     _rows: dict[int, Tensor] = field(default_factory=dict)
 
     def rows(self, l: int) -> Int[Tensor, " rows"]:
-        """The rows of features of `l`, sorted by element."""
+        """Indices of the rows of features of `l`, sorted by element."""
         if l not in self._rows:
             atoms = torch.arange(self.ends[-1]) if self.order is None else self.order
             self._rows[l] = (atoms[:, None] * (2 * l + 1) + torch.arange(2 * l + 1)).flatten()
@@ -63,9 +63,13 @@ class Elements:
 def product(
     blocks: tuple[Block, ...], elements: Elements, inputs: Sequence[Tensor], weights: Sequence[Tensor]
 ) -> Features:
-    """Each block's columns times the matrix of the atom's element; weights are (columns, elements, width), one a block.
+    """Multiply the columns of each block by the matrix of each atom's element.
 
-    Without gradients those of one element may be (columns, width). The results of one l lie side by side.
+    Args:
+        weights: One tensor (columns, elements, width) per block; for one element and without gradients, (columns, width).
+
+    Returns:
+        One tensor per l, with the results of its blocks concatenated over columns.
     """
     inputs = [x.contiguous() for x in inputs]
     if torch.is_grad_enabled():
@@ -84,18 +88,18 @@ class _Product(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, *output_gradients: Tensor) -> tuple[Tensor | None, ...]:
         elements, blocks = ctx.elements, ctx.blocks
         inputs = [_sorted(x, elements.order) for x in ctx.saved_tensors[: ctx.count]]
         weights = ctx.saved_tensors[ctx.count :]
-        slopes = tuple(_sorted(x.contiguous(), elements.order) for x in slopes)
+        output_gradients = tuple(_sorted(x.contiguous(), elements.order) for x in output_gradients)
         gradients, weight_gradients = [torch.empty_like(x) for x in inputs], [torch.empty_like(w) for w in weights]
         for block, weight, weight_gradient in zip(blocks, weights, weight_gradients, strict=True):
             for element, rows in _rows_of(block.l, elements):
-                here = slice(block.start, block.start + block.columns)
-                slope = slopes[block.l].flatten(0, 1)[rows, block.target : block.target + block.width]
-                torch.mm(slope, weight[:, element].T, out=gradients[block.source].flatten(0, 1)[rows, here])
-                torch.mm(inputs[block.source].flatten(0, 1)[rows, here].T, slope, out=weight_gradient[:, element])
+                columns = slice(block.start, block.start + block.columns)
+                grad = output_gradients[block.l].flatten(0, 1)[rows, block.target : block.target + block.width]
+                torch.mm(grad, weight[:, element].T, out=gradients[block.source].flatten(0, 1)[rows, columns])
+                torch.mm(inputs[block.source].flatten(0, 1)[rows, columns].T, grad, out=weight_gradient[:, element])
         return None, None, None, *(_sorted(x, elements.place) for x in gradients), *weight_gradients
 
 
@@ -104,7 +108,7 @@ def _sorted(x: Tensor, atoms: Int[Tensor, " atoms"] | None) -> Tensor:
 
 
 def _rows_of(l: int, elements: Elements) -> Iterator[tuple[int, slice]]:
-    """Number and rows of each element."""
+    """Index of each element, and its range of rows."""
     for element, (start, end) in enumerate(zip((0, *elements.ends[:-1]), elements.ends, strict=True)):
         yield element, slice(start * (2 * l + 1), end * (2 * l + 1))
 
@@ -119,19 +123,19 @@ def _forward(
     plan = _plan(blocks, elements.ends, columns, strides, dtype, torch.get_num_threads())
     outputs = [inputs[0].new_empty(atoms, 2 * l + 1, width) for l, width in enumerate(plan.widths)]
     rows = [elements.rows(l) for l in range(len(outputs))]
-    places = np.array([0, *(x.data_ptr() for tensors in (rows, inputs, weights, outputs) for x in tensors)])
-    _jit.run(plan.functions, plan.arguments + places[plan.tensors])
+    addresses = np.array([0, *(x.data_ptr() for tensors in (rows, inputs, weights, outputs) for x in tensors)])
+    _jit.run(plan.functions, plan.arguments + addresses[plan.tensors])
     return outputs
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What all products of the same sizes have in common: one task for each block, element and few columns."""
+    """Tasks for all products of the same sizes: one per block, element, group of columns and range of rows."""
 
-    widths: list[int]  # columns of the result of each l
-    functions: NDArray[np.int64]  # where that of each task lies
-    arguments: NDArray[np.int64]  # (tasks, arguments), addresses counted from the beginning of their tensors
-    tensors: NDArray[np.int64]  # (tasks, arguments) which of all tensors these are, from 1; 0 for other arguments
+    widths: list[int]  # columns of the result for each l
+    functions: NDArray[np.int64]  # address of each task's function
+    arguments: NDArray[np.int64]  # (tasks, arguments), with addresses relative to their tensors
+    tensors: NDArray[np.int64]  # (tasks, arguments), index of that tensor, from 1; 0 for other arguments
 
 
 @lru_cache(maxsize=256)
@@ -143,24 +147,24 @@ def _plan(
     dtype: torch.dtype,
     threads: int,
 ) -> _Plan:
-    sizes = [[b for b in blocks if b.l == l] for l in range(max(b.l for b in blocks) + 1)]
-    widths = [sum(b.width for b in some) for some in sizes]
+    by_l = [[b for b in blocks if b.l == l] for l in range(max(b.l for b in blocks) + 1)]
+    widths = [sum(b.width for b in blocks_of_l) for blocks_of_l in by_l]
     most = _most_columns(dtype)
-    inputs = 1 + len(sizes)  # number of the first one: rows come before them, weights and results after
+    inputs = 1 + len(by_l)  # index of the first input tensor: rows come before inputs, weights and results after
     weights = inputs + len(columns)
     results = weights + len(blocks)
     tasks: list[tuple[int, list[int], list[int]]] = []
-    for number, b in reversed(list(enumerate(blocks))):  # the costliest first
+    for number, b in reversed(list(enumerate(blocks))):  # most expensive first
         for element, rows in _rows_of(b.l, Elements(None, None, ends)):
-            some = -(-(rows.stop - rows.start) // threads)
+            task_rows = -(-(rows.stop - rows.start) // threads)
             for column in range(0, b.width, most):
-                for row in range(rows.start, rows.stop, max(1, some)):
+                for row in range(rows.start, rows.stop, max(1, task_rows)):
                     arguments = [
                         8 * row,
                         dtype.itemsize * b.start,
                         dtype.itemsize * (element * strides[number][1] + column),
                         dtype.itemsize * (b.target + column),
-                        min(some, rows.stop - row), columns[b.source], strides[number][0], widths[b.l], b.columns,
+                        min(task_rows, rows.stop - row), columns[b.source], strides[number][0], widths[b.l], b.columns,
                     ]  # fmt: skip
                     function = _function(min(most, b.width - column), SCALARS[dtype])
                     tasks.append((function, arguments, [1 + b.l, inputs + b.source, weights + number, results + b.l]))
@@ -175,7 +179,7 @@ def _plan(
 
 
 def _most_columns(dtype: torch.dtype) -> int:
-    vectors = 4 if _jit.vector_bytes() == 64 else 2  # of 32 and 16 registers
+    vectors = 4 if _jit.vector_bytes() == 64 else 2  # of the 32 or 16 registers
     return vectors * _jit.vector_bytes() // dtype.itemsize
 
 
@@ -185,14 +189,14 @@ def _function(width: int, scalar: str) -> int:
 
 
 def kernel(width: int, scalar: str) -> str:
-    """The function `product` of some rows with a matrix of `width` columns.
+    """LLVM IR of the function `product`, which multiplies rows by a matrix of `width` columns.
 
-    It is told where numbers of rows, input, matrix and output begin, how many rows there are, the strides of input,
-    matrix and output, and the input's number of columns. Beyond the last row a tile has that row again.
+    Its arguments are pointers to the row indices, the input, the matrix and the output; the number of rows; the strides
+    of input, matrix and output; and the number of input columns. The last tile repeats the last row.
     """
     code = Code(width, scalar)
     pointers = [code.let(f"inttoptr i64 {code.integer('%arguments', k)} to ptr") for k in range(4)]
-    numbers, source, matrix, target = pointers
+    row_indices, source, matrix, target = pointers
     count, source_stride, matrix_stride, target_stride, columns = (
         code.integer("%arguments", k) for k in range(4, ARGUMENTS)
     )
@@ -205,7 +209,7 @@ def kernel(width: int, scalar: str) -> str:
         for k in range(ROWS):
             row = code.let(f"add i64 {start}, {k}")
             within = code.let(f"icmp slt i64 {row}, {last}")
-            rows.append(code.integer(numbers, code.let(f"select i1 {within}, i64 {row}, i64 {last}")))
+            rows.append(code.integer(row_indices, code.let(f"select i1 {within}, i64 {row}, i64 {last}")))
         sources = [code.at(source, code.times(row, source_stride)) for row in rows]
         targets = [code.at(target, code.times(row, target_stride)) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The fastest of several backends, by a trial on the device for sizes like those at hand; kept for later processes."""
+"""Selects the fastest of several backends by timing them on the device; timings are cached for later processes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trajcast.model.embedding import directions
 from trajcast.model.paths import ProductShape
 
 ATOMS = 200
-WIDTH = 64  # of hidden values
+WIDTH = 64  # hidden values per edge
 REPEATS = 10
 VERSIONS = ("torch", "triton", "cuequivariance-ops-torch-cu13", "cuequivariance-torch", "openequivariance", "trajcast")
 log = logging.getLogger(__name__)
@@ -28,15 +28,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Sizes:
-    """What decides which backend is the fastest."""
+    """Sizes that determine which backend is the fastest."""
 
     channels: int = 64
     l_max: int = 2
-    neighbors: int = 40  # of an atom
+    neighbors: int = 40  # per atom
 
     @property
     def shape(self) -> ProductShape:
-        """That of all layers but the first."""
+        """Shape of the products in all layers but the first."""
         return ProductShape(parities=((-1, 1),) * (self.l_max + 1), l_max=self.l_max, channels=self.channels)
 
 
@@ -44,22 +44,22 @@ USUAL = Sizes()
 
 
 def fastest(backends: Sequence[ModuleType], device: torch.device, dtype: torch.dtype, sizes: Sizes) -> ModuleType:
-    """That of `backends` whose product with its gradients takes the least time."""
-    found = {short_name(b): b for b in backends}
-    key = fingerprint(_name(device), str(dtype), sorted(found), asdict(sizes), _versions())
-    known = _read(_kept())
-    times = known.get(key)
-    if times is None or set(times) != set(found):
-        times = {name: seconds(backend, device, dtype, sizes) for name, backend in found.items()}
-        _keep(known | {key: times})
+    """The fastest of `backends` for an edge product with gradients, by timings from the cache or measured now."""
+    by_name = {short_name(b): b for b in backends}
+    key = fingerprint(_name(device), str(dtype), sorted(by_name), asdict(sizes), _versions())
+    cached = _read(_cache_file())
+    times = cached.get(key)
+    if times is None or set(times) != set(by_name):
+        times = {name: seconds(backend, device, dtype, sizes) for name, backend in by_name.items()}
+        _write(cached | {key: times})
     best = min(times, key=lambda name: times[name])
-    said = ", ".join(f"{name} {1e3 * times[name]:.2g} ms" for name in sorted(times, key=lambda name: times[name]))
-    log.info("backend %s on %s: a product of %d atoms with its gradients takes %s", best, _name(device), ATOMS, said)
-    return found[best]
+    timings = ", ".join(f"{name} {1e3 * times[name]:.2g} ms" for name in sorted(times, key=lambda name: times[name]))
+    log.info("backend %s on %s; product and gradients for %d atoms: %s", best, _name(device), ATOMS, timings)
+    return by_name[best]
 
 
 def seconds(backend: ModuleType, device: torch.device, dtype: torch.dtype, sizes: Sizes) -> float:
-    """Median time of a product over neighbours with its gradients, after some that are not counted."""
+    """Median time (s) of an edge product with gradients, after warm-up."""
     rng = torch.Generator().manual_seed(0)
     shape = sizes.shape
 
@@ -76,21 +76,21 @@ def seconds(backend: ModuleType, device: torch.device, dtype: torch.dtype, sizes
     times = []
     with torch.inference_mode(False), torch.enable_grad():
         for _ in range(3 + REPEATS):
-            _wait(device)
+            _synchronize(device)
             begin = time.perf_counter()
             product = backend.edge_product(shape, features, edges, *inputs[-2:])
             torch.autograd.grad(sum(x.square().sum() for x in product.values()), inputs)
-            _wait(device)
+            _synchronize(device)
             times.append(time.perf_counter() - begin)
     return sorted(times[3:])[REPEATS // 2]
 
 
 def short_name(backend: ModuleType) -> str:
-    """Its file's."""
+    """Name of the backend's module without its package."""
     return backend.__name__.rpartition(".")[2]
 
 
-def _wait(device: torch.device) -> None:
+def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
@@ -100,30 +100,30 @@ def _name(device: torch.device) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in VERSIONS:
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
-def _kept() -> Path:
+def _cache_file() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "trajcast" / "backends.json"
 
 
 def _read(path: Path) -> dict[str, dict[str, float]]:
-    """What earlier processes measured; nothing where that can't be read."""
+    """Timings cached by earlier processes; empty if unreadable."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) and all(isinstance(v, dict) for v in found.values()) else {}
+    return content if isinstance(content, dict) and all(isinstance(v, dict) for v in content.values()) else {}
 
 
-def _keep(known: Mapping[str, Mapping[str, float]]) -> None:
+def _write(timings: Mapping[str, Mapping[str, float]]) -> None:
     try:
-        write_json(_kept(), dict(known))
-    except OSError as error:  # a full or read-only home costs a trial each time, no more
-        log.info("the times of backends are not kept: %s", error)
+        write_json(_cache_file(), dict(timings))
+    except OSError as error:  # harmless: each process then measures again
+        log.info("backend timings are not cached: %s", error)

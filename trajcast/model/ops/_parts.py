@@ -1,4 +1,4 @@
-"""The work of a product in parts: as much at a time as its path weights may take memory."""
+"""Splits a product into parts, so that the path weights of each part fit into a memory limit."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
 WEIGHTS_AT_ONCE = 2**20
-"""Bytes of path weights that are made at a time where each is used once: they should stay in a core's cache."""
+"""Path weights per part in bytes if each is used once: they should stay in a core's cache."""
 
 WEIGHTS_SHARED = 2**23
-"""The same where several threads share the work, or both edges of a pair the weights: each part costs a meeting."""
+"""The same for several threads, or for weights shared by both edges of a pair; each part costs a synchronisation."""
 
 PAIR_WEIGHTS = 2**25
-"""Most bytes of the path weights of one l for which both edges of a pair use the same ones, all made before use."""
+"""Limit in bytes up to which the path weights of one l are computed for all pairs at once, shared by both edges."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Neighbours, and for each edge Σ CG · Y of every pair of components that a harmonic couples."""
+    """Neighbours, and the couplings Σ CG · Y of each edge for every pair of coupled components."""
 
     first: Int[Tensor, " atoms+1"]
     index: Int[Tensor, " edges"]
@@ -37,16 +37,17 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A range of atoms with their edges, and which rows of hidden values are theirs; features of one l, or of all."""
+    """A range of atoms with their edges and rows of hidden values, for features of one l or all l."""
 
     first_atom: int
     last_atom: int
     first_edge: int
-    chosen: slice | Int[Tensor, " rows"] | None  # None: all of them
-    rows: Int[Tensor, " edges"]  # which of the chosen is each edge's
+    chosen: slice | Int[Tensor, " rows"] | None  # rows of hidden values in this part; None: all
+    rows: Int[Tensor, " edges"]  # index of each edge's row among the chosen ones
     l: int | None  # None: all
 
     def of(self, hidden: Float[Tensor, "pairs width"]) -> Tensor:
+        """The part's rows of `hidden`."""
         return hidden if self.chosen is None else hidden[self.chosen]
 
     def add(self, hidden: Float[Tensor, "pairs width"], change: Float[Tensor, "rows width"]) -> None:
@@ -60,7 +61,7 @@ class Part:
 
 
 def parts(shape: ProductShape, edges: Edges, hidden: Float[Tensor, "pairs width"]) -> Iterator[Part]:
-    """All of the product: at once, or l by l, or in ranges of atoms."""
+    """Parts of the product: all at once, one per l, or ranges of atoms."""
     atoms, row_bytes = len(edges.first) - 1, shape.weights * hidden.itemsize
     single = edges.pair is None and torch.get_num_threads() == 1
     at_once = (WEIGHTS_AT_ONCE if single else WEIGHTS_SHARED) // row_bytes

@@ -1,4 +1,4 @@
-"""A trial of a backend on the device at hand: what runs on a GPU depends on drivers and compilers no test knows."""
+"""Tests a backend on the device in use, since success on a GPU also depends on drivers and compilers."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from trajcast.core.neighbors.neighbor_list import Neighbors
 from trajcast.model.embedding import directions
 from trajcast.model.paths import ByIrrep, ProductShape
 
-RELATIVE = {torch.float32: 5e-3, torch.float64: 1e-9}  # TF32 keeps 10 bits, a wrong kernel none
-SHAPE = ProductShape(parities=((-1, 1),) * 3, l_max=2, channels=64)  # the published one, whose kernels are then ready
-COUNTS = (5, 0, 2, 7, 1, 3, 4, 9)
-WIDTH = 8
+RELATIVE = {torch.float32: 5e-3, torch.float64: 1e-9}  # allows for the 10-bit mantissa of TF32
+SHAPE = ProductShape(parities=((-1, 1),) * 3, l_max=2, channels=64)  # the published shape, whose kernels this compiles
+COUNTS = (5, 0, 2, 7, 1, 3, 4, 9)  # neighbours of each atom
+WIDTH = 8  # hidden values per edge or atom
 
 
 def disagreement(backend: ModuleType, reference: ModuleType, device: torch.device, dtype: torch.dtype) -> str | None:
-    """How `backend` fails or departs from `reference` on a small product and its gradients; None where it is sound."""
+    """How `backend` fails on, or differs from `reference` in, a small product and its gradients; None if it agrees."""
     try:
         with torch.inference_mode(False), torch.enable_grad():
             found = list(_results(backend, device, dtype))
             expected = list(_results(reference, device, torch.float64))
-    except Exception as error:  # whatever a library's compiler or driver raises, another backend can do the work
+    except Exception as error:  # compilers and drivers raise many types; another backend can take over
         return f"{type(error).__name__}: {error}"
     errors = [float((x - y).abs().max() / y.abs().max()) for x, y in zip(found, expected, strict=True)]
     worst = max(errors)
@@ -32,7 +32,7 @@ def disagreement(backend: ModuleType, reference: ModuleType, device: torch.devic
 
 
 def _results(backend: ModuleType, device: torch.device, dtype: torch.dtype) -> Iterator[Tensor]:
-    """Products over neighbours and of single atoms, each followed by its gradients."""
+    """Edge product and node product, each followed by its gradients."""
     rng = torch.Generator().manual_seed(0)
 
     def draw(*size: int) -> Tensor:

@@ -1,8 +1,8 @@
-"""Triton kernels of the edge convolution, written out over the non-zero Clebsch–Gordan coefficients of one l_in.
+"""Triton kernels of the edge product, unrolled over the non-zero Clebsch–Gordan coefficients of one l_in.
 
-One program sums for one atom and one block of channels, `EDGES` edges at a time, in a fixed order and without atomics:
-the forward kernel over the atom's neighbours, the backward kernel over all edges that lead to the atom. Coefficients
-times harmonics are formed in registers, which is cheaper than loading them.
+Each program handles one atom and one block of channels and sums `EDGES` edges at a time, in a fixed order and without
+atomics: the forward kernel over the atom's neighbours, the backward kernel over all edges that lead to the atom.
+Coefficients times harmonics are computed in registers, which is cheaper than loading them.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def backward(
 
 
 class Kernels(NamedTuple):
-    """For features of one l, `triton.jit` functions."""
+    """The `triton.jit` functions for features of one l."""
 
     forward: Any
     backward: Any
@@ -85,12 +85,12 @@ class Kernels(NamedTuple):
 
 @cache
 def kernels(l_in: int, l_max: int) -> Kernels:
-    """The kernels of all paths from features of `l_in` through harmonics up to `l_max`."""
+    """The kernels for all paths from features of `l_in` through harmonics up to `l_max`."""
     return Kernels(*(_jit(name, source, l_in, l_max) for name, source in _sources(l_in, l_max).items()))
 
 
 def _sources(l_in: int, l_max: int) -> dict[str, str]:
-    """The kernels' text by name."""
+    """Source code of the kernels by name."""
     paths = paths_from(l_in, l_max)
     harmonics, components, outputs = (l_max + 1) ** 2, 2 * l_in + 1, sum(2 * path.l_out + 1 for path in paths)
     parts = {
@@ -110,7 +110,7 @@ def _sources(l_in: int, l_max: int) -> dict[str, str]:
 
 
 def _add_products(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
-    """Each sum grows by weight × Σ_m h_m (Σ coefficient Y)."""
+    """Add weight × Σ_m h_m (Σ coefficient Y) to each sum."""
     sums = count()
     for p, path in enumerate(paths):
         yield _load_weight(p, len(paths))
@@ -120,7 +120,7 @@ def _add_products(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
 
 
 def _add_gradients(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
-    """With t_m = Σ outputs' gradients (Σ coefficient Y): h_m gains weight × t_m, the weight gains Σ_m h_m t_m."""
+    """With t_m = Σ output gradient (Σ coefficient Y): add weight × t_m to that of h_m, store Σ_m h_m t_m for w."""
     for p, path in enumerate(paths):
         yield _load_weight(p, len(paths))
         components = 2 * path.l_out + 1
@@ -137,11 +137,11 @@ def _add_gradients(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
 
 
 def _factors(path: Path, l_max: int) -> Iterator[tuple[int, int, str]]:
-    """What couples the components m_in and m_out: Σ coefficient Y."""
-    found: dict[tuple[int, int], list[str]] = {}
+    """m_in, m_out and their coupling, the expression Σ coefficient Y."""
+    by_pair: dict[tuple[int, int], list[str]] = {}
     for m_in, harmonic, m_out, value in couplings(path, l_max):
-        found.setdefault((m_in, m_out), []).append(f"{value!r} * y_{harmonic}")
-    for (m_in, m_out), terms in found.items():
+        by_pair.setdefault((m_in, m_out), []).append(f"{value!r} * y_{harmonic}")
+    for (m_in, m_out), terms in by_pair.items():
         yield m_in, m_out, " + ".join(terms)
 
 
@@ -163,7 +163,7 @@ def _place_of_weight(p: int, paths: int) -> str:
 
 
 def _load_places(paths: int) -> Iterator[str]:
-    """Where each path's outputs lie: `begin` for the first atom's, and how many columns their irrep has."""
+    """Load the position of each path's outputs: `begin` for the first atom, `width` for the columns of their irrep."""
     for p in range(paths):
         row = f"places + (parity * {paths} + {p}) * 3"
         yield f"begin_{p} = tl.load({row}) * atoms + tl.load({row} + 1)"
@@ -190,7 +190,7 @@ def _lines(indent: int, lines: Iterable[str]) -> str:
 
 
 def _jit(name: str, source: str, l_in: int, l_max: int) -> Any:
-    """The function in `source`, which Triton reads through `linecache`."""
+    """Compile the function in `source`; Triton reads the source through `linecache`."""
     file = f"<trajcast {name} l_in {l_in} l_max {l_max}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
     scope: dict[str, Any] = {"tl": tl}

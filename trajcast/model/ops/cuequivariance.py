@@ -1,8 +1,8 @@
-"""NVIDIA GPUs: fused convolutions of the cuEquivariance library, where it is installed.
+"""Fused convolutions for NVIDIA GPUs by the optional cuEquivariance library.
 
-Every non-zero Clebsch–Gordan coefficient is one path of a segmented polynomial whose segments are the channels of one
-component, so that features, weights and outcome go in and out as they lie in memory. On a CPU the library computes
-slowly, which serves tests alone.
+Each non-zero Clebsch–Gordan coefficient is one path of a segmented polynomial whose segments are the channels of one
+component, so that features, weights and products keep their memory layout. The library's slow CPU implementation is
+for tests only.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ PACKAGES = ("cuequivariance", "cuequivariance_torch", "cuequivariance_ops_torch"
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
-    """It needs an NVIDIA GPU and the library's three packages."""
+    """Requires an NVIDIA GPU and the library's three packages."""
     if device.type != "cuda":
         return "its kernels run on NVIDIA GPUs only"
     if missing := [package for package in PACKAGES if find_spec(package) is None]:
         return f"not installed: {', '.join(missing)}; pip install 'trajcast[cuequivariance]'"
     if dtype not in (torch.float32, torch.float64):
-        return f"it computes in float32 and float64, not {dtype}"
+        return f"it supports float32 and float64, not {dtype}"
     try:
         import cuequivariance_ops_torch  # noqa: F401
-    except Exception as error:  # without it the library computes slowly, with a warning only
+    except Exception as error:  # without it, the library only warns and is slow
         return f"its compiled part, cuequivariance_ops_torch, can't be loaded: {error}"
     return None
 
@@ -60,7 +60,7 @@ def edge_product(
         [of_edges(hidden, edges.pair) @ weight, flat, edges.harmonics],
         input_indices={1: edges.neighbors},
         output_indices={0: edges.atoms},
-        output_shapes={0: flat[:, :1]},  # its length alone matters
+        output_shapes={0: flat[:, :1]},  # only its length matters
     )
     return _by_irrep(shape, summed)
 
@@ -72,14 +72,14 @@ def node_product(
     hidden: Float[Tensor, "atoms width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
-    """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
+    """w · (h ⊗ Y) of each atom; w depends on the atom's hidden values."""
     [product] = _polynomial(shape, harmonics.device)([hidden @ weight, _flat(features), harmonics])
     return _by_irrep(shape, product)
 
 
 @cache
 def _polynomial(shape: ProductShape, device: torch.device) -> nn.Module:
-    """Weights, features and harmonics to the product."""
+    """Maps weights, features and harmonics to the product."""
     import cuequivariance as cue
     import cuequivariance_torch as cuet
 
@@ -91,15 +91,15 @@ def _polynomial(shape: ProductShape, device: torch.device) -> nn.Module:
         for m in range(2 * irrep[0] + 1)
         for slot in range(columns // shape.channels)
     ]
-    number_in, number_out = ({key: n for n, key in enumerate(keys)} for keys in (inputs, outputs))
+    input_index, output_index = ({key: n for n, key in enumerate(keys)} for keys in (inputs, outputs))
     product = cue.SegmentedTensorProduct.from_subscripts("u,u,,u")
     segments = ([channels] * len(shape.outputs), [channels] * len(inputs), [()] * (shape.l_max + 1) ** 2)
-    for operand, of_operand in enumerate((*segments, [channels] * len(outputs))):
-        product.add_segments(operand, of_operand)
+    for operand, operand_segments in enumerate((*segments, [channels] * len(outputs))):
+        product.add_segments(operand, operand_segments)
     for weight, (path, parity, irrep, slot) in enumerate(shape.outputs):
         for m_in, harmonic, m_out, value in couplings(path, shape.l_max):
-            feature, outcome = number_in[path.l_in, m_in, parity], number_out[irrep, m_out, slot]
-            product.add_path(weight, feature, harmonic, outcome, c=value)
+            feature, output = input_index[path.l_in, m_in, parity], output_index[irrep, m_out, slot]
+            product.add_path(weight, feature, harmonic, output, c=value)
     polynomial = cue.SegmentedPolynomial.eval_last_operand(product)
     return cuet.SegmentedPolynomial(polynomial, method="uniform_1d" if device.type == "cuda" else "naive").to(device)
 

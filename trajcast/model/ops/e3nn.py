@@ -1,6 +1,6 @@
-"""The reference: e3nn's own modules, messages of all edges summed with index_add.
+"""The reference backend: e3nn's own modules, with the messages of all edges summed by `index_add`.
 
-Geiger & Smidt 2022, arXiv:2207.09453. Every other backend is tested and timed against it.
+Geiger & Smidt 2022, arXiv:2207.09453. All other backends are tested and timed against it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ RANK = 0
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Never: the project needs e3nn anyway."""
+    """Always None: e3nn is a required dependency."""
     return None
 
 
@@ -39,8 +39,8 @@ def edge_product(
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
-    found = messages(shape, features, edges, hidden, weight)
-    summed = found.new_zeros(len(features[0]), found.shape[1]).index_add(0, edges.atoms, found)
+    of_edge = messages(shape, features, edges, hidden, weight)
+    summed = of_edge.new_zeros(len(features[0]), of_edge.shape[1]).index_add(0, edges.atoms, of_edge)
     return by_irrep(shape, summed)
 
 
@@ -51,7 +51,7 @@ def messages(
     hidden: Float[Tensor, "pairs width"],
     weight: Float[Tensor, "width weights"],
 ) -> Float[Tensor, "edges numbers"]:
-    """What each edge adds to the product of its atom."""
+    """Contribution of each edge to the product of its atom."""
     product = _product(shape, weight.dtype, weight.device)
     return product(in_line(features)[edges.neighbors], edges.harmonics, of_edges(hidden, edges.pair) @ weight)
 
@@ -63,7 +63,7 @@ def node_product(
     hidden: Float[Tensor, "atoms width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
-    """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
+    """w · (h ⊗ Y) of each atom; w depends on the atom's hidden values."""
     product = _product(shape, weight.dtype, weight.device)
     return by_irrep(shape, product(in_line(features), harmonics, hidden @ weight))
 
@@ -75,7 +75,7 @@ linear = dense.linear
 def species_linear(
     features: Features, parities: Parities, elements: Int[Tensor, "atoms species"], weights: ByIrrep
 ) -> Features:
-    """Each atom's channels times the matrix of its element; weights are (channels, species, channels), scaled."""
+    """Multiply each atom's channels by the matrix of its element; scaled weights are (channels, species, channels)."""
     some = next(iter(weights.values()))
     irreps = [(l, p) for l, present in enumerate(parities) for p in present]
     product = _species_product(tuple(irreps), *some.shape[:2], some.dtype, some.device)
@@ -86,7 +86,7 @@ def species_linear(
 
 
 def description(shape: ProductShape) -> tuple[o3.Irreps, o3.Irreps, o3.Irreps, list[tuple]]:
-    """Features, harmonics, their product and its paths, as e3nn's tensor product takes them."""
+    """Irreps of features, harmonics and product, and the instructions, for e3nn's `TensorProduct`."""
     present = [(l, p) for l, parities in enumerate(shape.parities) for p in parities]
     blocks = sorted((output.irrep, output.slot) for output in shape.outputs)
     instructions = [
@@ -132,7 +132,7 @@ def _species_product(
 
 
 def _in_precision(product: o3.TensorProduct, dtype: torch.dtype, device: torch.device) -> o3.TensorProduct:
-    """e3nn keeps its coefficients in the default precision: here they are drawn again in the one wanted."""
+    """Move `product` to `dtype`, recomputing the coefficients, which e3nn stores in the default precision."""
     product = product.to(dtype=dtype, device=device)
     for name, buffer in product.named_buffers():
         if "_w3j_" in name:
@@ -142,12 +142,12 @@ def _in_precision(product: o3.TensorProduct, dtype: torch.dtype, device: torch.d
 
 
 def in_line(features: Features) -> Float[Tensor, "atoms numbers"]:
-    """Features as e3nn orders them: irrep by irrep, channels before components."""
+    """Features in e3nn's order: irrep by irrep, components fastest."""
     return torch.cat([x.mT.flatten(1) for x in features], dim=1)
 
 
 def by_irrep(shape: ProductShape, flat: Float[Tensor, "atoms numbers"]) -> ByIrrep:
-    """The reverse of it, for a product."""
+    """Inverse of `in_line` for a product."""
     columns = dict(sorted(shape.columns.items()))
     parts = flat.split([n * (2 * l + 1) for (l, _), n in columns.items()], dim=1)
     return {(l, p): x.unflatten(1, (n, 2 * l + 1)).mT for ((l, p), n), x in zip(columns.items(), parts, strict=True)}

@@ -1,6 +1,6 @@
-"""NVIDIA GPUs: fused convolutions that the OpenEquivariance library compiles when first used, where it is installed.
+"""Fused convolutions for NVIDIA GPUs by the optional OpenEquivariance library, which compiles them on first use.
 
-Bharadwaj et al. 2025, arXiv:2501.13986. It takes the same description and the same arrays as e3nn's tensor product.
+Bharadwaj et al. 2025, arXiv:2501.13986. It takes the same description and arrays as e3nn's tensor product.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ elements = dense.elements
 species_linear = dense.species_linear
 linear = dense.linear
 
-_NUMBERS = {torch.float32: np.float32, torch.float64: np.float64}
+_NUMPY_DTYPES = {torch.float32: np.float32, torch.float64: np.float64}
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
-    """It needs an NVIDIA GPU, and its extension, built when the library is installed or first imported."""
+    """Requires an NVIDIA GPU and the library's extension, which is built on installation or first import."""
     if device.type != "cuda":
         return "its kernels run on NVIDIA GPUs only"
     if find_spec("openequivariance") is None:
         return "openequivariance is not installed: pip install 'trajcast[openequivariance]'"
-    if dtype not in _NUMBERS:
-        return f"it computes in float32 and float64, not {dtype}"
+    if dtype not in _NUMPY_DTYPES:
+        return f"it supports float32 and float64, not {dtype}"
     try:
         import openequivariance
-    except Exception as error:  # it may compile here, for which much can be missing
+    except Exception as error:  # the import may compile, which can fail in many ways
         return f"openequivariance can't be loaded: {error}"
     return None if openequivariance.BUILT_EXTENSION else str(openequivariance.BUILT_EXTENSION_ERROR)
 
@@ -66,14 +66,14 @@ def node_product(
     hidden: Float[Tensor, "atoms width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
-    """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
+    """w · (h ⊗ Y) of each atom; w depends on the atom's hidden values."""
     product = _product(shape, weight.dtype, weight.device)
     return e3nn.by_irrep(shape, product(e3nn.in_line(features), harmonics, hidden @ weight))
 
 
 @cache
 def _convolution(shape: ProductShape, dtype: torch.dtype, device: torch.device) -> nn.Module:
-    """Sums with atomic additions: neighbours need no order within their atom, but the last digits vary."""
+    """Non-deterministic: accepts an atom's neighbours in any order, but atomic sums vary in rounding."""
     from openequivariance import TensorProductConv
 
     with torch.cuda.device(device):
@@ -97,6 +97,6 @@ def _problem(shape: ProductShape, dtype: torch.dtype) -> Any:
         internal_weights=False,
         irrep_normalization="none",
         path_normalization="none",
-        irrep_dtype=_NUMBERS[dtype],
-        weight_dtype=_NUMBERS[dtype],
+        irrep_dtype=_NUMPY_DTYPES[dtype],
+        weight_dtype=_NUMPY_DTYPES[dtype],
     )

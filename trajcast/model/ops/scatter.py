@@ -1,4 +1,4 @@
-"""e3nn's own modules, messages summed atom by atom with torch-scatter's segment_csr, where it is installed."""
+"""e3nn's own modules, with messages summed per atom by `segment_csr` of the optional torch-scatter library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trajcast.model.paths import ByIrrep, Features, ProductShape
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-RANK = 1  # better than `e3nn`, whose messages cost far more than their sums
+RANK = 1  # above `e3nn` by little: messages cost far more than their sums
 
 node_product = e3nn.node_product
 elements = e3nn.elements
@@ -25,28 +25,28 @@ linear = e3nn.linear
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Without torch-scatter."""
+    """Requires torch-scatter."""
     if find_spec("torch_scatter") is None:
-        return "torch-scatter is not installed: pip install 'trajcast[scatter]' compiles it, which takes minutes"
+        return "torch-scatter is not installed: pip install 'trajcast[scatter]', which compiles it for several minutes"
     try:
         import torch_scatter  # noqa: F401
-    except Exception as error:  # compiled for another PyTorch
+    except Exception as error:  # e.g. compiled for another PyTorch
         return f"torch-scatter can't be loaded: {error}"
     return None
 
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """Neighbours as a list of pairs, and where those of each atom begin."""
+    """Edges as for `e3nn`, and the first edge of each atom."""
 
-    pairs: e3nn.Edges
+    flat: e3nn.Edges
     first: Int[Tensor, " atoms+1"]
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
-    """All pairs; room after the last atom's edges counts as its own, for gradients are left undefined elsewhere."""
+    """All edges; padding at the end is assigned to the last atom, as its gradients would otherwise be undefined."""
     end = neighbors.first.new_tensor([len(neighbors.index)])
-    return Edges(pairs=e3nn.edges(neighbors, harmonics), first=torch.cat([neighbors.first[:-1], end]))
+    return Edges(flat=e3nn.edges(neighbors, harmonics), first=torch.cat([neighbors.first[:-1], end]))
 
 
 def edge_product(
@@ -59,5 +59,5 @@ def edge_product(
     """Σ over neighbours of w(r) · (h_neighbour ⊗ Y(r̂))."""
     from torch_scatter import segment_csr
 
-    messages = e3nn.messages(shape, features, edges.pairs, hidden, weight)
+    messages = e3nn.messages(shape, features, edges.flat, hidden, weight)
     return e3nn.by_irrep(shape, segment_csr(messages, edges.first, reduce="sum"))

@@ -1,7 +1,7 @@
-"""NVIDIA GPUs: fused kernels in Triton, which comes with PyTorch for CUDA on Linux.
+"""Fused kernels for NVIDIA GPUs in Triton, which PyTorch for CUDA includes on Linux.
 
-Messages are never stored; the weights of each l_in are, for the time of its kernel. Sums are taken in a fixed order, so
-results and gradients are the same in every run. Harmonics get no gradient.
+Messages are never stored; path weights are, for one l_in at a time. Sums have a fixed order, so results and gradients
+are reproducible bit for bit. Gradients with respect to harmonics are not available.
 """
 
 from __future__ import annotations
@@ -24,42 +24,42 @@ from trajcast.model.paths import ByIrrep, Features, ProductShape, paths_from
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-RANK = 40  # the default of GPUs: PyTorch for CUDA brings all that it needs
+RANK = 40  # default on GPUs, since PyTorch for CUDA includes all dependencies
 
 elements = dense.elements
 species_linear = dense.species_linear
 linear = dense.linear
 
-EDGES_AT_ONCE = 4  # hides the latency of loads; more would need too many registers
+EDGES_AT_ONCE = 4  # hides load latency; more would need too many registers
 COLUMNS_AT_ONCE = 64
 
 
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
-    """It needs Triton and an NVIDIA GPU, or Triton's interpreter."""
+    """Requires Triton and an NVIDIA GPU, or Triton's interpreter."""
     if find_spec("triton") is None:
-        return "Triton is not installed; PyTorch for CUDA on Linux brings it along"
+        return "Triton is not installed; PyTorch for CUDA on Linux includes it"
     try:
         import triton  # noqa: F401
-    except Exception as error:  # its compiled part may be of another Python or C library
+    except Exception as error:  # its compiled part may not match Python or the C library
         return f"Triton can't be loaded: {error}"
     if device.type != "cuda" and os.environ.get("TRITON_INTERPRET") != "1":
         return "it runs on NVIDIA GPUs only"
     if dtype not in (torch.float32, torch.float64):
-        return f"it computes in float32 and float64, not {dtype}"
+        return f"it supports float32 and float64, not {dtype}"
     return None
 
 
 class Incoming(NamedTuple):
-    """The edges sorted by the neighbour that they lead to."""
+    """Edges sorted by neighbour."""
 
     first: Int[Tensor, " atoms+1"]
     edges: Int[Tensor, " edges"]
-    receivers: Int[Tensor, " edges"]  # the atom of each of `edges`
+    receivers: Int[Tensor, " edges"]  # the atom that each of `edges` belongs to
 
 
 @dataclass(frozen=True)
 class Edges:
-    """Neighbours as in `Neighbors`, and harmonics."""
+    """Neighbour list in the layout of `Neighbors`, and harmonics."""
 
     first: Int[Tensor, " atoms+1"]
     index: Int[Tensor, " edges"]
@@ -68,15 +68,15 @@ class Edges:
 
     @cached_property
     def incoming(self) -> Incoming:
-        """What the backward pass needs; room after the last atom's edges leads nowhere."""
+        """Edges for the backward pass, without the padding after the last atom's edges."""
         atoms, numbers = len(self.first) - 1, torch.arange(len(self.index), device=self.index.device)
         target, order = torch.where(numbers < self.first[-1], self.index, atoms).sort(stable=True)
         first = torch.searchsorted(target, torch.arange(atoms + 1, device=target.device))
         return Incoming(first, order, torch.searchsorted(self.first[1:], order, right=True))
 
 
-class Own(Edges):
-    """Each atom as its only neighbour."""
+class SelfEdges(Edges):
+    """One edge from each atom to itself."""
 
     @cached_property
     def incoming(self) -> Incoming:
@@ -84,7 +84,7 @@ class Own(Edges):
 
 
 def edges(neighbors: Neighbors, harmonics: Float[Tensor, "edges harmonics"]) -> Edges:
-    """All neighbours."""
+    """The edges of all atoms."""
     refuse_gradient(harmonics, "triton")
     return Edges(neighbors.first.contiguous(), neighbors.index.contiguous(), harmonics.contiguous(), neighbors.pair)
 
@@ -113,15 +113,15 @@ def node_product(
     hidden: Float[Tensor, "atoms width"],
     weight: Float[Tensor, "width weights"],
 ) -> ByIrrep:
-    """w · (h ⊗ Y), the weights of each atom from its own hidden values."""
+    """w · (h ⊗ Y) of each atom; w depends on the atom's hidden values."""
     refuse_gradient(harmonics, "triton")
     first = torch.arange(len(harmonics) + 1, device=harmonics.device)
-    own = Own(first=first, index=first[:-1], harmonics=harmonics.contiguous())
-    return edge_product(shape, features, own, hidden, weight)
+    self_edges = SelfEdges(first=first, index=first[:-1], harmonics=harmonics.contiguous())
+    return edge_product(shape, features, self_edges, hidden, weight)
 
 
 class _Product(torch.autograd.Function):
-    """All irreps of the product in one row, each (atoms, 2l + 1, columns), in the order of `ProductShape.columns`."""
+    """The product as one flat tensor: for each irrep of `ProductShape.columns`, (atoms, 2l + 1, columns)."""
 
     @staticmethod
     def forward(
@@ -150,7 +150,7 @@ class _Product(torch.autograd.Function):
         for l, (h, part) in enumerate(zip(features, _by_l(shape, weight), strict=True)):
             features_gradients.append(torch.empty_like(h))
             weights = hidden @ part
-            weights_gradient = torch.zeros_like(weights)  # of unused room, which no kernel visits
+            weights_gradient = torch.zeros_like(weights)  # kernels skip padding, which must be zero
             if h.numel():
                 tensors = (h, edges.harmonics, weights, gradient, features_gradients[-1], weights_gradient)
                 _launch("backward", shape, l, edges, tensors + tuple(edges.incoming))
@@ -160,7 +160,7 @@ class _Product(torch.autograd.Function):
 
 
 def _launch(name: str, shape: ProductShape, l: int, edges: Edges, tensors: tuple[Tensor, ...]) -> None:
-    from trajcast.model.ops._triton_kernels import kernels  # needs Triton
+    from trajcast.model.ops._triton_kernels import kernels  # imports Triton
 
     atoms, parities = len(edges.first) - 1, len(shape.parities[l])
     columns = min(COLUMNS_AT_ONCE, 1 << (shape.channels - 1).bit_length())
@@ -172,16 +172,16 @@ def _launch(name: str, shape: ProductShape, l: int, edges: Edges, tensors: tuple
             atoms,
             channels=shape.channels,
             parities=parities,
-            EDGES=1 if isinstance(edges, Own) else EDGES_AT_ONCE,
+            EDGES=1 if isinstance(edges, SelfEdges) else EDGES_AT_ONCE,
             COLUMNS=columns,
             num_warps=4,
-            enable_fp_fusion=True,  # the default of Triton is about to change
+            enable_fp_fusion=True,  # explicit, since Triton's default may change
         )
 
 
 @cache
 def _places(shape: ProductShape, l_in: int, device: torch.device) -> Int[Tensor, "parities paths 3"]:
-    """Where the outputs of each path lie: numbers of an atom before their irrep, first column, columns of the irrep."""
+    """Position of each path's outputs: numbers per atom before their irrep, first column, columns of the irrep."""
     before, numbers = {}, 0
     for irrep, columns in shape.columns.items():
         before[irrep] = numbers
@@ -196,7 +196,7 @@ def _places(shape: ProductShape, l_in: int, device: torch.device) -> Int[Tensor,
 
 
 def _by_l(shape: ProductShape, weight: Float[Tensor, "width weights"]) -> tuple[Float[Tensor, "width weights"], ...]:
-    """The weights of each l_in."""
+    """Weights for each l_in."""
     sizes = [
         len(paths_from(l, shape.l_max)) * len(parities) * shape.channels for l, parities in enumerate(shape.parities)
     ]

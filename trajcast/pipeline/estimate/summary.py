@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trajcast.pipeline.estimate.prices import Prices
-from trajcast.pipeline.jobs import Job
+from trajcast.pipeline.jobs import PlannedJob
 from trajcast.pipeline.plan import Plan
 
 STAGES = {
@@ -34,7 +34,7 @@ class Cost:
     disk_GB: float = 0.0
 
 
-def costs(plan: Plan, jobs: Iterable[Job]) -> tuple[list[Cost], list[str]]:
+def costs(plan: Plan, jobs: Iterable[PlannedJob]) -> tuple[list[Cost], list[str]]:
     """Costs by system and stage, and the rules without a price."""
     prices, unknown = Prices(plan), []
     sums: dict[tuple[str, str], Cost] = {}

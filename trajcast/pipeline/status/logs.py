@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from trajcast.core.errors import UserError
-from trajcast.pipeline.jobs import Job, planned_jobs
+from trajcast.pipeline.jobs import PlannedJob, planned_jobs
 
 TARGETS = ("all", "results/paper/report.html")  # between them every rule of the workflow
 SLURM_LOGS = Path("logs/slurm")  # `slurm-logdir` of profiles/slurm
@@ -27,7 +27,7 @@ def find_logs(rule: str, wildcards: Sequence[str], configfiles: Sequence[str]) -
     return sorted(found, key=lambda path: path.stat().st_mtime)
 
 
-def matching(jobs: Sequence[Job], rule: str, wildcards: Sequence[str]) -> list[Job]:
+def matching(jobs: Sequence[PlannedJob], rule: str, wildcards: Sequence[str]) -> list[PlannedJob]:
     """The jobs of `rule` with these wildcards (KEY=VALUE); UserError where there are none."""
     of_rule = [job for job in jobs if job.rule == rule]
     if not of_rule:
@@ -52,7 +52,7 @@ def last_lines(path: Path, count: int) -> list[str]:
     return lines[-count:] if count > 0 else []
 
 
-def logs_of(job: Job) -> list[Path]:
+def logs_of(job: PlannedJob) -> list[Path]:
     """Where a job's own log is or will be, and Slurm's logs of it, alone or together with other jobs."""
     if job.log is None:
         return []

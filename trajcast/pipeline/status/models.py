@@ -11,7 +11,8 @@ from pathlib import Path
 from trajcast.config.settings import RolloutSettings, TrainingSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.errors import UserError
-from trajcast.pipeline.status.states import Seen, State
+from trajcast.io import layout
+from trajcast.pipeline.status.states import JobState, Seen
 from trajcast.training.schedule import time_left_s
 
 
@@ -38,23 +39,23 @@ def validation(seen: Seen) -> Validation | None:
     """The last validation of a training job; None before the first."""
     folder = Path(seen.job.outputs[0]).parent
     try:
-        with open(folder / "metrics.csv", encoding="utf-8", newline="") as handle:
+        with open(folder / layout.METRICS_FILE, encoding="utf-8", newline="") as handle:
             rows = list(csv.DictReader(handle))
-            since_s = time.time() - (folder / "metrics.csv").stat().st_mtime
-        settings = read_settings(TrainingSettings, folder / "training.yaml")
+            since_s = time.time() - (folder / layout.METRICS_FILE).stat().st_mtime
+        settings = read_settings(TrainingSettings, folder / layout.TRAINING_SETTINGS_FILE)
     except (FileNotFoundError, UserError):
         return None
     if not rows:
         return None
     last = rows[-1]
     epoch = int(last["epoch"])
-    passed_s = since_s if seen.state is State.RUNNING else 0.0
+    passed_s = since_s if seen.state is JobState.RUNNING else 0.0
     left_s = max(0.0, time_left_s(settings, epoch, float(last["time_s"])) - passed_s)
     return Validation(
         epoch=epoch,
         displacement_percent=float(last["displacement_mae_percent"]),
         velocity_percent=float(last["velocity_mae_percent"]),
-        left_s=0.0 if seen.state is State.DONE else left_s,
+        left_s=0.0 if seen.state is JobState.DONE else left_s,
     )
 
 
@@ -64,14 +65,14 @@ def rollout_progress(seen: Seen) -> RolloutProgress | None:
     outcome = next((path for path in outputs if path.name.startswith("outcome")), None)
     if outcome is None:
         return None
-    if seen.state is State.DONE:
+    if seen.state is JobState.DONE:
         found = json.loads(outcome.read_text(encoding="utf-8"))
         return RolloutProgress(
             ns=found["time_ps"] / 1000, planned_ns=found["planned_ps"] / 1000, ending=found["outcome"]
         )
     if not seen.record.get("total"):
         return None
-    settings = read_settings(RolloutSettings, outcome.with_name("rollout.yaml"))
+    settings = read_settings(RolloutSettings, outcome.with_name(layout.ROLLOUT_SETTINGS_FILE))
     share = seen.record["done"] / seen.record["total"]
     ps = max(0.0, share * (settings.duration_ps + settings.equilibration_ps) - settings.equilibration_ps)
     return RolloutProgress(ns=ps / 1000, planned_ns=settings.duration_ps / 1000)

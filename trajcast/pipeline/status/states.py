@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from trajcast.io.heartbeat import SIGN_EVERY_S, record_path
-from trajcast.pipeline.jobs import Job
+from trajcast.pipeline.jobs import PlannedJob
 
 SILENT_AFTER_S = 6 * SIGN_EVERY_S
 SAID = re.compile(r": (?:error|failure): ")  # how trajcast.cli ends
 
 
-class State(Enum):
+class JobState(Enum):
     """Of a job."""
 
     DONE = "done"
@@ -32,8 +32,8 @@ class State(Enum):
 class Seen:
     """A job, its state, and what it has told of itself."""
 
-    job: Job
-    state: State
+    job: PlannedJob
+    state: JobState
     record: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -51,13 +51,13 @@ class Seen:
         return self.record.get("error") or self.record.get("stopped") or ""
 
 
-def states(jobs: Iterable[Job], unfinished: Sequence[Job]) -> list[Seen]:
+def states(jobs: Iterable[PlannedJob], unfinished: Sequence[PlannedJob]) -> list[Seen]:
     """The state of each of the `jobs`, of which some are `unfinished`."""
     to_do = {job.outputs for job in unfinished}
-    return [_state(job) if job.outputs in to_do else Seen(job=job, state=State.DONE) for job in jobs]
+    return [_state(job) if job.outputs in to_do else Seen(job=job, state=JobState.DONE) for job in jobs]
 
 
-def _state(job: Job) -> Seen:
+def _state(job: PlannedJob) -> Seen:
     for place in _places(job):
         path = record_path(place)
         try:
@@ -66,16 +66,16 @@ def _state(job: Job) -> Seen:
         except (FileNotFoundError, NotADirectoryError):
             continue
         if "error" in record:
-            return Seen(job=job, state=State.FAILED, record=record)
+            return Seen(job=job, state=JobState.FAILED, record=record)
         stopped = "stopped" in record or silent_s > SILENT_AFTER_S
-        return Seen(job=job, state=State.STOPPED if stopped else State.RUNNING, record=record)
+        return Seen(job=job, state=JobState.STOPPED if stopped else JobState.RUNNING, record=record)
     last = _last_line(job.log)
     if said := SAID.search(last):
-        return Seen(job=job, state=State.FAILED, record={"error": last[said.end() :]})
-    return Seen(job=job, state=State.WAITING)
+        return Seen(job=job, state=JobState.FAILED, record={"error": last[said.end() :]})
+    return Seen(job=job, state=JobState.WAITING)
 
 
-def _places(job: Job) -> list[Path]:
+def _places(job: PlannedJob) -> list[Path]:
     """What the job's command calls its output."""
     files = [Path(output) for output in job.outputs]
     return [files[0].parent] if job.rule == "train" else files

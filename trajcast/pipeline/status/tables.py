@@ -13,9 +13,9 @@ from rich.table import Table
 
 from trajcast.io.progress import duration
 from trajcast.pipeline.estimate.summary import OTHER, STAGES, stage_of
-from trajcast.pipeline.jobs import Job
+from trajcast.pipeline.jobs import PlannedJob
 from trajcast.pipeline.status.models import rollout_progress, validation
-from trajcast.pipeline.status.states import Seen, State
+from trajcast.pipeline.status.states import JobState, Seen
 
 MISSING = "–"
 
@@ -37,13 +37,13 @@ def page(shown: Group, title: str) -> str:
 def _stages(seen: Sequence[Seen]) -> Table:
     counts = Counter((_system(one.job), stage_of(one.job.rule), one.state) for one in seen)
     order = [*STAGES, OTHER]
-    table = _table("Jobs", "system", "stage", numbers=[state.value for state in State])
+    table = _table("Jobs", "system", "stage", numbers=[state.value for state in JobState])
     for system, stage in sorted(
         {key[:2] for key in counts}, key=lambda key: (key[0] == "all", key[0], order.index(key[1]))
     ):
-        table.add_row(system, stage, *(str(counts[system, stage, state] or MISSING) for state in State))
+        table.add_row(system, stage, *(str(counts[system, stage, state] or MISSING) for state in JobState))
     table.add_section()
-    table.add_row("all", "", *(str(sum(one.state is state for one in seen)) for state in State), style="bold")
+    table.add_row("all", "", *(str(sum(one.state is state for one in seen)) for state in JobState), style="bold")
     return table
 
 
@@ -74,7 +74,7 @@ def _models(seen: Sequence[Seen]) -> Table:
 def _running(seen: Iterable[Seen]) -> Table:
     table = _table("Running", "job", "node", "Slurm job", "since", "what", numbers=["done", "of", "left"])
     for one in seen:
-        if one.state is State.RUNNING:
+        if one.state is JobState.RUNNING:
             record, left_s = one.record, one.left_s
             table.add_row(
                 _name(one.job),
@@ -92,7 +92,7 @@ def _running(seen: Iterable[Seen]) -> Table:
 def _ended(seen: Iterable[Seen]) -> Table:
     table = _table("Failed or stopped", "job", "node", "last sign of life", "reason", "log", numbers=[])
     for one in seen:
-        if one.state in (State.FAILED, State.STOPPED):
+        if one.state in (JobState.FAILED, JobState.STOPPED):
             updated = one.record.get("updated")
             table.add_row(
                 _name(one.job),
@@ -132,10 +132,10 @@ def _table(title: str, *texts: str, numbers: Sequence[str]) -> Table:
     return table
 
 
-def _system(job: Job) -> str:
+def _system(job: PlannedJob) -> str:
     return job.wildcards.get("system", "all")
 
 
-def _name(job: Job) -> str:
+def _name(job: PlannedJob) -> str:
     """As `trajcast log` takes it."""
     return " ".join([job.rule, *(f"{key}={value}" for key, value in job.wildcards.items())])

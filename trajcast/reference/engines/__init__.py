@@ -1,6 +1,6 @@
-"""Engines of reference MD: one file per engine.
+"""Engines of reference MD, one plug-in per file.
 
-Each file has `simulate(settings, run, start, recorder)`, which records one `Run`, and
+Each file provides `simulate(settings, run, start, recorder)`, which records one `Run`, and
 `potential_energies(settings, spec, positions)`.
 """
 
@@ -14,14 +14,14 @@ from trajcast.config.schema import ConstantPressureSettings
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One run of reference MD, from a given state."""
+    """One run of reference MD from a given state."""
 
     name: str
     ensemble: Literal["NVE", "NVT (Nosé–Hoover)", "NVT (CSVR)", "NpT (Berendsen)"]
     steps: int
     every: int  # steps between recorded frames
     relaxation_fs: float | None = None  # of the thermostat
-    final_temperature_K: float | None = None  # of a ramp that is linear in steps; constant without it
-    chain_length: int = 3  # of Nosé–Hoover
+    final_temperature_K: float | None = None  # of a ramp linear in time; None: constant temperature
+    chain_length: int = 3  # of the Nosé–Hoover thermostat
     pressure: ConstantPressureSettings | None = None  # NpT only
-    minimise: bool = False  # the energy, before the run
+    minimise: bool = False  # minimise the energy before the run

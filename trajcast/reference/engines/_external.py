@@ -1,4 +1,4 @@
-"""Forces of an ASE calculator in LAMMPS, which integrates, through its `fix external`."""
+"""Forces from an ASE calculator for LAMMPS, passed through its `fix external`; LAMMPS integrates."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trajcast.core.system_spec import SystemSpec
 from trajcast.reference.engines._weights import weights_sha256
 
 FIX = "calculator"
-BATCH_ATOMS = 512  # of all structures together: a potential's network takes a few MB for each
+BATCH_ATOMS = 512  # per batch, over all structures: a network needs a few MB per atom
 log = logging.getLogger(__name__)
 COMMANDS = f"""\
 # forces of an ASE calculator, with which TrajCast answers this fix
@@ -30,17 +30,17 @@ fix_modify {FIX} energy yes virial yes
 
 
 def styles(spec: SystemSpec) -> str:
-    """LAMMPS commands that come before the box exists; its units are ASE's, but for times."""
+    """LAMMPS commands before the box is created; metal units are those of ASE except for time."""
     boundary = "p p p" if spec.pbc.all() else "s s s"
     return f"units metal\natom_style atomic\natom_modify map yes\nboundary {boundary}\n"
 
 
 def data(spec: SystemSpec, positions: NDArray[np.float64]) -> str:
-    """LAMMPS data file of points with masses, one type for each element and isotope."""
+    """LAMMPS data file of point masses, with one atom type per element and isotope."""
     kinds, types = np.unique(np.stack([spec.numbers, spec.masses], axis=1), axis=0, return_inverse=True)
     cell, low = spec.cell, np.zeros(3)
     if not spec.pbc.any():
-        low, cell = positions.min(0) - 1, np.diag(np.ptp(positions, axis=0) + 2)  # shrunk to the atoms when read
+        low, cell = positions.min(0) - 1, np.diag(np.ptp(positions, axis=0) + 2)  # LAMMPS shrinks the box to the atoms
     sides = zip("xyz", low.tolist(), (low + np.diag(cell)).tolist(), strict=True)
     header = [f"{spec.n_atoms} atoms\n{len(kinds)} atom types", *(f"{a} {b} {x}lo {x}hi" for x, a, b in sides)]
     if np.any(cell != np.diag(np.diag(cell))):
@@ -54,11 +54,15 @@ def data(spec: SystemSpec, positions: NDArray[np.float64]) -> str:
 
 
 class ExternalForces:
-    """What LAMMPS asks at every step. `make` gives a new calculator; with `stress` it must have that, too.
+    """The callback from which LAMMPS gets energy, forces and virial at every step.
 
-    Python's errors do not pass through LAMMPS: the first one is kept, and raised by `check` once LAMMPS is back.
-    `warnings` has every different warning of the calculator, `weights` the hash of its network's. `batch` gives the
-    energies of many structures, where the calculator's library can.
+    Python exceptions do not propagate through LAMMPS: the first one is stored, and `check` raises it once LAMMPS has
+    returned. `warnings` lists each distinct warning of the calculator; `weights` is the hash of its network weights.
+
+    Args:
+        make: Creates a new calculator.
+        stress: Whether the calculator must provide the stress.
+        batch: Computes the energies (eV) of many structures at once, if the calculator's library supports it.
     """
 
     def __init__(
@@ -76,76 +80,79 @@ class ExternalForces:
         self.weights: str | None = None
 
     def attach(self, lammps: Any) -> None:
-        """Serve a LAMMPS that has just been set up.
+        """Register the callback with a LAMMPS instance that has just been set up.
 
-        The calculator is a new one: what it remembers of earlier positions (lists of neighbours, wave functions) must
-        not make a run that goes on after a kill differ from one that never stopped.
+        The calculator is created anew: what it caches from earlier positions (neighbour lists, wave functions) must not
+        make a resumed run differ from an uninterrupted one.
+
+        Raises:
+            UserError: If the calculator provides no forces, or no stress although it is required.
         """
         self._lammps = lammps
-        with self._listening():
+        with self._recorded_warnings():
             self._atoms.calc = self._make()
         self.weights = weights_sha256(self._atoms.calc)
-        given = self._atoms.calc.implemented_properties
+        available = self._atoms.calc.implemented_properties
         for name in ("forces", "stress") if self._stress else ("forces",):
-            if name not in given:
+            if name not in available:
                 raise UserError(
                     f"the calculator {type(self._atoms.calc).__name__} gives no {name}; choose another"
-                    + (", or leave out equilibration.npt" if name == "stress" else "")
+                    + (", or remove equilibration.npt" if name == "stress" else "")
                 )
-        self._energy = "free_energy" if "free_energy" in given else "energy"  # the one that forces derive from
-        lammps.set_fix_external_callback(FIX, self._answer)
+        self._energy = "free_energy" if "free_energy" in available else "energy"  # whichever the forces derive from
+        lammps.set_fix_external_callback(FIX, self._callback)
 
     def energies(
         self, frames: Iterator[NDArray[np.float64]], cell: NDArray[np.float64]
     ) -> Iterator[NDArray[np.float64]]:
-        """Potential energies (eV) of frames (positions, Å), batch by batch, from `batch` and without LAMMPS."""
+        """Potential energies (eV) of frames (positions, Å), one batch at a time, from `batch` without LAMMPS."""
         assert self.batch is not None
-        with self._listening():
+        with self._recorded_warnings():
             calculator = self._atoms.calc = self._make()
         self._atoms.set_cell(cell)
-        while several := list(islice(frames, max(1, BATCH_ATOMS // len(self._atoms)))):
-            structures = [self._atoms.copy() for _ in several]
-            for atoms, positions in zip(structures, several, strict=True):
+        while batch_positions := list(islice(frames, max(1, BATCH_ATOMS // len(self._atoms)))):
+            structures = [self._atoms.copy() for _ in batch_positions]
+            for atoms, positions in zip(structures, batch_positions, strict=True):
                 atoms.set_positions(positions)
-            with self._listening():
+            with self._recorded_warnings():
                 try:
-                    found = self.batch(calculator, structures)
+                    batch_energies = self.batch(calculator, structures)
                 except Exception as error:
-                    raise self._stopped(error) from None
-            yield np.array(found)
+                    raise self._user_error(error) from None
+            yield np.array(batch_energies)
 
     def check(self) -> None:
-        """Raise what went wrong in the calculator: UserError with its message."""
+        """Raise the stored exception of the calculator, if any; an error becomes a UserError with its message."""
         error, self._error = self._error, None
         if isinstance(error, Exception):
-            raise self._stopped(error) from None
+            raise self._user_error(error) from None
         if error is not None:
             raise error
 
-    def _stopped(self, error: Exception) -> UserError:
+    def _user_error(self, error: Exception) -> UserError:
         return UserError(f"the calculator {type(self._atoms.calc).__name__} stopped: {type(error).__name__}: {error}")
 
-    def _answer(
+    def _callback(
         self, caller: None, step: int, count: int, ids: NDArray, positions: NDArray[np.float64], forces: NDArray
     ) -> None:
         if self._error is None:
             try:
-                with self._listening():
+                with self._recorded_warnings():
                     self._compute(step, ids.ravel() - 1, positions, forces)
                 return
-            except BaseException as error:  # an interrupt from the keyboard, too
+            except BaseException as error:  # including KeyboardInterrupt
                 self._error = error
         forces[:] = 0
 
     @contextlib.contextmanager
-    def _listening(self) -> Iterator[None]:
-        """Keep and log what the calculator warns of, once each; not what it tells its developers."""
-        with warnings.catch_warnings(record=True) as heard:
+    def _recorded_warnings(self) -> Iterator[None]:
+        """Keep and log each distinct user or runtime warning of the calculator; ignore those meant for developers."""
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("ignore")
             warnings.simplefilter("always", UserWarning)
             warnings.simplefilter("always", RuntimeWarning)
             yield
-        for warning in heard:
+        for warning in caught:
             text = " ".join(str(warning.message).split())
             if text not in self.warnings:
                 self.warnings.append(text)

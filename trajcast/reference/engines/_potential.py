@@ -1,4 +1,4 @@
-"""What LAMMPS needs to know of a system: its own commands, or those that ask a calculator."""
+"""Interactions of a system for LAMMPS: native LAMMPS commands, or commands that call an ASE calculator."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from trajcast.reference.potentials import calculator, device_name, energies
 
 @dataclass(frozen=True, kw_only=True)
 class Potential:
-    """Commands before the box exists and after the atoms are there; the data file of positions; who answers."""
+    """Interactions of a system for LAMMPS."""
 
-    styles: str
-    interactions: str
-    data: Callable[[SystemSpec, NDArray[np.float64]], str]
-    external: ExternalForces | None = None
-    device: str = "cpu"  # a GPU by its name
+    styles: str  # commands before the box is created
+    interactions: str  # commands after the atoms are read
+    data: Callable[[SystemSpec, NDArray[np.float64]], str]  # text of the data file
+    external: ExternalForces | None = None  # calculator, unless LAMMPS computes the forces
+    device: str = "cpu"  # or the name of the GPU
 
 
 def potential_of(settings: ReferenceSettings, spec: SystemSpec, stress: bool = False) -> Potential:
-    """The potential in `settings`, or else that of their system; calculators are asked for the stress where needed."""
+    """The potential named in `settings`, otherwise that of the system; with `stress` a calculator must provide it."""
     system = named_module("reference.systems", settings.system)
     parameters = validate(system.Parameters, settings.parameters, "reference.parameters")
     make: Callable[[], BaseCalculator] | None = None

@@ -1,4 +1,4 @@
-"""Reference MD with LAMMPS (Thompson et al. 2022, doi:10.1016/j.cpc.2021.108171), in this process and one thread."""
+"""Reference MD with LAMMPS (Thompson et al. 2022, doi:10.1016/j.cpc.2021.108171), in this process on one thread."""
 
 from __future__ import annotations
 
@@ -26,17 +26,20 @@ from trajcast.reference.engines._lammps import Instance
 from trajcast.reference.engines._lammps_input import input_file, integration, minimisation, rescaling, velocities
 from trajcast.reference.engines._potential import Potential, potential_of
 
-SEGMENT_FRAMES = 1000  # frames between two restart points
-SLOW_SEGMENT_FRAMES = 100  # the same with a calculator's forces, of which a job may finish few
+SEGMENT_FRAMES = 1000  # frames between restart points
+SLOW_SEGMENT_FRAMES = 100  # with a calculator, which may complete few frames per job
 RESTRAINT_eV = 40.0  # holds a dihedral angle within a degree against barriers of 1 eV
 
 
 def simulate(settings: ReferenceSettings, run: Run, start: State, recorder: Recorder) -> None:
-    """Record `run` from `start` into `recorder`, or go on after its last segment; the LAMMPS input, data file and log
-    lie beside the recorder's file.
+    """Record `run` from `start`, or resume it after its last segment.
 
-    The run is a chain of segments. Each begins by reading the restart that the one before it wrote, whether or not
-    the process died in between, so an interrupted run gives the same frames bit for bit.
+    The LAMMPS input, data file and log are written beside the recorder's file. The run is a chain of segments. Each
+    begins by reading the restart written by the previous one, whether or not the process died in between, so an
+    interrupted run gives the same frames bit for bit.
+
+    Raises:
+        Stopped: If the process has to end; the run is saved up to its last complete segment.
     """
     potential = potential_of(settings, recorder.spec, stress=run.pressure is not None)
     stem = recorder.path.with_suffix("")
@@ -61,24 +64,24 @@ def simulate(settings: ReferenceSettings, run: Run, start: State, recorder: Reco
             lammps.read_restart(saved["lammps"], setup)
             step, wall_s = int(saved["step"]), float(saved["wall_s"])
             if external is not None:
-                before = json.loads(bytes(saved["warnings"]))
-                external.warnings += [text for text in before if text not in external.warnings]
+                earlier = json.loads(bytes(saved["warnings"]))
+                external.warnings += [text for text in earlier if text not in external.warnings]
         with watched() as time_is_up, progress(f"{run.name}, {run.ensemble}", run.steps, done=step) as advance:
             while step < run.steps:
                 begin = time.perf_counter()
                 end = min(step + segment, run.steps)
                 for _ in _frames(lammps, settings, run, step, end, recorder):
                     advance(run.every)
-                    if reason := time_is_up():  # a segment cut short would end in other frames
+                    if reason := time_is_up():  # a shortened segment would change the frames after it
                         raise Stopped(f"{reason}; {run.name} is saved up to step {step} of {run.steps}")
                 step = end
                 restart = lammps.write_restart()
-                wall_s += time.perf_counter() - begin  # without loading a potential again
-                lammps.read_restart(restart, setup)  # where the next segment starts; proves that the restart is whole
+                wall_s += time.perf_counter() - begin  # excludes reloading the potential
+                lammps.read_restart(restart, setup)  # start of the next segment; verifies the restart
                 state = {"lammps": restart, "step": step, "wall_s": wall_s}
                 recorder.commit(state if external is None else state | {"warnings": json.dumps(external.warnings)})
-    heard = {} if external is None else {"warnings": external.warnings, "weights": external.weights}
-    recorder.finish(speed=_speed(run.steps / wall_s, settings, potential), **heard)
+    from_calculator = {} if external is None else {"warnings": external.warnings, "weights": external.weights}
+    recorder.finish(speed=_speed(run.steps / wall_s, settings, potential), **from_calculator)
 
 
 def _speed(steps_per_s: float, settings: ReferenceSettings, potential: Potential) -> dict[str, Any]:
@@ -100,15 +103,15 @@ def potential_energies(settings: ReferenceSettings, spec: SystemSpec, positions:
         return energies
     potential, done = potential_of(settings, spec), 0
     with progress("potential energies", len(positions), unit="frames") as advance:
-        for found in _energies(potential, spec, positions):
-            energies[done : done + len(found)] = found
-            done += len(found)
-            advance(len(found))
+        for batch in _energies(potential, spec, positions):
+            energies[done : done + len(batch)] = batch
+            done += len(batch)
+            advance(len(batch))
     return energies
 
 
 def _energies(potential: Potential, spec: SystemSpec, positions: NDArray) -> Iterator[NDArray[np.float64]]:
-    """Batches by the potential's own library where it has them; else frame by frame in LAMMPS."""
+    """Energies (eV) in batches by the potential's own library if supported, otherwise frame by frame in LAMMPS."""
     wrapped = (_wrapped(frame, spec) for frame in positions)
     if potential.external is not None and potential.external.batch is not None:
         yield from potential.external.energies(wrapped, spec.cell)
@@ -129,8 +132,9 @@ def relaxed(
 ) -> tuple[NDArray[np.float64], float]:
     """Positions (Å) and potential energy (eV) after minimisation from `positions`.
 
-    `dihedral`: four atoms (counted from 0) and the angle between them in degrees that is held by a restraint, whose
-    own energy is not counted.
+    Args:
+        dihedral: Four atoms (counted from 0) and the angle (degrees) at which a restraint holds them; the energy of the
+            restraint is not included.
     """
     potential = potential_of(settings, spec)
     with tempfile.TemporaryDirectory() as folder, Instance(None, potential.styles, potential.external) as lammps:
@@ -141,7 +145,7 @@ def relaxed(
             atoms, angle = dihedral
             strength = RESTRAINT_eV / lammps.units.energy_eV
             names = " ".join(str(atom + 1) for atom in atoms)
-            # its energy is K (1 + cos(φ − d)), least at φ = d + 180°
+            # the restraint energy K (1 + cos(φ − d)) is minimal at φ = d + 180°
             lammps.commands(f"fix hold all restrain dihedral {names} {strength!r} {strength!r} {angle - 180.0!r}")
             lammps.commands("fix_modify hold energy yes")
         lammps.commands("minimize 0.0 1.0e-6 10000 100000")
@@ -152,14 +156,14 @@ def relaxed(
 def _frames(
     lammps: Instance, settings: ReferenceSettings, run: Run, step: int, end: int, recorder: Recorder
 ) -> Iterator[int]:
-    """Advance from `step` to `end`, recording every frame; yields the step of each."""
+    """Advance from `step` to `end`, recording every frame; yield the step of each."""
     units, origin, cell = lammps.units, np.zeros(3), recorder.spec.cell
     rescale = rescaling(run, cell)
-    once = "post no" if rescale else "pre no post no"  # forces belong to the box before
+    setup = "post no" if rescale else "pre no post no"  # rescaling the box outdates the forces
     lammps.commands("run 0 post no")
     with lammps.quiet():
         while step < end:
-            lammps.commands(f"run {run.every} start 0 stop {run.steps} {once}")
+            lammps.commands(f"run {run.every} start 0 stop {run.steps} {setup}")
             step += run.every
             energies = {
                 name: lammps.thermo(key) * units.energy_eV for name, key in (("potential", "pe"), ("total", "etotal"))

@@ -1,4 +1,4 @@
-"""CHGNet. Deng et al. 2023, doi:10.1038/s42256-023-00716-3. The weights come with the package; crystals only."""
+"""CHGNet. Deng et al. 2023, doi:10.1038/s42256-023-00716-3. The package includes the weights; crystals only."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ OWN_FILES = False
 
 
 def calculator(model: str, device: str) -> Calculator:
-    """A new calculator; one process loads the weights once."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints its device each time
+    """A new calculator; the weights are loaded once per process."""
+    with contextlib.redirect_stdout(io.StringIO()):  # CHGNet prints its device each time
         from chgnet.model.dynamics import CHGNetCalculator
 
         return CHGNetCalculator(model=_network(model, device), use_device=device)
@@ -30,8 +30,8 @@ def energies(calculator: Any, structures: list[Atoms]) -> list[float]:
     from pymatgen.io.ase import AseAtomsAdaptor
 
     graphs = [calculator.model.graph_converter(AseAtomsAdaptor.get_structure(atoms)) for atoms in structures]
-    found = calculator.model.predict_graph(graphs, task="e", batch_size=len(graphs))
-    per_atom = [found] if len(graphs) == 1 else found
+    predictions = calculator.model.predict_graph(graphs, task="e", batch_size=len(graphs))
+    per_atom = [predictions] if len(graphs) == 1 else predictions
     return [float(one["e"]) * len(atoms) for one, atoms in zip(per_atom, structures, strict=True)]
 
 

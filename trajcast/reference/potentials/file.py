@@ -1,8 +1,8 @@
-"""One's own PyTorch model, as `torch.export.save` writes it, weights and program in one file.
+"""The user's own PyTorch model, as written by `torch.export.save`: weights and program in one file.
 
-It is called with numbers (atoms), centers and neighbors (pairs), and vectors (pairs, 3), from each atom to all its
-neighbours within a cutoff (Å, float64), and gives the energy of the whole (eV), without a batch. Forces and stress are
-slopes of it with the vectors. The cutoff is written in the file by `extra_files={"cutoff_A": "6.0"}`.
+It is called with numbers (atoms), centers and neighbors (pairs), and vectors (pairs, 3; Å, float64) from each atom to
+all its neighbours within a cutoff, and returns the total energy (eV), without a batch dimension. Forces and stress are
+derivatives of the energy with respect to the vectors. The file stores the cutoff: `extra_files={"cutoff_A": "6.0"}`.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ OWN_FILES = True
 
 
 def calculator(model: str, device: str) -> Calculator:
-    """A new calculator; UserError where the file names no cutoff."""
+    """A new calculator; UserError if the file contains no cutoff."""
     return ExportedModel(model, device)
 
 
 class ExportedModel(Calculator):
-    """Energy of an exported model, forces and stress by automatic differentiation."""
+    """Energy of an exported model; forces and stress by automatic differentiation."""
 
     def __init__(self, path: str, device: str):
         super().__init__()
@@ -45,8 +45,8 @@ class ExportedModel(Calculator):
             self.cutoff_A = float(extra["cutoff_A"])
         except ValueError:
             raise UserError(
-                f"{path}: no cutoff in it (cutoff_A is {extra['cutoff_A']!r}); save it with torch.export.save(program, "
-                'path, extra_files={"cutoff_A": "6.0"})'
+                f"{path}: contains no cutoff (cutoff_A is {extra['cutoff_A']!r}); save it with torch.export.save("
+                'program, path, extra_files={"cutoff_A": "6.0"})'
             ) from None
         self.device = torch.device(device)
         self._module = move_to_device_pass(program, device).module()
@@ -63,14 +63,14 @@ class ExportedModel(Calculator):
             pbc=atoms.pbc,
         )
         state = spec.state(atoms.positions, np.zeros_like(atoms.positions)).to(device=self.device)
-        found = find_neighbors(state, self.cutoff_A)
-        vectors = found.vectors.detach().requires_grad_()
+        neighbors = find_neighbors(state, self.cutoff_A)
+        vectors = neighbors.vectors.detach().requires_grad_()
         numbers = torch.as_tensor(spec.numbers, device=self.device)
-        energy = self._module(numbers, found.atoms, found.index, vectors)
-        (slopes,) = torch.autograd.grad(energy, vectors)
+        energy = self._module(numbers, neighbors.atoms, neighbors.index, vectors)
+        (gradients,) = torch.autograd.grad(energy, vectors)
         forces = torch.zeros_like(state.positions)
-        forces.index_add_(0, found.atoms, slopes).index_add_(0, found.index, -slopes)
+        forces.index_add_(0, neighbors.atoms, gradients).index_add_(0, neighbors.index, -gradients)
         self.results = {"energy": float(energy), "free_energy": float(energy), "forces": forces.cpu().numpy()}
         if atoms.pbc.all():
-            virial = (vectors.detach().T @ slopes).cpu().numpy()
+            virial = (vectors.detach().T @ gradients).cpu().numpy()
             self.results["stress"] = full_3x3_to_voigt_6_stress((virial + virial.T) / 2 / atoms.get_volume())

@@ -1,7 +1,7 @@
 """MACE. Batatia et al. 2022, arXiv:2206.07697; foundation models: Batatia et al. 2023, arXiv:2401.00096.
 
-Its package downloads the weights once and keeps them. It needs e3nn 0.4.4, which TrajCast's network does not run with:
-an environment of its own, without that network.
+The package downloads the weights once and caches them. It needs e3nn 0.4.4, with which TrajCast's network does not run,
+and therefore a separate environment without the network's libraries.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ MODELS = {
     "mace-off23-small": "off small",
     "mace-off23": "off medium",
 }
-PACKAGE = "pip install mace-torch, in an environment of its own (docs/potentials.md)"
+PACKAGE = "pip install mace-torch, in a separate environment (docs/potentials.md)"
 DEVICES = ("cpu", "cuda")
 ENVIRONMENT = "mace"
 OWN_FILES = True
 
 
 def calculator(model: str, device: str) -> Calculator:
-    """A new calculator, in double precision, without which the energy drifts."""
+    """A new calculator in double precision, as the energy drifts in single precision."""
     from mace.calculators import MACECalculator, mace_mp, mace_off
 
     if Path(model).is_file():

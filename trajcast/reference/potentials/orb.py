@@ -1,6 +1,6 @@
-"""Orb v3. Rhodes et al. 2025, arXiv:2504.06231. Its package downloads the weights once and keeps them.
+"""Orb v3. Rhodes et al. 2025, arXiv:2504.06231. The package downloads the weights once and caches them.
 
-Only models whose forces derive from an energy: the others do not conserve it.
+Only models with conservative forces are offered: the others do not conserve energy.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ OWN_FILES = False
 
 
 def calculator(model: str, device: str) -> Calculator:
-    """A new calculator, in the highest precision that there is: float64 on CPUs and GPUs alike."""
+    """A new calculator in the highest available precision: float64 on CPUs and GPUs alike."""
     from orb_models.forcefield.calculator import ORBCalculator
     from orb_models.forcefield.pretrained import ORB_PRETRAINED_MODELS
 

@@ -1,6 +1,6 @@
 """SevenNet. Park, Kim, Hwang & Han 2024, doi:10.1021/acs.jctc.4c00190.
 
-The weights of SevenNet-0, l3i5 and MF-0 come with the package; those of the others are downloaded once by it.
+The package includes the weights of SevenNet-0, l3i5 and MF-0 and downloads those of the others once.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MODELS = {
     "sevennet-omat": "7net-omat",
     "sevennet-mf-ompa": "7net-mf-ompa",
 }
-PARTS = {"7net-mf-0": "PBE", "7net-mf-ompa": "mpa"}  # of models that know several levels of theory
+PARTS = {"7net-mf-0": "PBE", "7net-mf-ompa": "mpa"}  # of models trained on several levels of theory
 PACKAGE = 'pip install "trajcast[sevennet]"'
 DEVICES = ("cpu", "cuda")
 ENVIRONMENT = "mlip"
@@ -28,7 +28,7 @@ OWN_FILES = True
 
 
 def calculator(model: str, device: str) -> Calculator:
-    """A new calculator; one process loads the weights once."""
+    """A new calculator; the weights are loaded once per process."""
     from sevenn.calculator import SevenNetCalculator
 
     return SevenNetCalculator(_network(model), file_type="model_instance", device=device, modal=PARTS.get(model))
@@ -50,8 +50,8 @@ def energies(calculator: Any, structures: list[Atoms]) -> list[float]:
     network.set_is_batch_data(True)
     with torch.no_grad():
         batch = network(Collater([])(graphs).to(calculator.device))
-    found: list[float] = batch[keys.PRED_TOTAL_ENERGY].tolist()
-    return found
+    total_energies: list[float] = batch[keys.PRED_TOTAL_ENERGY].tolist()
+    return total_energies
 
 
 @cache

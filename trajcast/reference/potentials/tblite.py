@@ -1,4 +1,4 @@
-"""Tight-binding quantum chemistry, by tblite: GFN2-xTB and its relatives.
+"""Tight-binding quantum chemistry with tblite: GFN2-xTB and related methods.
 
 Bannwarth, Ehlert & Grimme 2019, doi:10.1021/acs.jctc.8b01176.
 """
@@ -15,7 +15,7 @@ OWN_FILES = False
 
 
 def calculator(model: str, device: str) -> Calculator:
-    """A new calculator, for neutral molecules and crystals without unpaired electrons."""
+    """A new calculator for neutral closed-shell molecules and crystals."""
     from tblite.ase import TBLite
 
     return TBLite(method=model, verbosity=0)

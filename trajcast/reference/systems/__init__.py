@@ -1,9 +1,9 @@
-"""Reference systems: one file per system, its structure and interactions.
+"""Reference systems, one plug-in per file: structure and interactions.
 
-Each file has `Parameters` (the settings under `reference.parameters`), `structure(parameters, seed)` → topology and
-positions. For LAMMPS it has `lammps_styles(parameters)`, `lammps_data(parameters, spec, positions)` and
-`lammps_interactions(parameters)`, or `calculator(parameters)` → a new ASE calculator, whose forces LAMMPS then uses.
-Files that the results depend on are parameters whose names end in `_file`.
+Each file provides `Parameters` (the settings under `reference.parameters`) and `structure(parameters, seed)` →
+`SystemSpec` and positions (Å). Forces come either from LAMMPS, by `lammps_styles(parameters)`,
+`lammps_data(parameters, spec, positions)` and `lammps_interactions(parameters)`, or from `calculator(parameters)` → a
+new ASE calculator, whose forces LAMMPS then uses. Parameters for files that the results depend on end in `_file`.
 
-A file may have `literature(settings, folder)` → quantities of its reference MD beside published ones.
+A file may provide `literature(settings, folder)` → list of `Published`, its reference MD beside published values.
 """

@@ -1,6 +1,6 @@
-"""Whether a many-body potential takes the atom types for the elements that the configuration says they are.
+"""Check that a many-body potential assigns the same elements to the atom types as the configuration.
 
-Otherwise LAMMPS computes, without a word, with one element's potential for another.
+Otherwise LAMMPS silently uses the potential of one element for another.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from trajcast.io.readers.lammps_input import ForceField
 
 
 def check_element_order(field: ForceField, elements: Sequence[str], input_file: str) -> None:
-    """UserError where a line `pair_coeff * * … Si O` or a POD's species have the elements in another order."""
+    """UserError if a line `pair_coeff * * … Si O` or the species of a POD list the elements in another order."""
     for words in _for_all_types(field):
         last = [word for word in words[-len(elements) :] if word in atomic_numbers]
         if len(last) == len(elements) and last != list(elements):
             raise UserError(
-                f"{input_file}: '{' '.join(words)}' takes the atom types for {', '.join(last)}, "
-                f"reference.parameters.elements says {', '.join(elements)}; name them in the order of the atom types"
+                f"{input_file}: '{' '.join(words)}' assigns the atom types to {', '.join(last)}, but "
+                f"reference.parameters.elements says {', '.join(elements)}; list them in the order of the atom types"
             )
         if (species := _pod_species(words)) and species != list(dict.fromkeys(elements)):
             raise UserError(
                 f"{input_file}: {words[3]} has the species {' '.join(species)}, but pair_style pod needs the order of "
-                f"the atom types, {' '.join(dict.fromkeys(elements))}; renumber the types, or fit with that order"
+                f"the atom types, {' '.join(dict.fromkeys(elements))}; renumber the types, or refit in that order"
             )
 
 
@@ -38,7 +38,7 @@ def _for_all_types(field: ForceField) -> Iterator[list[str]]:
 
 
 def _pod_species(words: Sequence[str]) -> list[str]:
-    """The species in the parameter file that a line names; none where that is no file of a POD."""
+    """The species in the POD parameter file that a line names; empty if it names none."""
     path = Path(words[3].strip("\"'")) if len(words) > 4 else Path("")
     if path.suffix != ".pod" or not path.is_file():
         return []

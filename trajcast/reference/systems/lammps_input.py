@@ -1,7 +1,7 @@
 """A user's own system: a LAMMPS data file and the input that defines its force field.
 
-LAMMPS reads and writes the data file itself, so that whatever a force field keeps there stays: charges, bonds,
-coefficients, labels of types.
+LAMMPS itself reads and writes the data file, which preserves everything that a force field stores there: charges,
+bonds, coefficients, type labels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from trajcast.io.readers.lammps_input import ForceField, read_input
 from trajcast.reference.engines._lammps import Instance
 from trajcast.reference.systems._element_order import check_element_order
 
-ATOM_STYLES = ("atomic", "charge", "bond", "angle", "molecular", "full")  # points: position and velocity are all
+ATOM_STYLES = ("atomic", "charge", "bond", "angle", "molecular", "full")  # state: position and velocity only
 MAP = "atom_modify map yes\n"
 
 
@@ -37,18 +37,18 @@ class Parameters(Section):
     """`reference.parameters` of this system."""
 
     input_file: str
-    elements: Annotated[list[str], Field(min_length=1)]  # of the atom types, in order
+    elements: Annotated[list[str], Field(min_length=1)]  # one per atom type, in order
 
 
 def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np.float64]]:
-    """Atoms of the data file, whatever the seed, its bonded atoms side by side; topology and positions (Å)."""
+    """Specification and positions (Å) of the data file, with molecules made whole, independent of the seed."""
     field = read_input(parameters.input_file)
     with _atoms(field) as lammps:
         pbc = lammps.pbc()
         if pbc.any() != pbc.all():
             raise UserError(
                 f"{parameters.input_file}: periodic in {int(pbc.sum())} directions of 3; choose boundary p p p "
-                "(with a layer of vacuum where you need one), or s s s for a molecule in vacuum"
+                "(with a layer of vacuum if needed), or s s s for a molecule in vacuum"
             )
         origin, cell = lammps.box() if pbc.all() else (np.zeros(3), np.zeros((3, 3)))
         positions = lammps.gather("x", 1) - origin + lammps.gather("image", 0) @ cell
@@ -66,59 +66,60 @@ def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np
 
 
 def lammps_styles(parameters: Parameters) -> str:
-    """LAMMPS commands that come before the box exists."""
+    """LAMMPS commands before the box is created."""
     return read_input(parameters.input_file).before + MAP
 
 
 def lammps_interactions(parameters: Parameters) -> str:
-    """LAMMPS commands that define the force field once the atoms are there."""
+    """LAMMPS commands that define the force field after the atoms are read."""
     return read_input(parameters.input_file).after
 
 
 def lammps_data(parameters: Parameters, spec: SystemSpec, positions: NDArray[np.float64]) -> str:
-    """The user's data file with these positions and this cell; of a supercell, with bonds and angles of every copy.
+    """The user's data file with these positions and this cell; for a supercell, with the bonds and angles of each copy.
 
-    Raises UserError when the atoms are not those of the data file in order, or a bonded network fills the cell of
-    what is to be repeated.
+    Raises:
+        UserError: If the atoms are not those of the data file in order, or a bonded network spans the cell to be
+            repeated.
     """
-    own, start = structure(parameters, 1)
+    unit, start = structure(parameters, 1)
     field = read_input(parameters.input_file)
-    given = read_text(field.data_file)
-    copies = _copies(parameters, own, spec)
+    original = read_text(field.data_file)
+    copies = _copies(parameters, unit, spec)
     with _atoms(field) as lammps, tempfile.TemporaryDirectory() as folder:
         if max(copies) > 1:
-            _check_repeatable(parameters, start, lammps.bonds(), own.cell)
-        for axis in (2, 1, 0):  # one at a time: copies then follow each other as in trajcast.core.geometry.replicate
+            _check_repeatable(parameters, start, lammps.bonds(), unit.cell)
+        for axis in (2, 1, 0):  # one axis at a time gives the order of trajcast.core.geometry.replicate
             lammps.commands(f"replicate {' '.join(str(copies[axis] if a == axis else 1) for a in range(3))}")
         if spec.pbc.any():
             lammps.commands(_box(spec.cell))
         lammps.scatter_positions(positions)
         path = Path(folder) / "atoms.data"
-        lammps.commands(f'write_data "{path}" nocoeff')  # which would be rounded
-        head, sections = data_sections(path.read_text(encoding="utf-8"))
-    coefficients = [section for section in data_sections(given)[1] if section.heading.endswith("Coeffs")]
+        lammps.commands(f'write_data "{path}" nocoeff')  # LAMMPS would round the coefficients
+        header, sections = data_sections(path.read_text(encoding="utf-8"))
+    coefficients = [section for section in data_sections(original)[1] if section.heading.endswith("Coeffs")]
     kept = [section for section in sections if section.heading != "Velocities"]
-    return "\n\n".join([head, *(section.text for section in (*kept, *coefficients))]) + "\n\n"
+    return "\n\n".join([header, *(section.text for section in (*kept, *coefficients))]) + "\n\n"
 
 
 @contextlib.contextmanager
 def _atoms(field: ForceField) -> Iterator[Instance]:
-    """A LAMMPS with the atoms of the data file and their force field."""
+    """A LAMMPS instance with the atoms of the data file and their force field."""
     with Instance(None, field.before + MAP) as lammps:
         if lammps.atom_style not in ATOM_STYLES:
             raise UserError(
-                f"{field.file}: atom_style {lammps.atom_style} has more to it than positions and velocities of points; "
+                f"{field.file}: atom_style {lammps.atom_style} has state other than positions and velocities; "
                 f"use one of: {', '.join(ATOM_STYLES)}"
             )
         try:
             lammps.read_data(field.data_file, field.after)
         except UserError as error:
-            raise UserError(f"{field.file} with {field.data_file}: {error}; correct the one or the other") from None
+            raise UserError(f"{field.file} with {field.data_file}: {error}; correct one of them") from None
         yield lammps
 
 
 def _numbers(parameters: Parameters, masses: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Atomic number of each type; UserError where `elements` are too many, too few, unknown, or in another order."""
+    """Atomic number of each type; UserError if `elements` has the wrong length or order, or an unknown symbol."""
     elements = parameters.elements
     if len(elements) != len(masses):
         raise UserError(
@@ -126,14 +127,14 @@ def _numbers(parameters: Parameters, masses: NDArray[np.float64]) -> NDArray[np.
             f"atom types of {parameters.input_file}; name the element of each type, in order"
         )
     if unknown := [element for element in elements if element not in atomic_numbers]:
-        raise UserError(f"reference.parameters.elements: {unknown[0]!r} is no element; write a symbol such as Ar")
+        raise UserError(f"reference.parameters.elements: {unknown[0]!r} is not an element; write a symbol such as Ar")
     numbers = np.array([atomic_numbers[element] for element in elements])
-    for kind, mass in enumerate(masses):  # whether an element has that mass is for all systems to see to
-        own, others = abs(mass - atomic_masses[numbers[kind]]), np.abs(mass - atomic_masses[numbers])
-        if own > ROUNDING_U and others.min() < ROUNDING_U:
+    for kind, mass in enumerate(masses):  # implausible masses are checked later, for all systems
+        deviation, deviations = abs(mass - atomic_masses[numbers[kind]]), np.abs(mass - atomic_masses[numbers])
+        if deviation > ROUNDING_U and deviations.min() < ROUNDING_U:
             raise UserError(
                 f"reference.parameters.elements: type {kind + 1} is {elements[kind]}, but its mass {mass:g} u is that "
-                f"of {elements[int(others.argmin())]}; name the elements in the order of the atom types"
+                f"of {elements[int(deviations.argmin())]}; name the elements in the order of the atom types"
             )
     return numbers
 
@@ -141,7 +142,7 @@ def _numbers(parameters: Parameters, masses: NDArray[np.float64]) -> NDArray[np.
 def _whole(
     positions: NDArray[np.float64], bonds: NDArray[np.int64], cell: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Positions with every atom at the image nearest to an atom that it is bonded to, and the molecule of each atom."""
+    """Positions with molecules made whole across periodic boundaries, and the molecule index of each atom."""
     n = len(positions)
     graph = coo_array((np.ones(len(bonds)), (bonds[:, 0], bonds[:, 1])), shape=(n, n)).tocsr()
     molecules = connected_components(graph, directed=False)[1]
@@ -154,16 +155,16 @@ def _whole(
     return positions, molecules.astype(np.int64)
 
 
-def _copies(parameters: Parameters, own: SystemSpec, spec: SystemSpec) -> list[int]:
-    """How often the cell of the data file is repeated along each of its vectors; UserError for other atoms."""
+def _copies(parameters: Parameters, unit: SystemSpec, spec: SystemSpec) -> list[int]:
+    """Repetitions of the data file's cell along each lattice vector; UserError if the atoms do not match."""
     copies = [1, 1, 1]
-    if own.pbc.any():
-        lengths = np.linalg.norm(spec.cell, axis=1) / np.linalg.norm(own.cell, axis=1)
+    if unit.pbc.any():
+        lengths = np.linalg.norm(spec.cell, axis=1) / np.linalg.norm(unit.cell, axis=1)
         copies = np.maximum(1, lengths.round()).astype(int).tolist()
-    if not np.array_equal(spec.numbers, np.tile(own.numbers, math.prod(copies))):
+    if not np.array_equal(spec.numbers, np.tile(unit.numbers, math.prod(copies))):
         raise UserError(
-            f"system lammps_input: {spec.n_atoms} atoms are not those of {parameters.input_file} in order "
-            f"({own.n_atoms}, or whole copies of them); reorder them or change the system"
+            f"system lammps_input: the {spec.n_atoms} atoms are not those of {parameters.input_file} in order "
+            f"({unit.n_atoms}, or whole copies of them); reorder them or change the system"
         )
     return copies
 
@@ -171,17 +172,17 @@ def _copies(parameters: Parameters, own: SystemSpec, spec: SystemSpec) -> list[i
 def _check_repeatable(
     parameters: Parameters, positions: NDArray[np.float64], bonds: NDArray[np.int64], cell: NDArray[np.float64]
 ) -> None:
-    """UserError where a bond of molecules made whole still goes to another image: it would end in another copy."""
+    """UserError if a bond still crosses the boundary after molecules are made whole: it would lead to another copy."""
     apart = (positions[bonds[:, 0]] - positions[bonds[:, 1]]) @ np.linalg.inv(cell)
     if np.any(np.abs(apart) > 0.5):
         raise UserError(
-            f"{parameters.input_file}: bonds run through the whole cell, which can then not be repeated; "
-            "set rollout.supercell to [1, 1, 1], or make the data file of the larger cell"
+            f"{parameters.input_file}: bonds run through the whole cell, so it cannot be repeated; "
+            "set rollout.supercell to [1, 1, 1], or provide a data file of the larger cell"
         )
 
 
 def _box(cell: NDArray[np.float64]) -> str:
-    """The command that gives the box these lattice vectors (rows; lower triangular), its corner at the origin."""
+    """Commands that give the box these lattice vectors (rows; lower triangular) with its corner at the origin."""
     sides = [f"{axis} final 0.0 {float(length)!r}" for axis, length in zip("xyz", np.diag(cell), strict=True)]
     if np.any(cell != np.diag(np.diag(cell))):
         tilts = (("xy", cell[1, 0]), ("xz", cell[2, 0]), ("yz", cell[2, 1]))

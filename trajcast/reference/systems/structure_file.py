@@ -29,8 +29,8 @@ KEYS = "reference.parameters"
 class Parameters(Section):
     """`reference.parameters` of this system.
 
-    `calculator` is a name that ASE knows, or `module:function` (or class) of any module that can be imported, also
-    from the folder one starts in; `arguments` are its keyword arguments. With `reference.potential` there is none.
+    `calculator` is a name that ASE knows, or `module:function` (or class) from any importable module, including those
+    in the working directory; `arguments` are its keyword arguments. It is omitted if `reference.potential` is set.
     """
 
     structure_file: str
@@ -40,18 +40,20 @@ class Parameters(Section):
 
 
 def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np.float64]]:
-    """Atoms of the file (its last frame), whatever the seed; topology and positions (Å).
+    """Specification and positions (Å) of the last frame in the file, independent of the seed.
 
-    A periodic structure is turned so that its first lattice vector is along x and the second in the xy plane.
+    A periodic structure is rotated so that its first lattice vector is along x and the second in the xy plane.
     """
     path = parameters.structure_file
     atoms = read_structure(path, f"{KEYS}.structure_file")
     if not len(atoms) or not atoms.numbers.all():
-        raise UserError(f"{KEYS}.structure_file: {path} has no atoms, or some of no element; name their elements")
+        raise UserError(
+            f"{KEYS}.structure_file: {path} has no atoms, or atoms without an element; give every atom an element"
+        )
     if atoms.pbc.any() != atoms.pbc.all() or (atoms.pbc.all() and atoms.cell.rank < 3):
         raise UserError(
             f"{KEYS}.structure_file: {path} is periodic along {int(atoms.pbc.sum())} directions with {atoms.cell.rank} "
-            "lattice vectors; give it a whole cell (with a layer of vacuum where you need one), or none at all"
+            "lattice vectors; give it a whole cell (with a layer of vacuum if needed), or none at all"
         )
     if not atoms.pbc.all() and parameters.supercell != [1, 1, 1]:
         raise UserError(f"{KEYS}.supercell: {path} has no cell that could be repeated; leave supercell out")
@@ -59,48 +61,46 @@ def structure(parameters: Parameters, seed: int) -> tuple[SystemSpec, NDArray[np
     cell, positions = np.zeros((3, 3)), atoms.positions
     if atoms.pbc.all():
         if atoms.cell.handedness < 0:
-            atoms.set_cell(-atoms.cell.array)  # the same lattice
-        standard, turn = atoms.cell.standard_form()
-        cell, positions = np.tril(standard.array), positions @ turn.T
+            atoms.set_cell(-atoms.cell.array)  # the same lattice, right-handed
+        standard, rotation = atoms.cell.standard_form()
+        cell, positions = np.tril(standard.array), positions @ rotation.T
     return SystemSpec(
         numbers=atoms.numbers.astype(np.int64), masses=atoms.get_masses(), cell=cell, pbc=atoms.pbc
     ), positions
 
 
 def calculator(parameters: Parameters) -> BaseCalculator:
-    """A new calculator; UserError where there is none of that name or it does not take the arguments."""
+    """A new calculator; UserError if the name is unknown or the arguments are rejected."""
     if parameters.calculator is None:
-        raise UserError(
-            f"{KEYS}.calculator: missing; name an ASE calculator there, or a potential in reference.potential"
-        )
+        raise UserError(f"{KEYS}.calculator: missing; name an ASE calculator, or a potential in reference.potential")
     make = _maker(parameters.calculator)
     try:
         made = make(**parameters.arguments)
-    except Exception as error:  # whatever the calculator finds wrong
+    except Exception as error:  # calculators raise errors of any kind
         message = " ".join(f"{type(error).__name__}: {error}".split())
         raise UserError(
-            f"{KEYS}.arguments: the calculator {parameters.calculator} does not take {parameters.arguments}: {message}"
+            f"{KEYS}.arguments: the calculator {parameters.calculator} rejects {parameters.arguments}: {message}"
         ) from None
     if not isinstance(made, BaseCalculator):
         raise UserError(
-            f"{KEYS}.calculator: {parameters.calculator} gives a {type(made).__name__}, no ASE calculator; "
+            f"{KEYS}.calculator: {parameters.calculator} gives a {type(made).__name__}, not an ASE calculator; "
             "name a class or a function that returns one"
         )
-    known, taken = (getattr(made, name, {}) for name in ("default_parameters", "parameters"))
+    known, accepted = (getattr(made, name, {}) for name in ("default_parameters", "parameters"))
     for name in parameters.arguments:
-        if known and name in taken and name not in known:  # many of ASE's own ignore what they do not know
+        if known and name in accepted and name not in known:  # many ASE calculators ignore unknown parameters
             log.warning("%s is not among the parameters of %s (%s)", name, type(made).__name__, ", ".join(known))
     return made
 
 
 def _maker(name: str) -> Callable[..., Any]:
-    """The class or function that a name stands for."""
+    """The class or function with this name."""
     module, colon, function = name.partition(":")
     try:
         if not colon:
             return get_calculator_class(name)
         if "" not in sys.path:
-            sys.path.append("")  # modules of the folder one starts in, after all others
+            sys.path.append("")  # the working directory, after all other paths
         return getattr(importlib.import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(

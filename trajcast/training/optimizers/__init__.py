@@ -1,7 +1,7 @@
-"""How a gradient becomes an update: one file per optimizer, named after what `training.optimizer` calls it.
+"""Optimizer plug-ins: one module each, selected by name with the setting `training.optimizer`.
 
-Each has `make(vector, gradient, shapes)`: an optimizer of all weights in one vector, which holds parameters of these
-shapes one after the other, by the gradient that it finds in its place.
+Each module has a function `make(vector, gradient, shapes)`. It returns an optimizer of `vector`, which concatenates
+weights of the given `shapes`; every step reads the gradient from the tensor `gradient`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,25 @@ if TYPE_CHECKING:
 
 
 class Optimizer(Protocol):
-    """Weights and gradient stay where they were when it was made."""
+    """An optimizer bound to the vectors of weights and gradient that it was made with."""
 
     def step(self, learning_rate: Float[Tensor, ""], keep: Bool[Tensor, ""]) -> None:
-        """One update in place where `keep` is true, nothing where it is false; no waiting for a GPU."""
+        """Update the weights in place if `keep` is true, else change nothing; never synchronise with the GPU."""
 
     def forget(self) -> None:
-        """Be as before the first update."""
+        """Reset the internal state to that before the first update."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What it remembers of earlier gradients."""
+        """The internal state, as stored in checkpoints."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with what another one of the same kind remembered."""
+        """Restore the state of another optimizer of the same kind."""
 
 
 def make(name: str, vector: Tensor, gradient: Tensor, shapes: Sequence[torch.Size]) -> Optimizer:
-    """The optimizer of this name; UserError that lists them where there is none."""
+    """Make the optimizer called `name`.
+
+    Raises:
+        UserError: If there is none; the message lists the alternatives.
+    """
     return cast("Optimizer", named_module("training.optimizers", name).make(vector, gradient, shapes))

@@ -10,12 +10,12 @@ from torch import Tensor
 
 
 def make(vector: Tensor, gradient: Tensor, shapes: Sequence[torch.Size]) -> Adam:
-    """Every weight by itself; `shapes` do not matter."""
+    """Make an Adam optimizer; it acts on each weight separately and ignores `shapes`."""
     return Adam(vector, gradient, amsgrad=True)
 
 
 class Adam:
-    """torch's Adam on one vector."""
+    """The Adam of torch on one vector."""
 
     def __init__(self, vector: Tensor, gradient: Tensor, *, amsgrad: bool):
         vector.grad = gradient
@@ -24,13 +24,13 @@ class Adam:
         self.optimizer = torch.optim.Adam(
             [vector], lr=self.rate if on_gpu else 0.0, amsgrad=amsgrad, fused=True, capturable=on_gpu
         )
-        self.skipped = torch.zeros((), device=vector.device)  # 1: the fused step leaves everything as it is
+        self.skipped = torch.zeros((), device=vector.device)  # 1: the fused step changes nothing
         self.optimizer.found_inf = self.skipped  # type: ignore[attr-defined]
-        self.step(self.rate, torch.zeros_like(self.skipped, dtype=torch.bool))  # makes the state
+        self.step(self.rate, torch.zeros_like(self.skipped, dtype=torch.bool))  # creates the state
         (self.state,) = self.optimizer.state.values()
 
     def step(self, learning_rate: Tensor, keep: Tensor) -> None:
-        """One update where `keep` is true, none where it is false."""
+        """Update the weights if `keep` is true."""
         self.skipped.copy_(~keep)
         if self.optimizer.defaults["capturable"]:
             self.rate.copy_(learning_rate)
@@ -39,15 +39,15 @@ class Adam:
         self.optimizer.step()
 
     def forget(self) -> None:
-        """As it was before its first update."""
+        """Reset the state to that before the first update."""
         for tensor in self.state.values():
             tensor.zero_()
 
     def state_dict(self) -> dict[str, Any]:
-        """Torch's, of the vector."""
+        """The state of torch's Adam for the vector."""
         return dict(self.state)
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with another one's state."""
+        """Restore the state of another Adam."""
         for name, tensor in self.state.items():
             tensor.copy_(state[name])

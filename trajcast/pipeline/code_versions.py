@@ -1,0 +1,20 @@
+"""The version of each stage's code, which the workflow hands to its rules as a parameter."""
+
+CODE = {
+    "reference": 2,
+    "timestep": 1,
+    "dataset": 1,
+    "train": 4,
+    "pretrained": 1,
+    "evaluate": 2,
+    "rollout": 5,
+    "thermostat": 3,
+    "same_start": 1,
+    "speed": 1,
+    "cooling_md": 2,
+    "cooling": 1,
+    "observe": 4,
+    "report": 5,
+    "paper": 3,
+}
+"""Version of each stage's code: raise a stage's number when its results change, and it is run again."""

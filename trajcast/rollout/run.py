@@ -1,0 +1,103 @@
+"""Replicas on their way through a rollout, in bursts of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trajcast.core.mechanics import thermal_velocities
+from trajcast.core.state import State, join
+from trajcast.core.system_spec import SystemSpec
+from trajcast.rollout.burst import Bursts
+from trajcast.rollout.ramp import targets
+from trajcast.rollout.replicas import Replica, common_restart
+from trajcast.rollout.rules.guard import distance_alarm, first_alarm
+from trajcast.rollout.step import RolloutState
+from trajcast.rollout.steps import StepCounts
+
+
+@dataclass
+class RolloutRun:
+    """All replicas on their way through the steps of the plan."""
+
+    bursts: Bursts
+    counts: StepCounts
+    replicas: Sequence[Replica]
+    rollout_state: RolloutState
+    step: int  # steps done, by replicas that the guard did not stop
+
+    @property
+    def active(self) -> list[Replica]:
+        return [replica for replica in self.replicas if replica.alarm is None]
+
+    def run_burst(self, count: int) -> None:
+        """Some steps of all replicas: stop those whose guard rings, keep the frames before that."""
+        stepper, active = self.bursts.stepper, self.active
+        numbers = range(self.step + 1, self.step + count + 1)
+        noise = torch.stack([replica.noise(count, stepper.noise_shape) for replica in self.replicas], dim=1)
+        targets_K = targets(stepper.settings, self.counts, numbers)
+        device, every = self.rollout_state.active.device, stepper.settings.remove_com_motion_every
+        burst = self.bursts.run(
+            self.rollout_state,
+            noise.to(device),
+            targets_K.to(device),
+            remove_com_motion=[number % every == 0 for number in numbers],
+            kept=[self.counts.keeps(number) for number in numbers],
+        )
+        self.rollout_state, self.step = burst.rollout_state, numbers[-1]
+        guard, ratios = stepper.settings.guard, targets_K / stepper.settings.temperature_K
+        for system, replica in enumerate(self.replicas):
+            if replica.alarm is not None:
+                continue
+            replica.steps = self.step
+            if rung := first_alarm(burst.readings, system, guard, ratios):
+                replica.steps, replica.alarm = numbers[0] + rung[0] - 1, rung[1]
+        frames = [number for number in numbers if self.counts.keeps(number)]
+        for number, positions, velocities in zip(frames, burst.positions, burst.velocities, strict=True):
+            self.keep(number, positions, velocities, active)
+
+    def keep(self, number: int, positions: Tensor, velocities: Tensor, active: Sequence[Replica]) -> None:
+        """The frames after one step, of replicas that came so far."""
+        time_fs = (number - self.counts.equilibration) * self.bursts.stepper.model.scales.horizon_fs
+        for replica, r, v in zip(self.replicas, *self._parts(positions, velocities), strict=True):
+            if replica in active and replica.steps >= number:
+                replica.reporter.add(number, time_fs, r.numpy(), v.numpy())
+
+    def restarts(self) -> list[dict[str, Any]]:
+        """What each replica needs to go on from here."""
+        parts = self._parts(self.rollout_state.state.positions.cpu(), self.rollout_state.state.velocities.cpu())
+        return [
+            replica.restart_data(r.numpy(), v.numpy(), self.step)
+            for replica, r, v in zip(self.replicas, *parts, strict=True)
+        ]
+
+    def _parts(self, *values: Tensor) -> list[tuple[Tensor, ...]]:
+        return [x.chunk(len(self.replicas)) for x in values]
+
+
+def begin(
+    bursts: Bursts, counts: StepCounts, replicas: Sequence[Replica], start: State, spec: SystemSpec, *, thermal: bool
+) -> RolloutRun:
+    """Set out from the start, with `thermal` velocities or its own, or go on where an interrupted run was."""
+    device, settings = start.positions.device, bursts.stepper.settings
+    saved = common_restart([replica.reporter for replica in replicas])
+    if saved is None:
+        drawn = [thermal_velocities(start, settings.temperature_K, r.rng) if thermal else start for r in replicas]
+        state = join(drawn)
+    else:
+        for replica, data in zip(replicas, saved, strict=True):
+            replica.go_on(data)
+        state = join([spec.state(data["positions"], data["velocities"]) for data in saved]).to(device=device)
+    active = torch.tensor([replica.alarm is None for replica in replicas], device=device)
+    rollout_state, result = bursts.begin(state, active)
+    run = RolloutRun(bursts, counts, replicas, rollout_state, int(saved[0]["step"]) if saved else 0)
+    if saved is None:
+        if counts.keeps(0):
+            run.keep(0, state.positions.cpu(), state.velocities.cpu(), replicas)
+        for replica, closest in zip(replicas, result.closest.tolist(), strict=True):
+            replica.alarm = distance_alarm(closest, settings.guard)
+    return run
