@@ -23,7 +23,7 @@ from trajcast.core.mechanics import degrees_of_freedom
 from trajcast.core.units import BOLTZMANN
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.energy import UNIT as ENERGY_UNIT
-from trajcast.observables.temperature import kinetic_temperatures
+from trajcast.observables.temperature_series import kinetic_temperatures
 
 XI_CUBIC = 2.837297  # ξ of a cubic lattice, in the correction of Yeh and Hummer
 VISCOSITY = 0.8538e-3  # Pa s, of water at 300 K

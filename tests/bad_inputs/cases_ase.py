@@ -268,11 +268,13 @@ def order(what: str, *parts: str):
 order("every frame twice", "40 of 80 frames repeat an earlier one", "write each frame once")(
     lambda one, two: [image for image in one for _ in range(2)]
 )
-order("one frame twice", "1 of 41 frames repeat an earlier one, first frame 8")(lambda one, two: [*one[:8], *one[7:]])
+order("one frame twice", "1 of 41 frames repeat an earlier one; the first is frame 8")(
+    lambda one, two: [*one[:8], *one[7:]]
+)
 order(
     "frames of before a restart again",
     "5 of 45 frames",
-    "first frame 20 that is frame 15 again",
+    "the first is frame 20, a copy of frame 15",
     "what a restart wrote twice",
 )(lambda one, two: [*one[:20], *one[15:]])
 order("frames in reverse order", "atoms move against their velocities", "in the order of time")(

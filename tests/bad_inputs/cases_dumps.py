@@ -226,7 +226,7 @@ def _(w: World) -> list[str]:
     KIND,
     "elements left at the default, without masses",
     "C is at",
-    "at most 1.6 is allowed",
+    "at most 1.6 allowed",
     "dump_modify ID element",
     "accept: [temperature]",
 )

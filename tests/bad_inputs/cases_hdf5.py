@@ -113,7 +113,7 @@ damaged("a horizon that is no multiple of the interval", "horizon_fs 2.5 is not 
 )
 damaged(
     "more samples than frames",
-    "100 pairs at 2 fs were asked",
+    "100 pairs at 2 fs were requested",
     "lower the number of samples",
     samples={"training": 100, "validation": 10, "test": 10},
 )(lambda file: None)

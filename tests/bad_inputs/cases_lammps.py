@@ -129,10 +129,10 @@ def bad(what: str, *parts: str, data_text: str | None = None, **options: Any) ->
 bad("N with the mass of argon", "N with mass 39.948 u, which is the mass of Ar", "correct the element or the mass", elements=("N",))
 bad("an element that is none", "'A' is not an element", "write a symbol such as Ar", elements=("A",))
 bad("too many elements", "2 elements (Ar, Kr) for the 1 atom types", elements=("Ar", "Kr"))
-bad("lj units", "LAMMPS' units are lj", "real or metal", before="units lj\natom_style atomic\n")
-bad("no units command", "LAMMPS' units are lj", "real or metal", before="atom_style atomic\n")
-bad("electron units", "LAMMPS' units are electron", before="units electron\natom_style atomic\n")
-bad("atoms that are spheres", "atom_style sphere has more to it", before="units real\natom_style sphere\n")
+bad("lj units", "LAMMPS units are lj", "real or metal", before="units lj\natom_style atomic\n")
+bad("no units command", "LAMMPS units are lj", "real or metal", before="atom_style atomic\n")
+bad("electron units", "LAMMPS units are electron", before="units electron\natom_style atomic\n")
+bad("atoms that are spheres", "atom_style sphere has state other than", before="units real\natom_style sphere\n")
 bad(
     "periodic along two directions",
     "periodic in 2 directions of 3",

@@ -87,7 +87,7 @@ model("no description", "mine.json: no such file", "with a .json beside it")(lam
 model("a description that is no JSON", "not valid JSON")(lambda w: w.text("mine.json", "{"))
 model("a description of something else", "not a TrajCast model file")(lambda w: w.text("mine.json", "{}"))
 model("a description that is a list", "does not describe a model")(lambda w: w.text("mine.json", "[1]"))
-model("a description by a later version", "has the format TrajCast model 1000", "install a newer TrajCast")(
+model("a description by a later version", "has format TrajCast model 1000", "install a newer TrajCast")(
     lambda w: described(w, format="TrajCast model 1000")
 )
 model("a description without its network", "damaged model description")(lambda w: described(w, network=...))
@@ -186,7 +186,7 @@ def _(w: World) -> list[str]:
     return rollout(w, w.path("none.h5md"))
 
 
-@refused(START, "a data set in its place", "not an H5MD trajectory")
+@refused(START, "a data set in its place", "not a TrajCast H5MD trajectory")
 def _(w: World) -> list[str]:
     with h5py.File(w.path("dataset.h5"), "w") as file:
         file.attrs["format"] = "TrajCast data set 1"

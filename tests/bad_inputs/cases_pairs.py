@@ -90,12 +90,12 @@ changed("new velocities turned round", "atoms move against their velocities", "f
 changed("new velocities that are the old ones", "equal velocities", "one horizon later")(
     lambda atoms: atoms.arrays.__setitem__("update_velocities", atoms.arrays["velocities"].copy())
 )
-changed("the horizon of another model", "spans 10 fs (timestep), the model's horizon is 5 fs")(
+changed("the horizon of another model", "spans 10 fs (timestep), but the model's horizon is 5 fs")(
     lambda atoms: atoms.info.update(timestep=10.0)
 )
 changed("displacements of another horizon", "the interval may be twice as long")(scaled(2.0, "displacements"))
-changed("a horizon that is text", "timestep 'long' is no time")(lambda atoms: atoms.info.update(timestep="long"))
-changed("a negative horizon", "timestep '-5.0' is no time", "above zero")(
+changed("a horizon that is text", "timestep 'long' is not a time")(lambda atoms: atoms.info.update(timestep="long"))
+changed("a negative horizon", "timestep '-5.0' is not a time", "above zero")(
     lambda atoms: atoms.info.update(timestep=-5.0)
 )
 changed("no displacements", "has no array displacements", "found:")(
@@ -126,7 +126,7 @@ one("a displacement that is nan", "frame 3: displacements must hold three finite
 one("a position that is infinite", "frame 3 has no atoms, or a position that is not finite")(
     lambda atoms: atoms.positions.__setitem__((5, 0), np.inf)
 )
-one("two horizons in one file", "spans 7 fs (timestep), the model's horizon is 5 fs")(
+one("two horizons in one file", "spans 7 fs (timestep), but the model's horizon is 5 fs")(
     lambda atoms: atoms.info.update(timestep=7.0)
 )
 

@@ -210,7 +210,7 @@ as_text("a PDB whose names could be two elements", "ca.pdb", "states no elements
         "ATOM      2  HO  ALA A   1       0.000   0.000   1.200  1.00  0.00\nEND\n"
     )
 )
-as_text("a PDB of an asymmetric unit", "p21.pdb", "has space group P 21 21 21", "write the whole cell")(
+as_text("a PDB of an asymmetric unit", "p21.pdb", "has space group P 21 21 21", "write the full cell")(
     lambda w: written(w, "cu.pdb", copper(), "proteindatabank").replace(" P 1", " P 21 21 21")
 )
 as_text("a POSCAR of VASP 4, whose title would name elements", "POSCAR", "line 6 names no elements")(
@@ -239,7 +239,7 @@ GRO = (
 )
 as_text("a GRO file with a virtual site", "w.gro", "is called 'MW'")(lambda w: GRO.format("MW"))
 as_text("a GRO file with CL, chlorine or carbon", "w.gro", "is called 'CL'")(lambda w: GRO.format("CL"))
-as_text("a LAMMPS data file", "cu.data", "is a file of LAMMPS", "use system lammps_input")(
+as_text("a LAMMPS data file", "cu.data", "is a LAMMPS file", "use system lammps_input")(
     lambda w: written(w, "cu.data", copper(), "lammps-data")
 )
 as_text("text that is no structure", "notes.txt", "ASE does not know this kind of file")(lambda w: "some notes\n")

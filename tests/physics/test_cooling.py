@@ -27,10 +27,10 @@ from trajcast.figures.cooling.windows import measure_windows
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.temperature import canonical_temperature
+from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 from trajcast.reference.engines import Run, lammps
 from trajcast.reference.engines.lammps import simulate
 from trajcast.reference.ramp import cool
-from trajcast.reference.temperatures import temperatures
 
 ATOMS, EDGE_A = 100, 30.0
 MAY_MISS = 4.0  # standard errors
@@ -68,7 +68,7 @@ def test_lammps_follows_the_ramp(tmp_path: Path) -> None:
         assert len(trajectory) == 1000
         assert canonical_temperature(trajectory) is None
         assert trajectory.provenance["ensemble"] == "NVT (CSVR, to 150 K)"
-        kelvin, times = temperatures(trajectory), trajectory.times
+        kelvin, times = temperature_series(trajectory)[ALL_ATOMS], trajectory.times
     lag_K = 20e-3 * 15  # τ × rate
     relative = kelvin / (300.0 - 15.0 * times / 1000 + lag_K) - 1
     width, correlated = np.sqrt(2 / (3 * ATOMS - 3)), np.tanh(10 / 20 / 2)

@@ -136,7 +136,7 @@ def test_a_rollout_that_ended_early_is_judged_by_as_much_of_the_second_run(files
 def test_a_second_run_of_something_else_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(files / "carbon.h5md", spec([6, 6], 7.0), np.zeros((2, 2, 3)), None, 5.0)
     assert observe(files, "rollout.h5md", second="carbon.h5md") == 2
-    assert "carbon.h5md hold different elements" in capsys.readouterr().err
+    assert "carbon.h5md contain different elements" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("stride", [1, 2])
@@ -196,10 +196,10 @@ def test_a_summary_that_does_not_fit_is_refused(files: Path, capsys: pytest.Capt
     hotter = context(WATER).reference.model_copy(update={"temperature_K": 310.0}).model_dump()
     (files / "hotter.yaml").write_text(yaml.safe_dump(hotter), encoding="utf-8")
     assert observe(files, "rollout.h5md", **by_summary, **{"reference-settings": "hotter.yaml"}) == 2
-    assert "reference.json: is of reference MD with other settings; give the" in capsys.readouterr().err
+    assert "reference.json: summarises reference MD with other settings; give the" in capsys.readouterr().err
     (files / "summary/5fs/rdf.json").unlink()
     assert observe(files, "rollout.h5md", **by_summary) == 2
-    assert "has no rdf; make it again with trajcast summarize" in capsys.readouterr().err
+    assert "has no rdf; recreate it with trajcast summarize" in capsys.readouterr().err
 
 
 def test_a_summary_without_its_record_is_none(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,11 +17,11 @@ from trajcast.core.errors import UserError
 from trajcast.core.mechanics import degrees_of_freedom, kinetic_energy, momentum
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.blocks import correlated_mean_error
+from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 from trajcast.reference.engines._lammps import start_lammps
 from trajcast.reference.engines.lammps import potential_energies
 from trajcast.reference.health import check_health, examine
 from trajcast.reference.systems import liquid
-from trajcast.reference.temperatures import temperatures
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_momentum_stays_zero_and_three_degrees_of_freedom_are_missing(nve: Traje
 
 
 def test_csvr_samples_the_canonical_kinetic_energy(nvt: Trajectory):
-    kinetic_K = temperatures(nvt)
+    kinetic_K = temperature_series(nvt)[ALL_ATOMS]
     error = correlated_mean_error(kinetic_K)
     assert error < 5
     assert abs(kinetic_K.mean() - 300) < 4 * error
@@ -112,7 +112,7 @@ def test_health_holds_the_measured_numbers(folder: Path, nve: Trajectory):
     slope = np.polyfit(nve.times, nve.energy("total"), 1)[0] * 1e6 / 81
     assert first["drift_meV_per_atom_per_ps"] == pytest.approx(slope, rel=1e-6)
     assert last["drift_meV_per_atom_per_ps"] is None
-    assert first["temperature_K"] == pytest.approx(temperatures(nve).mean())
+    assert first["temperature_K"] == pytest.approx(temperature_series(nve)[ALL_ATOMS].mean())
     table = (folder / "health.csv").read_text(encoding="utf-8").splitlines()
     assert len(table) == 7
     assert table[1].startswith("nve_1,NVE,2.0,4000,")
@@ -151,7 +151,7 @@ def test_diffusion_is_put_beside_that_of_the_same_box_only(folder: Path, monkeyp
 def test_starts_lie_in_the_window_and_apart(folder: Path):
     with Trajectory(folder / "starts.h5") as starts:
         assert len(starts) == 6  # five NVE, one NVT
-        np.testing.assert_allclose(temperatures(starts)[:5], 300, atol=30)
+        np.testing.assert_allclose(temperature_series(starts)[ALL_ATOMS][:5], 300, atol=30)
         assert np.diff(starts.times[:5]).min() >= 100
         assert starts.times[0] >= 2000
         with Trajectory(folder / "equilibration.h5md") as equilibration:

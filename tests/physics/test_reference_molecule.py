@@ -16,8 +16,7 @@ from trajcast.core.errors import UserError
 from trajcast.core.mechanics import angular_momentum, degrees_of_freedom, momentum
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.blocks import correlated_mean_error
-from trajcast.observables.selection import select
-from trajcast.observables.temperature import temperatures
+from trajcast.observables.temperature_series import temperature_series
 from trajcast.reference.engines.lammps import potential_energies, relaxed
 from trajcast.reference.systems import molecule
 
@@ -144,7 +143,7 @@ def test_54_degrees_of_freedom_at_300_K(folder: Path):
     """All atoms and every element: equipartition holds only with the degrees of freedom that are there."""
     with Trajectory(folder / "nvt.h5md") as trajectory:
         assert int(degrees_of_freedom(trajectory.state(-1))[0]) == 54
-        series = temperatures(select(trajectory))
+        series = temperature_series(trajectory)
     assert list(series) == ["all atoms", "O", "N", "C", "H"]
     for name, kelvin in series.items():
         error = correlated_mean_error(kelvin)

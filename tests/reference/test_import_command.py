@@ -245,8 +245,8 @@ def test_wrong_arguments(given: list[str], message: str, here: Path, capsys: pyt
     [
         (lambda atoms: atoms.arrays.pop("update_velocities"), "frame 0 has no array update_velocities (found: numbers"),
         (lambda atoms: atoms.arrays.update(displacements=np.ones(11)), "frame 0: displacements must hold three finite"),
-        (lambda atoms: atoms.info.update(timestep=5.0), "frame 0 spans 5 fs (timestep), the model's horizon is 7 fs"),
-        (lambda atoms: atoms.info.update(timestep="long"), "frame 0: timestep 'long' is no time"),
+        (lambda atoms: atoms.info.update(timestep=5.0), "frame 0 spans 5 fs (timestep), but the model's horizon is"),
+        (lambda atoms: atoms.info.update(timestep="long"), "frame 0: timestep 'long' is not a time"),
         (lambda atoms: atoms.set_atomic_numbers([79] * 11), "the model knows H, O, Si, not Au"),
         (lambda atoms: atoms.arrays["displacements"].fill(0.0), "no atom moves in these frames"),
     ],

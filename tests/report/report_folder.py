@@ -78,7 +78,7 @@ def result(name: str, *, shift: float, seed: int, curves: tuple[str, ...] = ("O"
         "x_label": "r / Å",
         "y_label": "density / Å⁻¹",
         "curves": [curve(place, label) for place, label in enumerate(curves)],
-        "scalars": [Scalar(name="centre", value=3 + shift, error=0.1, unit="Å", theory=3.0)],
+        "scalars": [Scalar(key="centre", name="centre", value=3 + shift, error=0.1, unit="Å", theory=3.0)],
         "marks": {"Nyquist": 8.0},
         "caption": "Made from independent draws.",
     }
@@ -209,7 +209,7 @@ def write_run(
     for name in ("profile", "spectrum"):
         md, rollout = result(name, shift=0.0, seed=11), result(name, shift=shift, seed=12)
         if empty:
-            missing = [Scalar(name="centre", value=None, error=None, unit="Å", note="no frames")]
+            missing = [Scalar(key="centre", name="centre", value=None, error=None, unit="Å", note="no frames")]
             rollout = result(name, shift=0.0, seed=12, curves=(), scalars=missing, note="not measured: no frames")
         for where, what in (("md", md), ("rollout", rollout)):
             (observed / where).mkdir(parents=True, exist_ok=True)

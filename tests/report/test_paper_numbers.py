@@ -154,8 +154,8 @@ def test_barriers_differ_by_so_many_kT_at_the_temperature_of_the_run(tmp_path: P
     for method, (value, error) in barriers.items():
         (tmp_path / method).mkdir()
         found = [
-            Scalar(name="barrier of ψ1", value=value, error=error, unit="meV"),
-            Scalar(name="barrier of ψ2", value=None, error=None, unit="meV", note="never came there"),
+            Scalar(key="barrier.ψ1", name="barrier of ψ1", value=value, error=error, unit="meV"),
+            Scalar(key="barrier.ψ2", name="barrier of ψ2", value=None, error=None, unit="meV", note="never came there"),
         ]
         free_energy(found).save(tmp_path / method / "free_energy.json")
     write_json(tmp_path / "summary.json", {"rows": []})

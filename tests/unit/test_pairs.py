@@ -192,7 +192,7 @@ def test_frames_shared_under_another_name_and_format_are_found(files, motions, t
     ase.io.write(tmp_path / "overlap.extxyz", images(motions[1])[160:])
     small = settings(1.0, samples=SampleCounts(training=30, validation=10, test=10))
     with pytest.raises(
-        UserError, match=r"40 frame\(s\) of .*nve_1.h5md \(training\), the first being 160, lie also in"
+        UserError, match=r"40 frame\(s\) of .*nve_1.h5md \(training\), the first being 160, also occur in"
     ):
         build_dataset(small, files | {"test": [tmp_path / "overlap.extxyz"]}, Reading(interval_fs=1.0))
 
@@ -202,7 +202,7 @@ def test_another_system_is_refused(files, tmp_path):
     with pytest.raises(UserError, match=r"other.h5md: elements or their order differ from those of .*nve_0.h5md"):
         build_dataset(settings(), files | {"test": [other]}, Reading())
     wider = write_h5md(tmp_path / "wider.h5md", random_motion(9, cell=np.diag([8.0, 9.0, 11.0])))
-    with pytest.raises(UserError, match="cell differ"):
+    with pytest.raises(UserError, match="lattice vectors differ"):
         build_dataset(settings(), files | {"test": [wider]}, Reading())
 
 

@@ -218,7 +218,7 @@ def test_a_file_that_is_no_trajectory(tmp_path):
         read_frames(tmp_path / "run.xyz", Reading(interval_fs=1.0))
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 1
-    with pytest.raises(UserError, match="not an H5MD trajectory"):
+    with pytest.raises(UserError, match="not a TrajCast H5MD trajectory"):
         read_frames(tmp_path / "other.h5", Reading())
 
 

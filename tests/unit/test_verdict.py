@@ -19,7 +19,7 @@ WRONG = SHAPE * (1 + 0.08 * np.cos(X))
 
 
 def a_scalar(value: float | None, error: float | None = 0.1, **more: Any) -> Scalar:
-    return Scalar(name="D", value=value, error=error, unit="u", **more)
+    return Scalar(key="D", name="D", value=value, error=error, unit="u", **more)
 
 
 def of_blocks(values: NDArray) -> Scalar:
@@ -232,7 +232,7 @@ def test_a_score_may_be_a_hundredth_below_that_of_the_second_run(
 
 
 def test_reference_numbers_that_the_rollout_does_not_have_are_left_out() -> None:
-    md = a_result(scalars=[a_scalar(1.0), Scalar(name="other", value=1.0, error=0.1, unit="u")])
+    md = a_result(scalars=[a_scalar(1.0), Scalar(key="other", name="other", value=1.0, error=0.1, unit="u")])
     rows = verdict_rows({"a": md}, {"a": a_result(scalars=[a_scalar(1.0)])}, None, BLOCKS)
     assert [row["quantity"] for row in rows] == ["D"]
 

@@ -15,9 +15,8 @@ from trajcast.io.frames import Frames
 
 PROJECTIONS = 6
 DIRECTIONS = 64  # give the cosine between the velocities of all atoms to about 0.12
-NEAR = (
-    0.85  # cosine: at least 0.92 for frames of water 1 fs apart, at most 0.7 for 10⁵ independent frames of twelve atoms
-)
+# Cosines are at least 0.92 for frames of water 1 fs apart, at most 0.7 for 10⁵ independent frames of twelve atoms.
+NEAR = 0.85
 FEWEST_ATOMS = 12
 COMPARED = 200  # frames of each file that are compared with other splits, at most
 INTERLEAVED, WARNED = 0.6, 0.1  # fractions of near frames that are refused, and warned of

@@ -81,6 +81,9 @@ def provenance_record(record: Mapping[str, Any]) -> dict[str, Any]:
     upgraded = dict(record)
     if upgraded.get("stage") == "forecast":
         upgraded["stage"] = "rollout"
+    if "ensemble" in upgraded and "canonical_temperature_K" not in upgraded:  # 0.1.0 recorded only a description
+        canonical = upgraded["ensemble"].startswith("NVT") and ", to " not in upgraded["ensemble"]
+        upgraded["canonical_temperature_K"] = upgraded.get("settings", {}).get("temperature_K") if canonical else None
     return upgraded
 
 
@@ -99,7 +102,7 @@ def speed_record(record: Mapping[str, Any]) -> dict[str, Any]:
     return {("parameters" if name == "weights" else name): value for name, value in record.items()}
 
 
-def test_record(record: Mapping[str, Any]) -> dict[str, Any]:
+def errors_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """The test errors of a model; 0.1.0 called the errors of repeated steps `own_steps`."""
     return {("repeated_steps" if name == "own_steps" else name): value for name, value in record.items()}
 
@@ -116,3 +119,25 @@ def summary_record(record: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(upgraded.get("rows"), list):
         upgraded["rows"] = [renamed(row) if isinstance(row, Mapping) else row for row in upgraded["rows"]]
     return upgraded
+
+
+SCALAR_KEYS = {  # 0.1.0 identified quantities only by their displayed names
+    r"T of (?:all atoms)": "temperature.all atoms",
+    r"T of (\w+)": r"temperature.\1",
+    r"width of T": "temperature_width",
+    r"mean potential energy": "energy",
+    r"width of the potential energy": "energy_width",
+    r"D of (\w+) \(MSD, .*\)": r"diffusion.\1",
+    r"D of (\w+) \(STACIE\)": r"diffusion_stacie.\1",
+    r"q of (\w+)": r"order.\1",
+    r"barrier of (.+)": r"barrier.\1",
+}
+
+
+def scalar_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """One number of an observable's result, with the key by which other code finds it."""
+    if "key" in record:
+        return dict(record)
+    name = str(record["name"])
+    keys = (match.expand(key) for pattern, key in SCALAR_KEYS.items() if (match := re.fullmatch(pattern, name)))
+    return {"key": next(keys, name), **record}

@@ -47,6 +47,7 @@ def measure(selection: Selection, context: Context) -> Result:
         x_limits=(mean - DRAWN_WIDTHS * width, mean + DRAWN_WIDTHS * width) if width and mean is not None else None,
         scalars=[
             Scalar(
+                key="energy",
                 name="mean potential energy",
                 value=mean,
                 error=mean_error(energies, settings.blocks),
@@ -55,6 +56,7 @@ def measure(selection: Selection, context: Context) -> Result:
                 note=note,
             ),
             Scalar(
+                key="energy_width",
                 name="width of the potential energy",
                 value=width,
                 error=width_error(energies, settings.blocks),

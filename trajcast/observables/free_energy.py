@@ -53,7 +53,11 @@ def measure(selection: Selection, context: Context) -> Result:
                 scalars.append(barrier)
             else:
                 why = "the trajectory never visited this cut"
-                scalars.append(Scalar(name=f"barrier of {name}", value=None, error=None, unit=UNIT, note=why))
+                scalars.append(
+                    Scalar(
+                        key=f"barrier.{name}", name=f"barrier of {name}", value=None, error=None, unit=UNIT, note=why
+                    )
+                )
     temperature = "" if target is None else f"k T at {target:g} K is {1000 * BOLTZMANN * target:.1f} meV; "
     return Result(
         observable="free_energy",
@@ -141,11 +145,15 @@ def profile(
     barrier = f"barrier of {name}"
     if not visited.all():
         why = f"{np.sum(~visited)} of {len(visited)} bins were never visited"
-        scalar = Scalar(name=barrier, value=None, error=None, unit=UNIT, note=why)
+        scalar = Scalar(key=f"barrier.{name}", name=barrier, value=None, error=None, unit=UNIT, note=why)
     else:
         top = int(energy.argmax())
         scalar = Scalar(
-            name=barrier, value=float(energy[top]), error=None if error is None else float(error[top]), unit=UNIT
+            key=f"barrier.{name}",
+            name=barrier,
+            value=float(energy[top]),
+            error=None if error is None else float(error[top]),
+            unit=UNIT,
         )
     curve = Curve(
         name=name,

@@ -9,6 +9,8 @@ which estimates its own error.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,7 +49,8 @@ def _measure(selection: Selection, settings: ObservableSettings, fit: tuple[floa
     curves, scalars, note = [], [], ""
     if sparse.spacing_fs is None or len(sparse) < 2:
         note = f"not measured: {len(sparse)} frame(s), at least 2 are needed"
-        scalars = [Scalar(name=name, value=None, error=None, unit=UNIT, note=note) for name in _names(heaviest, fit)]
+        labels = [_slope_label(heaviest, fit), _stacie_label(heaviest)]
+        scalars = [Scalar(**label, value=None, error=None, note=note) for label in labels]
     else:
         spacing_ps = sparse.spacing_fs / PS
         lags = min(int(fit[1] / spacing_ps + 1e-6), len(sparse) - 1)
@@ -64,7 +67,7 @@ def _measure(selection: Selection, settings: ObservableSettings, fit: tuple[floa
             if symbol == heaviest:
                 scalars = [
                     _slope(curves[-1], settings.blocks, fit),
-                    _stacie(symbol, of_element, sparse.spacing_fs, fit),
+                    _stacie(symbol, of_element, sparse.spacing_fs),
                 ]
     caption = (
         f"Unwrapped positions relative to the centre of mass, all time origins; {sparse}; D from the slope "
@@ -87,8 +90,12 @@ def _result(curves: list[Curve], scalars: list[Scalar], caption: str, note: str)
     )
 
 
-def _names(symbol: str, fit: tuple[float, float]) -> tuple[str, str]:
-    return f"D of {symbol} (MSD, {fit[0]:g}–{fit[1]:g} ps)", f"D of {symbol} (STACIE)"
+def _slope_label(symbol: str, fit: tuple[float, float]) -> dict[str, Any]:
+    return {"key": f"diffusion.{symbol}", "name": f"D of {symbol} (MSD, {fit[0]:g}–{fit[1]:g} ps)", "unit": UNIT}
+
+
+def _stacie_label(symbol: str) -> dict[str, Any]:
+    return {"key": f"diffusion_stacie.{symbol}", "name": f"D of {symbol} (STACIE)", "unit": UNIT}
 
 
 def _without_drift(selection: Selection) -> NDArray[np.float64]:
@@ -128,43 +135,43 @@ def _curve(
 
 def _slope(curve: Curve, blocks: int, fit: tuple[float, float]) -> Scalar:
     """D from the slope of an MSD, with the standard error of the slopes of its blocks."""
-    name, times = _names(curve.name, fit)[0], np.array(curve.x)
+    label, times = _slope_label(curve.name, fit), np.array(curve.x)
     fitted = (times >= fit[0] - 1e-9) & (times <= fit[1] + 1e-9)
     if fitted.sum() < 3 or 2 * times[-1] - times[-2] < fit[1] - 1e-9:  # one step short still counts
         why = f"the MSD ends at {times[-1]:g} ps and has {fitted.sum()} point(s) in the fit range"
-        return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
+        return Scalar(**label, value=None, error=None, note=why)
 
     def diffusion(values: list[float]) -> float:
         return float(np.polyfit(times[fitted], np.array(values)[fitted], 1)[0] / 6 * TO_UNIT)
 
     if not curve.blocks:
         why = f"no error: {blocks} blocks are shorter than the fit range"
-        return Scalar(name=name, value=diffusion(curve.y), error=None, unit=UNIT, note=why)
+        return Scalar(**label, value=diffusion(curve.y), error=None, note=why)
     value, error = diffusion(curve.y), float(standard_error(np.array([diffusion(part) for part in curve.blocks])))
-    return Scalar(name=name, value=value, error=error, unit=UNIT, tolerance=TOLERANCE * abs(value))
+    return Scalar(**label, value=value, error=error, tolerance=TOLERANCE * abs(value))
 
 
-def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float, fit: tuple[float, float]) -> Scalar:
+def _stacie(symbol: str, positions: NDArray[np.float64], spacing_fs: float) -> Scalar:
     """D from the zero-frequency limit ½ ∫⟨v v⟩ dt of the spectrum of the mean velocities between frames."""
     from stacie.estimate import estimate_acint
     from stacie.model import PadeModel
     from stacie.spectrum import compute_spectrum
 
-    name = _names(symbol, fit)[1]
+    label = _stacie_label(symbol)
     spacing_ps = spacing_fs / PS
     steps = np.diff(positions, axis=0).reshape(len(positions) - 1, -1).T / spacing_ps
     if steps.shape[1] < FEWEST_STEPS:
         why = f"{steps.shape[1]} steps are too few for STACIE, which needs {FEWEST_STEPS}"
-        return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
+        return Scalar(**label, value=None, error=None, note=why)
     try:
         spectrum = compute_spectrum(steps, timestep=spacing_ps)
         # (p₀ + p₂ f²) / (1 + q₂ f²), even in f: fits the decay in a gas as well as the rise due to caging in a liquid
         estimate = estimate_acint(spectrum, PadeModel([0, 2], [2]))
     except (ValueError, ArithmeticError) as error:
         why = f"STACIE found no estimate for {steps.shape[1]} steps: {error}"
-        return Scalar(name=name, value=None, error=None, unit=UNIT, note=why)
+        return Scalar(**label, value=None, error=None, note=why)
     value, deviation = float(estimate.acint) * TO_UNIT, float(estimate.acint_std) * TO_UNIT
     if not np.isfinite([value, deviation]).all():
-        return Scalar(name=name, value=None, error=None, unit=UNIT, note="STACIE's estimate is not finite")
+        return Scalar(**label, value=None, error=None, note="STACIE's estimate is not finite")
     note = f"spectrum fitted up to {estimate.fcut:.2g} THz"
-    return Scalar(name=name, value=value, error=deviation, unit=UNIT, note=note)
+    return Scalar(**label, value=value, error=deviation, note=note)

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from trajcast.io.files import atomic_write, write_json
+from trajcast.io.formats import scalar_record
 
 
 @dataclass(frozen=True, kw_only=True)
 class Scalar:
     """One number with its standard error (None: unknown) and unit, e.g. D of O in 1e-9 m²/s."""
 
+    key: str  # quantity and, after a dot, what it belongs to: `diffusion.O`; never shown
     name: str
     value: float | None  # None: not measured, see `note`
     error: float | None
@@ -85,7 +87,7 @@ def load_result(path: Path | str) -> Result:
     raw: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     for name in ("curves", "theory"):
         raw[name] = [Curve(**curve) for curve in raw.get(name, [])]
-    raw["scalars"] = [Scalar(**scalar) for scalar in raw["scalars"]]
+    raw["scalars"] = [Scalar(**scalar_record(scalar)) for scalar in raw["scalars"]]
     if raw.get("surface"):
         raw["surface"] = Surface(**raw["surface"])
     if raw.get("x_limits"):

@@ -26,6 +26,7 @@ def measure(selection: Selection, context: Context) -> Result:
     settings = context.settings
     sparse = selection.at_least(settings.structure_interval_fs)
     heaviest, atoms = next(iter(selection.atoms_of.items()))
+    key = f"order.{heaviest}"
     curves: list[Curve] = []
     scalars: list[Scalar] = []
     if not selection.spec.pbc.all():
@@ -34,14 +35,16 @@ def measure(selection: Selection, context: Context) -> Result:
         note = f"not measured: {len(atoms)} atom(s) of {heaviest}, at least {NEIGHBORS + 1} are needed"
     elif len(sparse) == 0:
         note = "not measured: no frames"
-        scalars = [Scalar(name=f"q of {heaviest}", value=None, error=None, unit="", note=note)]
+        scalars = [Scalar(key=key, name=f"q of {heaviest}", value=None, error=None, unit="", note=note)]
     else:
         values = tetrahedral_order(sparse)
         length = len(values) // settings.blocks
         note = "" if length else f"without errors: {len(sparse)} frame(s) for {settings.blocks} blocks"
         curves = [_distribution(heaviest, values, settings.blocks if length else 0)]
         error = mean_error(values.mean(axis=1), settings.blocks)
-        scalars = [Scalar(name=f"q of {heaviest}", value=float(values.mean()), error=error, unit="", note=note)]
+        scalars = [
+            Scalar(key=key, name=f"q of {heaviest}", value=float(values.mean()), error=error, unit="", note=note)
+        ]
     return Result(
         observable="tetrahedral",
         title="Tetrahedral order",

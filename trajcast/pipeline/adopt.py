@@ -20,14 +20,14 @@ from trajcast.config.upgrade import upgrade
 from trajcast.core.errors import UserError
 from trajcast.io import layout
 from trajcast.io.files import write_json, write_text
-from trajcast.io.formats import model_record, speed_record, summary_record, test_record
+from trajcast.io.formats import model_record, speed_record, summary_record, errors_record
 from trajcast.pipeline.jobs import PlannedJob, planned_jobs
 
 FOLDERS = ("results", "logs")
 FORMER_NAME = re.compile(r"forecast(?=$|[-.])")  # of files and folders, now `rollout`
 RECORDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     layout.RECORD_FILE: model_record,
-    layout.TEST_FILE: test_record,
+    layout.TEST_FILE: errors_record,
     layout.SUMMARY_FILE: summary_record,
 }
 SETTINGS = ("reference", "dataset", "training", "rollout", "observables", "timestep", "cooling", "ramp")

@@ -18,8 +18,8 @@ from trajcast.io import layout
 from trajcast.io.files import write_json, write_text
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.blocks import FEWEST_BLOCKS, correlated_mean_error
+from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 from trajcast.reference.protocol import run_names
-from trajcast.reference.temperatures import temperatures
 
 STANDARD_ERRORS = 4.0
 MEV = 1000.0  # per eV
@@ -63,7 +63,7 @@ def examine(settings: ReferenceSettings, run: str, trajectory: Trajectory) -> He
             f"{trajectory.path}: {len(trajectory)} frames, at least {FEWEST_BLOCKS} are needed; lengthen the run"
         )
     nve = run.startswith("nve")
-    kinetic_K = temperatures(trajectory)
+    kinetic_K = temperature_series(trajectory)[ALL_ATOMS]
     dof = int(degrees_of_freedom(trajectory.state(0))[0])
     target, error = settings.temperature_K, correlated_mean_error(kinetic_K)
     allowed = STANDARD_ERRORS * np.hypot(error, target / np.sqrt(dof) if nve else 0.0)

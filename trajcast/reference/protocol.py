@@ -31,7 +31,7 @@ from trajcast.io.locks import exclusive_lock
 from trajcast.io.provenance import provenance
 from trajcast.io.recorder import Recorder, remove_segments
 from trajcast.io.trajectory import Trajectory
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import CANONICAL, Run
 from trajcast.reference.input_files import file_hashes
 from trajcast.reference.starts import start_state, write_starts
 from trajcast.reference.structure import structure_of
@@ -186,7 +186,8 @@ def record(
         path,
         spec,
         identity=identity,
-        provenance=_provenance(settings, identity) | {"ensemble": _ensemble(run)},
+        provenance=_provenance(settings, identity)
+        | {"ensemble": _ensemble(run), "canonical_temperature_K": _canonical_temperature(settings, run)},
         energies=("potential", "total"),
     )
     engine.simulate(settings, run, start, recorder)
@@ -196,6 +197,12 @@ def _ensemble(run: Run) -> str:
     return (
         run.ensemble if run.final_temperature_K is None else f"{run.ensemble[:-1]}, to {run.final_temperature_K:g} K)"
     )
+
+
+def _canonical_temperature(settings: ReferenceSettings, run: Run) -> float | None:
+    """The temperature (K) of the canonical ensemble that a run samples; None for others, and on a ramp."""
+    constant = run.ensemble in CANONICAL and run.final_temperature_K is None
+    return settings.temperature_K if constant else None
 
 
 def _provenance(settings: ReferenceSettings, identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from trajcast.core.state import State
 from trajcast.core.units import PS
 from trajcast.io.hdf5 import atomic_hdf5
 from trajcast.io.trajectory import Trajectory, append_frames, write_trajectory_header
-from trajcast.reference.temperatures import temperatures
+from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 
 
 def pick_starts(
@@ -59,7 +59,7 @@ def write_starts(
     """Write the starts of the NVE runs, then the last frame of the equilibration as the start of the NVT run."""
     energies = equilibration.energy("total")
     assert energies is not None  # recorded by every engine
-    frames = pick_starts(equilibration.times, temperatures(equilibration), energies, settings)
+    frames = pick_starts(equilibration.times, temperature_series(equilibration)[ALL_ATOMS], energies, settings)
     frames.append(len(equilibration) - 1)
     with atomic_hdf5(path) as file:
         write_trajectory_header(file, equilibration.spec, provenance)

@@ -26,7 +26,7 @@ from trajcast.io.stopping import Stopped, watched
 from trajcast.model.inference import prepared
 from trajcast.model.network import TrajCast
 from trajcast.rollout.burst import Bursts, next_length
-from trajcast.rollout.outcome import backend_name, ensemble, outcome_record
+from trajcast.rollout.outcome import backend_name, canonical_temperature, ensemble, outcome_record
 from trajcast.rollout.replicas import Replica, finished, replica_generator
 from trajcast.rollout.reporters import Reporter
 from trajcast.rollout.run import RolloutRun, begin
@@ -67,7 +67,13 @@ def run_rollout(
     bursts = Bursts(stepper(prepared(model), settings, join([start] * settings.replicas)))
     logging.info("backend %s on %s", backend_name(model), device)
     identity = {"settings": asdict(settings), "start": _digest(start), "record": record, "version": __version__}
-    origin = provenance("rollout", asdict(settings), ensemble=ensemble(settings), **record)
+    origin = provenance(
+        "rollout",
+        asdict(settings),
+        ensemble=ensemble(settings),
+        canonical_temperature_K=canonical_temperature(settings),
+        **record,
+    )
     replicas = []
     for number in range(1, settings.replicas + 1):
         own = reporter(

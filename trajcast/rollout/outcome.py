@@ -49,3 +49,9 @@ def ensemble(settings: RolloutSettings) -> str:
         return "NVE"
     ramp = "" if settings.final_temperature_K is None else f", to {settings.final_temperature_K:g} K"
     return f"NVT ({settings.thermostat.upper().replace('_', ' ')}{ramp})"
+
+
+def canonical_temperature(settings: RolloutSettings) -> float | None:
+    """The temperature (K) of the canonical ensemble that a rollout samples; None at constant energy and on a ramp."""
+    constant = settings.thermostat is not None and settings.final_temperature_K is None
+    return settings.temperature_K if constant else None

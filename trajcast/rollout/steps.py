@@ -24,7 +24,9 @@ class StepCounts:
 
     def keeps(self, step: int) -> bool:
         """Whether the state after `step` steps is a frame."""
-        return self.frame_every > 0 and step >= self.equilibration and (step - self.equilibration) % self.frame_every == 0
+        return (
+            self.frame_every > 0 and step >= self.equilibration and (step - self.equilibration) % self.frame_every == 0
+        )
 
     def frames(self, step: int) -> int:
         """How many frames the first `step` steps give."""

@@ -154,11 +154,11 @@ def device_search(state: State, cutoff: float) -> DeviceSearch:
     shifts: list[NDArray] = []
     bins: list[NDArray] = []
     for cell, pbc in zip(state.cell.cpu().double().numpy(), state.pbc.cpu().numpy(), strict=True):
-        whole = _invertible(cell, pbc)
-        counts = _bin_counts(whole, pbc, cutoff)
-        table, shift = _bins_around(whole, pbc, counts, cutoff)
+        complete = _invertible(cell, pbc)
+        counts = _bin_counts(complete, pbc, cutoff)
+        table, shift = _bins_around(complete, pbc, counts, cutoff)
         around.append(table + sum(len(t) for t in around))
-        cells.append(whole)
+        cells.append(complete)
         shifts.append(shift)
         bins.append(counts)
     first = np.cumsum([0, *(len(t) for t in around)])

@@ -33,7 +33,7 @@ def draw(path: Path | str) -> Drawing:
     axes = figure.subplots(2, STRUCTURES, squeeze=False)
     rows = _temperature_panel(axes[0, 0], methods)
     rows += _diffusion_panel(axes[0, 1], methods)
-    rows += _along(axes[0, 2], methods, "order q", lambda window: _scalar(window, "q of "))
+    rows += _along(axes[0, 2], methods, "order q", lambda window: _scalar(window, "order."))
     rows += _score_panel(axes[0, 3], methods)
     chosen = _chosen(len(methods[0].windows))
     for place, index in enumerate(chosen):
@@ -67,8 +67,8 @@ def _look(index: int) -> dict[str, Any]:
     return REFERENCE if index == 0 else horizon_style(index - 1)
 
 
-def _scalar(window: Window, start: str) -> Point:
-    found = window.scalar(start)
+def _scalar(window: Window, key: str) -> Point:
+    found = window.scalar(key)
     return (None, None) if found is None else (found.value, found.error)
 
 
@@ -93,12 +93,13 @@ def _along(
 def _temperature_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
     rows: list[list[Value]] = []
     ax.axhline(0, **GUIDE)
-    names = dict.fromkeys(s.name for m in methods for w in m.windows for s in w.scalars if s.name.startswith("T of "))
-    elements = [name.removeprefix("T of ") for name in names if name != "T of all atoms"]
+    keys = dict.fromkeys(scalar.key for method in methods for window in method.windows for scalar in window.scalars)
+    subjects = [subject for quantity, _, subject in (key.partition(".") for key in keys) if quantity == "temperature"]
+    elements = [subject for subject in subjects if subject != "all atoms"]
     for element, marker in zip(elements, MARKERS, strict=False):
 
         def deviation(window: Window, element: str = element) -> Point:
-            value, error = _scalar(window, f"T of {element}")
+            value, error = _scalar(window, f"temperature.{element}")
             return None if value is None else value - window.middle_K, error
 
         rows += _along(ax, methods, f"T − target of {element} / K", deviation, marker, linewidth=1.0)
@@ -110,7 +111,7 @@ def _temperature_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]
 
 def _diffusion_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
     """On a logarithmic scale where all values allow it: those of short runs may not be positive."""
-    rows = _along(ax, methods, "D / 10⁻⁹ m² s⁻¹", lambda window: _scalar(window, "D of "))
+    rows = _along(ax, methods, "D / 10⁻⁹ m² s⁻¹", lambda window: _scalar(window, "diffusion."))
     values = [row[4] for row in rows if isinstance(row[4], float)]
     if values and min(values) > 0:
         ax.set_yscale("log", nonpositive="clip")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from trajcast.config.studies import CoolingStudy
+from trajcast.io.formats import scalar_record
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import Context, msd, rdf, temperature, tetrahedral
 from trajcast.observables.blocks import standard_error
@@ -18,7 +19,7 @@ from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.selection import Selection
 
 MEASURED: tuple[ModuleType, ...] = (temperature, msd, tetrahedral, rdf)
-OF_THE_RAMP = ("width of T",)  # numbers that the moving temperature falsifies
+OF_THE_RAMP = ("temperature_width",)  # numbers that the moving temperature falsifies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +36,16 @@ class Window:
     def middle_K(self) -> float:
         return (self.from_K + self.to_K) / 2
 
-    def scalar(self, start: str) -> Scalar | None:
-        """The first number whose name begins with `start`."""
-        return next((scalar for scalar in self.scalars if scalar.name.startswith(start)), None)
+    def scalar(self, key: str) -> Scalar | None:
+        """A number by its key, or the first of a quantity (`diffusion.`), whatever it belongs to."""
+        return next(
+            (
+                scalar
+                for scalar in self.scalars
+                if scalar.key == key or (key.endswith(".") and scalar.key.startswith(key))
+            ),
+            None,
+        )
 
 
 def measure_windows(paths: Sequence[Path], first_K: float, cooling: CoolingStudy, context: Context) -> list[Window]:
@@ -76,15 +84,16 @@ def _scalars(runs: Sequence[Sequence[Result]]) -> list[Scalar]:
     """Each number's mean over the runs that have it."""
     found: dict[str, list[Scalar]] = {}
     for scalar in (scalar for run in runs for result in run for scalar in result.scalars):
-        if scalar.name not in OF_THE_RAMP:
-            found.setdefault(scalar.name, []).append(scalar)
+        if scalar.key not in OF_THE_RAMP:
+            found.setdefault(scalar.key, []).append(scalar)
     means = []
-    for name, scalars in found.items():
+    for key, scalars in found.items():
         values = np.array([scalar.value for scalar in scalars if scalar.value is not None])
         why = next((scalar.note for scalar in scalars if scalar.value is None), "")
         means.append(
             Scalar(
-                name=name,
+                key=key,
+                name=scalars[0].name,
                 value=float(values.mean()) if len(values) else None,
                 error=float(standard_error(values)) if len(values) > 1 else None,
                 unit=scalars[0].unit,
@@ -116,6 +125,6 @@ def _curves(runs: Sequence[Sequence[Result]]) -> dict[str, list[Curve]]:
 
 def window_of(values: dict[str, Any]) -> Window:
     """A window from its values in JSON."""
-    scalars = [Scalar(**scalar) for scalar in values["scalars"]]
+    scalars = [Scalar(**scalar_record(scalar)) for scalar in values["scalars"]]
     curves = {name: [Curve(**curve) for curve in some] for name, some in values["curves"].items()}
     return Window(**(values | {"scalars": scalars, "curves": curves}))

@@ -43,10 +43,10 @@ class Comparison:
         result = self.results[method].get(observable)
         return next((curve for curve in result.curves if curve.name == name and curve.x), None) if result else None
 
-    def scalar(self, method: str, observable: str, start: str) -> Scalar | None:
-        """The first number of a method whose name begins with `start`."""
+    def scalar(self, method: str, observable: str, key: str) -> Scalar | None:
+        """One number of a method, if it was measured."""
         result = self.results[method].get(observable)
-        return next((s for s in result.scalars if s.name.startswith(start)), None) if result else None
+        return next((s for s in result.scalars if s.key == key), None) if result else None
 
     def names(self, observable: str) -> list[str]:
         """The curves that MD or rollout has."""

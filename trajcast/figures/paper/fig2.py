@@ -101,7 +101,7 @@ def _cut_panel(ax: Axes, compared: Comparison, name: str, thermal_meV: float) ->
     rows = curve_panel(ax, compared, "free_energy", name)
     lines = ["ΔF / meV"]
     for method, (label, _, _) in METHODS.items():
-        barrier = compared.scalar(method, "free_energy", f"barrier of {name}")
+        barrier = compared.scalar(method, "free_energy", f"barrier.{name}")
         lines.append(f"{label} {measured(barrier.value, barrier.error) if barrier else MISSING}")
     paper = published_result("fig2", "difference of barriers")
     lines.append(f"paper: equal within {paper['relation']} {float(paper['value']) * thermal_meV:.0f}")

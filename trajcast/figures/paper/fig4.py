@@ -79,7 +79,7 @@ def _diffusion_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
     ax.set_ylabel("MSD / Å²")
     lines = ["D / 10⁻⁹ m² s⁻¹"]
     for method, (label, _, _) in METHODS.items():
-        found = compared.scalar(method, "msd", f"D of {name} (MSD")
+        found = compared.scalar(method, "msd", f"diffusion.{name}")
         quantity = "D of MD" if method == "md" else "D of the rollout"
         paper = published_result("fig4", quantity)
         lines.append(f"{label} {measured(found.value, found.error) if found else MISSING}")

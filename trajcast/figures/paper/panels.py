@@ -28,7 +28,7 @@ def vdos_panels(axes: Iterable[Axes], compared: Comparison, elements: list[str],
 
 def energy_panel(ax: Axes, compared: Comparison) -> list[list[Value]]:
     """The distribution of the potential energy; the rows of data."""
-    mean = compared.scalar("md", "energy", "mean potential energy")
+    mean = compared.scalar("md", "energy", "energy")
     known = mean is not None and mean.value is not None
     rows = curve_panel(ax, compared, "energy", "potential energy", origin=mean.value if mean and mean.value else 0.0)
     if known:

@@ -8,12 +8,9 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from trajcast.core.errors import UserError
-from trajcast.core.mechanics import temperature
-from trajcast.core.state import State
 from trajcast.core.units import PS
 from trajcast.figures.numbers import duration
 from trajcast.figures.report.required import check_rows, existing, read_json
@@ -21,6 +18,7 @@ from trajcast.io import layout
 from trajcast.io.formats import model_record
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.result import Result, load_result
+from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 
 TEMPERATURE_FRAMES = 2000  # at most, evenly spaced, in the temperature along a trajectory
 
@@ -161,7 +159,7 @@ def read_run(folder: Path, name: str, model: Path, start: Path) -> Run:
     summary = read_json(observed / layout.SUMMARY_FILE, SUMMARY_KEYS, by_observe)
     check_rows(observed / layout.SUMMARY_FILE, summary["rows"], ROW_KEYS, by_observe)
     with Trajectory(existing(rollout, by_rollout)) as trajectory:
-        of_rollout, series = trajectory.provenance, temperature_series(trajectory)
+        of_rollout, series = trajectory.provenance, _temperature(trajectory)
     training = _mapping(card.get("provenance"))
     provenance = {
         "dataset": training.get("dataset"),
@@ -225,25 +223,9 @@ def _read_results(folder: Path) -> dict[str, Result]:
     return results
 
 
-def temperature_series(trajectory: Trajectory, chunk: int = 250) -> TemperatureSeries:
+def _temperature(trajectory: Trajectory) -> TemperatureSeries:
     """Kinetic temperature of at most `TEMPERATURE_FRAMES` evenly spaced frames; empty for an empty trajectory."""
     stride = max(1, -(-len(trajectory) // TEMPERATURE_FRAMES))
-    top = trajectory.spec
-    kelvin = []
-    for start in range(0, len(trajectory), chunk * stride):
-        frames = slice(start, start + chunk * stride, stride)
-        positions = torch.as_tensor(trajectory.positions[frames], dtype=torch.float64)
-        n = len(positions)
-        state = State(
-            positions=positions.reshape(-1, 3),
-            velocities=torch.as_tensor(trajectory.velocities[frames], dtype=torch.float64).reshape(-1, 3),
-            masses=torch.as_tensor(top.masses).repeat(n),
-            numbers=torch.as_tensor(top.numbers).repeat(n),
-            cell=torch.as_tensor(top.cell).repeat(n, 1, 1),
-            pbc=torch.as_tensor(top.pbc).repeat(n, 1),
-            system_idx=torch.arange(n).repeat_interleave(top.n_atoms),
-        )
-        kelvin.append(temperature(state).numpy())
     return TemperatureSeries(
-        times_ps=trajectory.times[::stride] / PS, kelvin=np.concatenate(kelvin) if kelvin else np.zeros(0)
+        times_ps=trajectory.times[::stride] / PS, kelvin=temperature_series(trajectory, stride)[ALL_ATOMS]
     )

@@ -126,8 +126,8 @@ def _elements_from_names(atoms: ase.Atoms, names: list[str], where: str) -> None
     if None in symbols:
         atom = symbols.index(None)
         raise UserError(
-            f"{where}: states no elements, and the name {names[atom].strip()!r} of atom {atom} does not identify one; "
-            "give a file with elements: PDB with its columns 77–78, extended XYZ …"
+            f"{where}: states no elements, and atom {atom} is called {names[atom].strip()!r}, which is ambiguous or "
+            "unknown; give a file with elements: PDB with its columns 77–78, extended XYZ …"
         )
     atoms.set_chemical_symbols(symbols)
     log.info("%s: states no elements; derived from atom names: %s", where, atoms.symbols)

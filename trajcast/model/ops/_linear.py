@@ -66,7 +66,7 @@ def product(
     """Multiply the columns of each block by the matrix of each atom's element.
 
     Args:
-        weights: One tensor (columns, elements, width) per block; for one element and without gradients, (columns, width).
+        weights: One tensor (columns, elements, width) per block; without gradients, (columns, width) for one element.
 
     Returns:
         One tensor per l, with the results of its blocks concatenated over columns.

@@ -120,7 +120,7 @@ def _add_products(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
 
 
 def _add_gradients(paths: tuple[Path, ...], l_max: int) -> Iterator[str]:
-    """With t_m = Σ output gradient (Σ coefficient Y): add weight × t_m to that of h_m, store Σ_m h_m t_m for w."""
+    """With t_m = Σ output gradient (Σ coefficient Y): h_m's gradient += weight × t_m, weight's = Σ_m h_m t_m."""
     for p, path in enumerate(paths):
         yield _load_weight(p, len(paths))
         components = 2 * path.l_out + 1

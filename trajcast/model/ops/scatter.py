@@ -27,7 +27,7 @@ linear = e3nn.linear
 def unavailable(device: torch.device, dtype: torch.dtype) -> str | None:
     """Requires torch-scatter."""
     if find_spec("torch_scatter") is None:
-        return "torch-scatter is not installed: pip install 'trajcast[scatter]', which compiles it for several minutes"
+        return "torch-scatter is not installed: pip install 'trajcast[scatter]' (compiles for several minutes)"
     try:
         import torch_scatter  # noqa: F401
     except Exception as error:  # e.g. compiled for another PyTorch

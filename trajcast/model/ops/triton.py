@@ -24,7 +24,7 @@ from trajcast.model.paths import ByIrrep, Features, ProductShape, paths_from
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
 
-RANK = 40  # default on GPUs, since PyTorch for CUDA includes all dependencies
+RANK = 40  # highest on GPUs, since PyTorch for CUDA includes all dependencies
 
 elements = dense.elements
 species_linear = dense.species_linear

@@ -11,6 +11,9 @@ from typing import Literal
 
 from trajcast.config.schema import ConstantPressureSettings
 
+CANONICAL = ("NVT (Nosé–Hoover)", "NVT (CSVR)")
+"""Ensembles whose temperature is constant and distributed canonically."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:

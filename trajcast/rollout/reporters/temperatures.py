@@ -13,7 +13,7 @@ from trajcast.core.mechanics import degrees_of_freedom
 from trajcast.io.files import write_json
 from trajcast.io.recorder import Recorder
 from trajcast.observables.blocks import mean_error, width_error
-from trajcast.observables.temperature import kinetic_temperatures
+from trajcast.observables.temperature_series import kinetic_temperatures
 
 BLOCKS = 10
 GROUP = "temperature"
