@@ -1,13 +1,14 @@
-# make report   the whole workflow with config.yaml: from reference MD to results/liquid/report.html
+# make report   the workflow with config.yaml for water: from reference MD to results/liquid/report.html
 # make reports  the same for every system of config.yaml
-# make figures   the published figures and tables by the shipped models, on a laptop: results/paper/report.html
-# make paper    every published figure and table at the published sizes: GPU-years at most (docs/paper.md); each says what it costs
-# make test     the tests, among them the whole workflow at a tiny size
-# make lint     style, types and floors of the code, style of the workflow
-# make clean    remove the environment and caches; results stay
+# make figures  the published figures and tables with the shipped models, on a laptop: results/paper/report.html
+# make paper    all published figures and tables at the published sizes: up to GPU-years (docs/paper.md)
+# make test     the tests, including the whole workflow with tiny systems
+# make lint     style, types and import layers of the code; style of the workflow
+# make clean    remove the environment and caches, not the results
 #
-# The first of them builds the environment in .venv. Another Python: make report PYTHON=python3.13
-# More for trajcast plan and Snakemake: make report OPTIONS="--configfile mine.yaml"
+# The first run builds the environment in .venv. Another Python: make report PYTHON=python3.13
+# Each run first prints its estimated cost. Options for trajcast plan and Snakemake:
+#   make report OPTIONS="--configfile mine.yaml"
 
 SHELL := bash
 VENV := .venv

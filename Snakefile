@@ -1,4 +1,4 @@
-# From reference MD to the report of every system in config.yaml:
+# The workflow, from reference MD to the report of every system in config.yaml:
 # snakemake --profile profiles/local results/liquid/report.html
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version

@@ -1,4 +1,4 @@
-"""Force-free molecular dynamics: an equivariant network takes positions and velocities from t to t + horizon."""
+"""Force-free molecular dynamics: an equivariant network propagates positions and velocities from t to t + horizon."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trajcast.rollout.loop import run_rollout as run_rollout
     from trajcast.training.loop import train as train
 
-_PUBLIC = {  # where each name is defined; imported when it is first used
+_PUBLIC = {  # modules of the public names, imported on first use
     "State": "core.state",
     "SystemSpec": "core.system_spec",
     "Trajectory": "io.trajectory",

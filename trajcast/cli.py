@@ -1,4 +1,4 @@
-"""The command line: `trajcast STAGE …`, one file of `trajcast/commands/` per stage."""
+"""The command line: `trajcast COMMAND …`, with one module of `trajcast/commands/` per command."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from trajcast.io.stopping import Stopped
 
 NAMES = (errno.ENOENT, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG, errno.ELOOP)
 USERS = (*NAMES, errno.EACCES, errno.EPERM)
-"""Failures of the system that a user can correct: a wrong name, no right to read."""
+"""System errors that a user can correct: a wrong name, missing permissions."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; a user's mistake ends in one line on stderr and exit code 2, never in a traceback.
+    """Run one command; a user error gives one line on stderr and exit code 2, never a traceback.
 
-    Exit code 75: saved and left in time, to go on later.
+    Exit code 75 means that the command was interrupted, saved its work and can resume.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     if words and (now := former_command(words[0])) is not None:
@@ -51,10 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         subparser.set_defaults(run=module.run)
     arguments = parser.parse_args(words)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it announces every step of every function
+    logging.getLogger("MDAnalysis").setLevel(logging.ERROR)  # it logs every step of every function
 
     def fail(message: object, code: int) -> int:
-        kind = "error" if code == 2 else "failure"  # trajcast.pipeline.attempts tells them apart
+        kind = "error" if code == 2 else "failure"  # trajcast.pipeline.attempts distinguishes them
         print(f"trajcast {arguments.command}: {kind}: {' '.join(str(message).split())}", file=sys.stderr)
         return code
 
@@ -66,24 +66,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         raise
     except MemoryError as error:
-        return fail(f"not enough memory ({error}); give fewer atoms, frames or neighbours, or a machine with more", 1)
+        return fail(
+            f"not enough memory ({error}); use fewer atoms, frames or neighbours, or a machine with more memory", 1
+        )
     except OSError as error:
         return fail(error, 2 if error.errno in USERS else 1)
     except Stopped as stop:
-        print(f"trajcast {arguments.command}: {stop}; run the same command again to go on", file=sys.stderr)
+        print(f"trajcast {arguments.command}: {stop}; run the same command again to resume", file=sys.stderr)
         return os.EX_TEMPFAIL
     except KeyboardInterrupt:
-        print(f"trajcast {arguments.command}: interrupted; run the same command again to go on", file=sys.stderr)
+        print(f"trajcast {arguments.command}: interrupted; run the same command again to resume", file=sys.stderr)
         return 130
     return 0
 
 
 def entry() -> None:
-    """Entry point of the `trajcast` script; quiet when the reader of its output (`| head`) has gone."""
+    """Entry point of the `trajcast` script; silent if the reader of its output (`| head`) has closed the pipe."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # in ASCII or Latin-1 Å and ✓ cannot be written
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # rules run in shells that ignore it, which programs inherit
+            stream.reconfigure(errors="replace")  # ASCII and Latin-1 lack Å or ✓
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # inherited as ignored from the shells of the rules
     try:
         try:
             code: str | int | None = main()
@@ -91,6 +93,8 @@ def entry() -> None:
             code = stop.code
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains when it closes stdout
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # otherwise Python reports an error when closing stdout
         code = 1
     sys.exit(code)

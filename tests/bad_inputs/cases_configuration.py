@@ -156,7 +156,8 @@ liquid("a key in the wrong section", "box_A: 12.4", "mine.yaml: systems.liquid.b
 liquid(
     "a key that moved to another section",
     "dataset: {cutoff_A: 5.0}",
-    "mine.yaml: systems.liquid.dataset.cutoff_A: is called training.network.cutoff_A now",
+    "mine.yaml: systems.liquid",
+    "cutoff_A: is now called training.network.cutoff_A",
 )
 liquid("a count that is a fraction", "training: {samples: 10.5}", "training.samples: 10.5 is wrong")
 liquid("a number that is text", 'training: {learning_rate: "0.1"}', "'0.1' is wrong", "write a plain number")
@@ -189,7 +190,7 @@ overlay("an unknown section", "system: {}\n", "mine.yaml: system: unknown key")
 
 # ---- sections that do not agree
 liquid("a horizon that no frames allow", "horizons_fs: [5.3]", "5.3 is not a multiple of")
-liquid("the same horizon twice", "horizons_fs: [5.0, 5]", "names 5 twice")
+liquid("the same horizon twice", "horizons_fs: [5.0, 5]", "contains 5 twice")
 liquid("more samples than there are pairs", "training: {samples: 100000000}", "is more than dataset.samples.training")
 liquid("a horizon in the data set", "dataset: {horizon_fs: 5.0}", "does not belong here")
 liquid("an interval below the time step", "reference: {nve: {interval_fs: 0.3}}", "is not a multiple of")
@@ -239,5 +240,5 @@ settings("no samples for the test", {"samples": {"training": 3, "validation": 1}
 settings("no pairs", {"samples": {"training": 0, "validation": 1, "test": 1}}, "samples.training: 0 is wrong")
 settings("a horizon below the interval", {"horizon_fs": 0.5}, "0.5 is not a multiple of the frame interval")
 settings("a horizon longer than the run", {"horizon_fs": 400.0}, "lower horizon_fs, or give longer trajectories")
-settings("a key of 0.1.0", {"cutoff_A": 5.0}, "cutoff_A: is called training.network.cutoff_A now", "config upgrade")
+settings("a key of 0.1.0", {"cutoff_A": 5.0}, "cutoff_A: is now called training.network.cutoff_A", "config upgrade")
 settings("three steps", {"steps": 3}, "steps: 3 is wrong")

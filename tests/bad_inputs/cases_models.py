@@ -154,8 +154,8 @@ def put(name: str, where: Any, value: Any) -> Callable[[h5py.File], None]:
     return lambda file: file[f"particles/all/{name}"].__setitem__(where, value)
 
 
-start("a frame beyond the last", "no frame 40, it has 40; count from 0", options=("--frame", "40"))()
-start("a frame before the first", "no frame -41, it has 40", options=("--frame=-41",))()
+start("a frame beyond the last", "no frame 40 of 40; count from 0", options=("--frame", "40"))()
+start("a frame before the first", "no frame -41 of 40", options=("--frame=-41",))()
 start("a position that is nan", "frame -1: the position of atom 3 is [nan, nan, nan]")(
     put("position/value", (39, 3), np.nan)
 )

@@ -19,7 +19,7 @@ from trajcast.core.system_spec import SystemSpec
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.reference import potentials
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines._lammps import Instance
 from trajcast.reference.engines._potential import potential_of
 from trajcast.reference.engines.lammps import simulate
@@ -46,7 +46,7 @@ def begin(settings: ReferenceSettings, temperature_K: float = 300.0) -> tuple[Sy
     return spec, thermal_velocities(at_rest, temperature_K, torch.Generator().manual_seed(1))
 
 
-def record(path: Path, settings: ReferenceSettings, run: Run) -> Trajectory:
+def record(path: Path, settings: ReferenceSettings, run: MdRun) -> Trajectory:
     spec, start = begin(settings)
     recorder = Recorder(path, spec, identity={}, provenance={}, energies=("potential", "total"))
     simulate(settings, run, start, recorder)

@@ -21,7 +21,7 @@ from trajcast.core.errors import UserError
 from trajcast.core.mechanics import angular_momentum, degrees_of_freedom
 from trajcast.core.system_spec import SystemSpec
 from trajcast.io.recorder import Recorder
-from trajcast.reference.engines import Run, lammps
+from trajcast.reference.engines import MdRun, lammps
 from trajcast.reference.engines._lammps import Instance
 from trajcast.reference.engines._potential import potential_of
 from trajcast.reference.engines.lammps import potential_energies
@@ -100,7 +100,7 @@ def test_virial_is_the_slope_of_the_energy_with_the_volume(shaken: Path):
 
 def test_trajectory_is_that_of_ases_own_integrator(shaken: Path, tmp_path: Path):
     settings = with_calculator(shaken)
-    run = Run(name="alloy", ensemble="NVE", steps=100, every=10)
+    run = MdRun(name="alloy", ensemble="NVE", steps=100, every=10)
     spec, start = begin(settings)
     atoms = ase.Atoms(spec.numbers, start.positions.numpy(), cell=spec.cell, pbc=True, calculator=EMT())
     atoms.set_masses(spec.masses)
@@ -121,7 +121,7 @@ def test_isolated_cluster_keeps_its_angular_momentum(tmp_path: Path):
     """Boundaries that follow the atoms, and 3N − 6 degrees of freedom."""
     path = tmp_path / "ethane.xyz"
     ase.io.write(path, molecule("C2H6"))
-    run = Run(name="ethane", ensemble="NVE", steps=200, every=20)
+    run = MdRun(name="ethane", ensemble="NVE", steps=200, every=20)
     settings = with_calculator(path, timestep_fs=0.5)
     with record(tmp_path / "ethane.h5md", settings, run) as trajectory:
         assert not trajectory.spec.pbc.any()
@@ -169,7 +169,7 @@ def test_a_calculator_that_stops_stops_the_run_with_its_message(shaken: Path, tm
     EMT_calculate = EMT.calculate
     monkeypatch.setattr(EMT, "calculate", failing)
     with pytest.raises(UserError, match="calculator EMT stopped: RuntimeError: SCF did not converge"):
-        record(tmp_path / "run.h5md", with_calculator(shaken), Run(name="run", ensemble="NVE", steps=100, every=10))
+        record(tmp_path / "run.h5md", with_calculator(shaken), MdRun(name="run", ensemble="NVE", steps=100, every=10))
     assert len(calls) == 38  # it is not asked again
     assert not (tmp_path / "run.h5md").exists()
     assert not list(tmp_path.glob(".run.h5md.*/segment-*"))
@@ -186,7 +186,7 @@ def test_numbers_that_are_not_finite_stop_the_run(broken: str, shaken: Path, tmp
 
     monkeypatch.setattr(EMT, "calculate", infinite)
     with pytest.raises(UserError, match="forces or energy are not finite at step 0"):
-        record(tmp_path / "run.h5md", with_calculator(shaken), Run(name="run", ensemble="NVE", steps=10, every=10))
+        record(tmp_path / "run.h5md", with_calculator(shaken), MdRun(name="run", ensemble="NVE", steps=10, every=10))
 
 
 def test_an_interrupt_inside_the_calculator_is_one(shaken: Path, tmp_path: Path, monkeypatch):
@@ -195,7 +195,7 @@ def test_an_interrupt_inside_the_calculator_is_one(shaken: Path, tmp_path: Path,
 
     monkeypatch.setattr(EMT, "calculate", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        record(tmp_path / "run.h5md", with_calculator(shaken), Run(name="run", ensemble="NVE", steps=10, every=10))
+        record(tmp_path / "run.h5md", with_calculator(shaken), MdRun(name="run", ensemble="NVE", steps=10, every=10))
 
 
 def test_a_calculator_without_stress_is_refused_at_constant_pressure(shaken: Path, monkeypatch):
@@ -230,7 +230,7 @@ def test_own_function_with_arguments(tmp_path: Path, monkeypatch):
 def test_a_run_that_was_broken_off_goes_on_to_the_same_frames(shaken: Path, tmp_path: Path, monkeypatch):
     """Bit for bit, although calculators remember lists of neighbours."""
     monkeypatch.setattr(lammps, "SLOW_SEGMENT_FRAMES", 20)
-    run = Run(name="run", ensemble="NVT (CSVR)", steps=200, every=2, relaxation_fs=100.0)
+    run = MdRun(name="run", ensemble="NVT (CSVR)", steps=200, every=2, relaxation_fs=100.0)
     settings = with_calculator(shaken)
     with record(tmp_path / "whole.h5md", settings, run) as trajectory:
         whole = trajectory.positions[()], trajectory.velocities[()]
@@ -285,7 +285,7 @@ def test_constant_pressure_finds_the_calculators_lattice(tmp_path: Path):
     path = tmp_path / "copper.extxyz"
     ase.io.write(path, bulk("Cu", "fcc", a=3.46, cubic=True).repeat(2))
     pressure = ConstantPressureSettings(duration_ps=1.6, pressure_bar=0.0, damping_fs=100.0, bulk_modulus_GPa=130.0)
-    run = Run(name="npt", ensemble="NpT (Berendsen)", steps=400, every=5, relaxation_fs=100.0, pressure=pressure)
+    run = MdRun(name="npt", ensemble="NpT (Berendsen)", steps=400, every=5, relaxation_fs=100.0, pressure=pressure)
     with record(tmp_path / "npt.h5md", with_calculator(path), run) as trajectory:
         lengths = np.diagonal(trajectory.cells[len(trajectory) // 2 :], axis1=1, axis2=2)
         assert np.linalg.norm(trajectory.cells[0][0]) < 7.0

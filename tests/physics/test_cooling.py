@@ -28,7 +28,7 @@ from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.temperature import canonical_temperature
 from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
-from trajcast.reference.engines import Run, lammps
+from trajcast.reference.engines import MdRun, lammps
 from trajcast.reference.engines.lammps import simulate
 from trajcast.reference.ramp import cool
 
@@ -81,7 +81,7 @@ def test_a_ramp_to_the_same_temperature_is_the_run_without(tmp_path: Path) -> No
     reference = gas(tmp_path)
     made = []
     for name, last_K in (("plain", None), ("level", 300.0), ("cooled", 100.0)):
-        run = Run(name=name, ensemble="NVT (CSVR)", steps=400, every=10, relaxation_fs=20.0, final_temperature_K=last_K)
+        run = MdRun(name=name, ensemble="NVT (CSVR)", steps=400, every=10, relaxation_fs=20.0, final_temperature_K=last_K)
         with Trajectory(tmp_path / "start.h5md") as start:
             state, top = start.state(0), start.spec
         recorder = Recorder(tmp_path / f"{name}.h5md", top, identity={}, provenance={}, energies=("potential", "total"))
@@ -147,15 +147,15 @@ def test_each_window_has_its_own_diffusion_temperature_and_order(tmp_path: Path)
     found = measure_windows(paths, 300.0, STUDY, context(**SETTINGS))
     assert [(w.from_K, w.to_K, w.runs) for w in found] == [(300.0, 250.0, 6), (250.0, 200.0, 6)]
     for window, D, kelvin in zip(found, D_OF_WINDOW, KELVIN_OF_WINDOW, strict=True):
-        expected = {"D of O (MSD": 10 * D, "T of O": kelvin, "q of O": 0.0}
-        for name, value in expected.items():
-            scalar = window.scalar(name)
+        expected = {"diffusion.O": 10 * D, "temperature.O": kelvin, "order.O": 0.0}
+        for key, value in expected.items():
+            scalar = window.scalar(key)
             assert scalar is not None
             assert scalar.value is not None
             assert scalar.error is not None
             # six runs: Student's t with 5 degrees of freedom is beyond 6.9 once in a thousand
-            assert abs(scalar.value - value) < 6.9 * scalar.error, name
-        q, D_found = window.scalar("q of O"), window.scalar("D of O (MSD")
+            assert abs(scalar.value - value) < 6.9 * scalar.error, key
+        q, D_found = window.scalar("order.O"), window.scalar("diffusion.O")
         assert q is not None
         assert q.error is not None
         assert q.error < 0.02
@@ -165,7 +165,7 @@ def test_each_window_has_its_own_diffusion_temperature_and_order(tmp_path: Path)
         [rdf] = window.curves["rdf"]
         assert len(rdf.blocks) == 6
         assert np.mean(rdf.y[5:]) == pytest.approx(1.0, abs=0.03)  # an ideal gas
-        assert not any("width" in scalar.name for scalar in window.scalars)
+        assert not any("width" in scalar.key + scalar.name for scalar in window.scalars)
 
 
 def outcome(reason: str = "") -> dict[str, Any]:
@@ -184,7 +184,7 @@ def test_a_rollout_that_ends_early_counts_as_far_as_it_came(tmp_path: Path) -> N
     reference, rollout = read_methods(tmp_path / "out/windows.json")
     assert reference.horizon_fs is None
     assert (rollout.horizon_fs, rollout.runs, [w.runs for w in rollout.windows]) == (5.0, 3, [2, 1])
-    last = rollout.windows[1].scalar("D of O (MSD")
+    last = rollout.windows[1].scalar("diffusion.O")
     assert last is not None
     assert last.value is not None
     assert last.error is None  # one run has no spread

@@ -82,8 +82,8 @@ def test_another_model_to_begin_with_is_another_training(earlier: Path, tmp_path
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"network": replace(NETWORK, channels=8)}, r"its network has channels 4, not 8: write that in"),
-        ({"network": replace(NETWORK, cutoff_A=4.0)}, r"its network has cutoff_A 3.0, not 4.0: write that in"),
+        ({"network": replace(NETWORK, channels=8)}, r"its network has channels 4, not 8: set that in"),
+        ({"network": replace(NETWORK, cutoff_A=4.0)}, r"its network has cutoff_A 3.0, not 4.0: set that in"),
         ({"initial": "no-such-model"}, r"'no-such-model' is neither a shipped model .* nor a file"),
         ({"initial": "none/model.safetensors"}, r"none/model.json: no such file"),
     ],

@@ -21,7 +21,7 @@ from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import KCAL_PER_MOL
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
-from trajcast.reference.engines import Run, lammps
+from trajcast.reference.engines import MdRun, lammps
 from trajcast.reference.engines._lammps import start_lammps
 from trajcast.reference.engines.lammps import potential_energies, simulate
 from trajcast.reference.input_files import file_hashes, input_files
@@ -197,7 +197,7 @@ def test_segments_keep_coefficients_of_the_data_file(folder: Path, monkeypatch: 
     settings = reference()
     spec, positions = structure(settings)
     start = thermal_velocities(spec.state(positions, 0 * positions), 300.0, torch.Generator().manual_seed(1))
-    run = Run(name="run", ensemble="NVE", steps=100, every=1)
+    run = MdRun(name="run", ensemble="NVE", steps=100, every=1)
     found = []
     for frames in (100, 20):
         monkeypatch.setattr(lammps, "SEGMENT_FRAMES", frames)

@@ -21,7 +21,7 @@ from trajcast.core.errors import UserError
 from trajcast.core.mechanics import thermal_velocities
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines._lammps import start_lammps
 from trajcast.reference.engines.lammps import potential_energies, simulate
 from trajcast.reference.input_files import input_files
@@ -130,7 +130,7 @@ def test_a_fitted_potential_runs_and_conserves_its_energy(here: ase.Atoms, tmp_p
     at_rest = spec.state(positions, 0 * positions)
     start = thermal_velocities(at_rest, 300.0, torch.Generator().manual_seed(1))
     recorder = Recorder(tmp_path / "nve.h5md", spec, identity={}, provenance={}, energies=("potential", "total"))
-    simulate(settings, Run(name="nve", ensemble="NVE", steps=100, every=5), start, recorder)
+    simulate(settings, MdRun(name="nve", ensemble="NVE", steps=100, every=5), start, recorder)
     with Trajectory(tmp_path / "nve.h5md") as trajectory:
         total, potential = trajectory.energy("total"), trajectory.energy("potential")
         assert total is not None

@@ -22,7 +22,7 @@ from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.pipeline.plan import Plan
 from trajcast.reference import potentials
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines._potential import potential_of
 from trajcast.reference.engines.lammps import potential_energies
 from trajcast.reference.input_files import file_hashes, input_files
@@ -74,7 +74,7 @@ def test_warnings_are_kept_with_the_run(settings: ReferenceSettings, tmp_path: P
         calculate(self, *arguments)
 
     monkeypatch.setattr(ExportedModel, "calculate", doubtful)
-    run = Run(name="nve", ensemble="NVE", steps=10, every=2)
+    run = MdRun(name="nve", ensemble="NVE", steps=10, every=2)
     with record(tmp_path / "nve.h5md", settings, run) as trajectory:
         assert trajectory.provenance["warnings"] == ["far from what was learned"]
 

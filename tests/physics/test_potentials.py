@@ -18,7 +18,7 @@ from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.plugins import named_module
 from trajcast.reference import potentials
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines._external import ExternalForces
 from trajcast.reference.engines._weights import weights_sha256
 from trajcast.reference.engines.lammps import potential_energies
@@ -96,7 +96,7 @@ def test_virial_is_the_slope_of_the_energy_with_every_strain(potential: str, sil
 @pytest.mark.parametrize("potential", installed(CRYSTALS))
 def test_energy_is_conserved(potential: str, silicon: Path, tmp_path: Path):
     """50 fs at constant energy: that of the whole moves by a fraction of what kinetic and potential energy exchange."""
-    run = Run(name="nve", ensemble="NVE", steps=50, every=1)
+    run = MdRun(name="nve", ensemble="NVE", steps=50, every=1)
     with record(tmp_path / "nve.h5md", with_potential(silicon, potential), run) as trajectory:
         total, potential_eV = trajectory.energy("total"), trajectory.energy("potential")
         assert total is not None
@@ -205,7 +205,7 @@ def test_lammps_adds_little_to_a_step(silicon: Path, tmp_path: Path, monkeypatch
         spent.append(time.perf_counter() - begun)
 
     monkeypatch.setattr(ExternalForces, "_compute", timed)
-    run = Run(name="nve", ensemble="NVE", steps=40, every=40)
+    run = MdRun(name="nve", ensemble="NVE", steps=40, every=40)
     with record(tmp_path / "nve.h5md", with_potential(silicon, "sevennet-0"), run) as trajectory:
         wall_s = 40 / trajectory.provenance["speed"]["steps_per_s"]
     overhead_ms = 1000 * (wall_s - sum(spent[-41:])) / 40  # a segment begins with the forces of its first frame

@@ -17,7 +17,7 @@ from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables.blocks import correlated_mean_error
 from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines.lammps import potential_energies, simulate
 
 ARGON = """
@@ -98,7 +98,7 @@ def systems(tmp_path_factory: pytest.TempPathFactory):
     shutil.rmtree(folder)
 
 
-def recorded(path: Path, system: str, run: Run, temperature_K: float, timestep_fs: float = 0.5) -> Trajectory:
+def recorded(path: Path, system: str, run: MdRun, temperature_K: float, timestep_fs: float = 0.5) -> Trajectory:
     settings = reference(system, temperature_K, timestep_fs)
     module = named_module("reference.systems", system)
     spec, positions = module.structure(module.Parameters(), 1)
@@ -119,7 +119,7 @@ def reference(system: str, temperature_K: float, timestep_fs: float) -> Referenc
 
 @pytest.mark.parametrize("ensemble", ["NVE", "NVT (Nosé–Hoover)", "NVT (CSVR)"])
 def test_metal_and_real_units_give_the_same_trajectory(ensemble, systems, tmp_path: Path):
-    run = Run(name="argon", ensemble=ensemble, steps=200, every=10, relaxation_fs=40.0)
+    run = MdRun(name="argon", ensemble=ensemble, steps=200, every=10, relaxation_fs=40.0)
     with (
         recorded(tmp_path / "metal.h5md", "argon_metal", run, 90.0, 2.0) as metal,
         recorded(tmp_path / "real.h5md", "argon_real", run, 90.0, 2.0) as real,
@@ -139,7 +139,7 @@ def test_total_energy_fluctuates_with_the_square_of_the_time_step(systems, tmp_p
     """Velocity Verlet is of second order: half the step, a quarter of the fluctuation."""
     spread = []
     for timestep_fs, steps in ((0.5, 2000), (0.25, 4000)):
-        run = Run(name="water", ensemble="NVE", steps=steps, every=1)
+        run = MdRun(name="water", ensemble="NVE", steps=steps, every=1)
         with recorded(tmp_path / f"{timestep_fs}.h5md", "water_in_vacuum", run, 300.0, timestep_fs) as trajectory:
             spread.append(trajectory.energy("total").std())
     assert spread[0] / spread[1] == pytest.approx(4.0, rel=0.1)
@@ -147,7 +147,7 @@ def test_total_energy_fluctuates_with_the_square_of_the_time_step(systems, tmp_p
 
 def test_a_molecule_in_vacuum_has_3n_minus_6_degrees_of_freedom(systems, tmp_path: Path):
     """The thermostat must count them as `mechanics` does: with 3N − 3 this molecule would be at 600 K."""
-    run = Run(name="water", ensemble="NVT (CSVR)", steps=100_000, every=20, relaxation_fs=20.0)
+    run = MdRun(name="water", ensemble="NVT (CSVR)", steps=100_000, every=20, relaxation_fs=20.0)
     with recorded(tmp_path / "water.h5md", "water_in_vacuum", run, 300.0) as trajectory:
         assert int(degrees_of_freedom(trajectory.state(-1))[0]) == 3
         kinetic_K = temperature_series(trajectory)[ALL_ATOMS]

@@ -123,7 +123,7 @@ def test_sigterm_leaves_in_time_and_the_same_command_goes_on(settings_path: Path
     assert process.returncode == os.EX_TEMPFAIL, stderr
     last = stderr.splitlines()[-1]
     assert last.startswith("trajcast reference: SIGTERM received; nvt is saved up to step ")
-    assert last.endswith("; run the same command again to go on")
+    assert last.endswith("; run the same command again to resume")
     assert tiny_reference.run(settings_path, tmp_path, "--part", "nvt").returncode == 0
     with h5py.File(tmp_path / "nvt.h5md") as ours, h5py.File(uninterrupted / "nvt.h5md") as whole:
         for name in DATASETS:

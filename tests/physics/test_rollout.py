@@ -259,7 +259,7 @@ def test_totals_are_zeroed_now_and_then(length: float | None) -> None:
 def test_a_start_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     start = random_state(1)
     positions = start.positions * torch.nan
-    with pytest.raises(UserError, match="position of the start is not a finite number"):
+    with pytest.raises(UserError, match="a start position is not finite"):
         run_rollout(
             network(), SETTINGS, spec_of(start), positions, output=tmp_path / "f", outcome=tmp_path / "o", record={}
         )

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import tiny_reference
 import yaml
+from trajcast.reference.temperatures import temperatures
 
 from trajcast.config.settings import DatasetSettings, NetworkSettings, SampleCounts, StreamSettings, TrainingSettings
 from trajcast.data.dataset import write_dataset
@@ -23,7 +24,6 @@ from trajcast.data.sources import Reading
 from trajcast.io.trajectory import Trajectory
 from trajcast.reference.chunks import chunk_file, chunk_to_begin_with, run_chunk
 from trajcast.reference.protocol import perform
-from trajcast.reference.temperatures import temperatures
 
 STREAM = StreamSettings(processes=2, chunk_ps=0.2, decorrelation_ps=0.1, spacing_fs=20.0, uses=2)
 SETTINGS = TrainingSettings(
@@ -152,7 +152,7 @@ def test_a_chain_begins_where_it_is_needed(tmp_path: Path) -> None:
 def test_a_stream_needs_its_reference(here: Path) -> None:
     done = run(command(here, "none", starts=None))
     assert done.returncode == 2
-    assert "asks for a stream; give --reference-settings and --starts" in done.stderr
+    assert "needs reference MD; give --reference-settings and --starts" in done.stderr
 
 
 def test_why_the_reference_failed_is_said(here: Path) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import yaml
 from small_systems import NOTHING, network, random_state
-from trajcast.rollout.temperatures import TemperatureRecorder
 
 from trajcast.cli import main
 from trajcast.config.settings import GuardSettings, NetworkSettings, RolloutSettings
@@ -21,6 +20,7 @@ from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import save_model
 from trajcast.rollout import loop
+from trajcast.rollout.reporters.temperatures import TemperatureRecorder
 
 GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = RolloutSettings(duration_ps=1.0, equilibration_ps=0.1, temperature_K=300.0, seed=1, guard=GUARD)
@@ -132,7 +132,7 @@ def test_same_start_has_the_same_state_and_the_same_clock(files: Path) -> None:
 
 def test_same_start_needs_reference_md_of_that_length(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert same_start(files, replace(SETTINGS, duration_ps=0.2, equilibration_ps=0.0, thermostat=None)) == 2
-    assert "119 fs long, 200 fs are asked for; lengthen the run" in capsys.readouterr().err
+    assert "119 fs long, but 200 fs are required; lengthen the run" in capsys.readouterr().err
     assert not (files / "md0.h5md").exists()
 
 
@@ -162,7 +162,7 @@ def test_a_model_of_another_horizon_or_a_damaged_one_is_refused(
     files: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert pretrained(files, 5.0) == 2
-    assert "its horizon is 2 fs, 5 fs are asked for" in capsys.readouterr().err
+    assert "its horizon is 2 fs, not the requested 5 fs" in capsys.readouterr().err
     path = files / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1] + b"\x01")
     assert pretrained(files, HORIZON_FS) == 2

@@ -17,7 +17,7 @@ from trajcast.core.plugins import named_module
 from trajcast.io.recorder import Recorder
 from trajcast.io.trajectory import Trajectory
 from trajcast.reference import systems
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines.lammps import potential_energies, simulate
 
 ROOT = Path(__file__).parents[2]
@@ -64,7 +64,7 @@ def test_energy_and_totals_are_conserved_and_recomputed(reference: ReferenceSett
         spec.state(positions, 0 * positions), reference.temperature_K, torch.Generator().manual_seed(1)
     )
     path = tmp_path / "nve.h5md"
-    run = Run(name="nve", ensemble="NVE", steps=20, every=1, minimise=True)
+    run = MdRun(name="nve", ensemble="NVE", steps=20, every=1, minimise=True)
     recorder = Recorder(path, spec, identity={}, provenance={}, energies=("potential", "total"))
     simulate(reference, run, start, recorder)
     with Trajectory(path) as trajectory:

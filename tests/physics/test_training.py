@@ -88,7 +88,7 @@ def test_time_reversed_pairs_are_used_and_survive_the_file(tmp_path: Path) -> No
         train(replace(SETTINGS, max_epochs=1), dataset, tmp_path / name)
     weights = [load_file(tmp_path / name / "model.safetensors") for name in ("plain", "both")]
     assert any(not torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
-    begun = run.Run(SETTINGS, reversed_too, "cpu", None, SINGLE_PROCESS)
+    begun = run.TrainingRun(SETTINGS, reversed_too, "cpu", None, SINGLE_PROCESS)
     assert len(begun.updates.batches) == 48
 
 

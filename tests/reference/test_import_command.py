@@ -231,8 +231,8 @@ def test_every_key_that_is_needed_is_asked_for(key: str, here: Path, capsys: pyt
         (["O,H,X"], "--elements: 'X' is not an element"),
         (["O,H,Si", "--horizon-fs", "0"], "--horizon-fs 0 is wrong"),
         (["O,H,Si", "--horizon-fs", "nan"], "--horizon-fs nan is wrong"),
-        (["O,H,Si", "--output", "model.json"], "--output model.json: a model's name ends in .safetensors, its desc"),
-        (["O,H,Si", "--output", "model"], "--output model: a model's name ends in .safetensors, its description's in"),
+        (["O,H,Si", "--output", "model.json"], "--output model.json: the name of a model must end in .safetensors; c"),
+        (["O,H,Si", "--output", "model"], "--output model: the name of a model must end in .safetensors; correct"),
     ],
 )
 def test_wrong_arguments(given: list[str], message: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -270,7 +270,7 @@ def test_in_place_of_training_it_needs_its_horizon(here: Path, capsys: pytest.Ca
     used = ["pretrained", "--model", "model.safetensors", "--output", "used", "--horizon-fs", "7"]
     assert run_import() == 0
     assert cli.main(used) == 2
-    assert "does not say its horizon; import it again with --horizon-fs 7" in capsys.readouterr().err
+    assert "does not state its horizon; if it is 7 fs, import it again with --horizon-fs 7" in capsys.readouterr().err
     assert run_import("O,H,Si", "--horizon-fs", "7") == 0
     assert cli.main(used) == 0
     assert load_model("used/model.safetensors").scales.horizon_fs == 7.0

@@ -32,6 +32,7 @@ REFERENCE = {
     "parameters": {"molecules": WATERS, "box_A": BOX_A},
     "temperature_K": 300.0,
     "timestep_fs": 0.5,
+    "nve": {"runs": 2},
     "seed": 3,
 }
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from trajcast import cli, commands
 from trajcast.core.errors import UserError
-from trajcast.core.version import __version__, cli, commands
+from trajcast.core.version import __version__
 
 TRAJCAST = Path(sys.executable).with_name("trajcast")
 NAMES = sorted(module.name for module in pkgutil.iter_modules(commands.__path__) if module.name[0] != "_")
@@ -42,7 +43,7 @@ def failing(error):
         (UserError("a.h5: no such file"), 2, "trajcast try: error: a.h5: no such file\n"),
         (UserError("two\n  lines"), 2, "trajcast try: error: two lines\n"),
         (OSError(28, "No space left on device", "a.h5"), 1, "failure: [Errno 28] No space left on device: 'a.h5'\n"),
-        (KeyboardInterrupt(), 130, "trajcast try: interrupted; run the same command again to go on\n"),
+        (KeyboardInterrupt(), 130, "trajcast try: interrupted; run the same command again to resume\n"),
     ],
 )
 def test_errors_end_in_one_line(only, capsys, error, code, line):
@@ -96,7 +97,20 @@ def test_every_command_explains_itself(capsys, name):
     assert stop.value.code == 0
     text = capsys.readouterr().out
     assert len(text.splitlines()) > 5
-    assert ("--output" in text) == (name not in ("plan", "log", "models"))  # which only print
+    in_place = ("adopt", "config")  # they rewrite what there is
+    assert ("--output" in text) == (name not in ("plan", "log", "models", *in_place))  # the others only print
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("forecast", "is now called rollout: use trajcast rollout"), ("settings", "--write-settings copies them")],
+)
+def test_commands_of_earlier_versions_are_explained(capsys, name, said):
+    assert cli.main([name, "--settings", "a.yaml"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"trajcast {name}: error: ")
+    assert said in error
+    assert error.count("\n") == 1
 
 
 def test_help_imports_nothing_heavy():

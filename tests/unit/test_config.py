@@ -84,11 +84,11 @@ def test_the_shipped_configuration_is_valid(values):
         ),
         ("rollout.equilibration_ps", 2.001, "rollout.equilibration_ps in fs 2001 is not a multiple of the horizon 5"),
         ("horizons_fs", [0.5], "horizons_fs 0.5 is not a multiple of reference.nve.interval_fs 1"),
-        ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] names 1 twice; remove the repetition"),
+        ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] contains 1 twice; remove one"),
         ("training.samples", 10**6, "training.samples 1000000 is more than dataset.samples.training"),
         ("dataset.seed", ..., "systems.liquid: dataset: seed: missing; add it"),
-        ("dataset.cutoff_A", 4.0, "dataset: cutoff_A: is called training.network.cutoff_A now; rename it, or"),
-        ("forecast", {}, "systems.liquid.forecast: is called rollout now; rename it, or"),
+        ("dataset.cutoff_A", 4.0, "dataset: cutoff_A: is now called training.network.cutoff_A; rename it, or"),
+        ("forecast", {}, "systems.liquid.forecast: is now called rollout; rename it, or"),
         ("dataset.cutoff", 4.0, "systems.liquid: dataset: cutoff: unknown key"),
         ("dataset.horizon_fs", 2.0, "dataset.horizon_fs does not belong here"),
         ("rollout.supercell", [2, 2], "rollout.supercell"),
@@ -98,7 +98,7 @@ def test_the_shipped_configuration_is_valid(values):
         (
             "studies.thermostat.tau_horizons",
             [10.0, 10.0000001],
-            "tau_horizons [10.0, 10.0000001] names 10 twice",
+            "tau_horizons [10.0, 10.0000001] contains 10 twice",
         ),
         (
             "reference.system",
@@ -110,7 +110,7 @@ def test_the_shipped_configuration_is_valid(values):
         ("rollout.thermostat", "__init__", "rollout.thermostat: '__init__' is not known"),
         ("rollout.thermostat", None, "studies.thermostat needs a thermostat, but rollout.thermostat is null; name"),
         ("rollout.final_temperature_K", 180.0, "final_temperature_K 180 does not belong here"),
-        ("studies.cooling.final_temperature_K", 300.0, "300 is reference.temperature_K, where the ramp begins; change"),
+        ("studies.cooling.final_temperature_K", 300.0, "300 equals reference.temperature_K, where the ramp begins"),
         ("studies", {"lerning": {}}, "studies.lerning: unknown key"),
         ("studies", {"speed": {"supercells": [[1, 1]]}}, "studies.speed.supercells.0: [1, 1] is wrong"),
         (
@@ -121,9 +121,9 @@ def test_the_shipped_configuration_is_valid(values):
         (
             "studies",
             {"same_start": {"horizons_fs": [5.0], "duration_fs": 8005.0}},
-            "same_start.duration_fs 8005 is longer than the NVE runs it starts in, reference.nve.duration_ps 8; change",
+            "same_start.duration_fs 8005 is longer than the NVE runs, reference.nve.duration_ps 8; change",
         ),
-        ("studies", {"learning": LEARNING | {"seeds": [1, 1]}}, "studies.learning: seeds [1, 1] names 1 twice"),
+        ("studies", {"learning": LEARNING | {"seeds": [1, 1]}}, "studies.learning: seeds [1, 1] contains 1 twice"),
         ("studies", {"learning": LEARNING | {"seeds": []}}, "studies.learning.seeds: [] is wrong"),
         ("studies", {"learning": LEARNING | {"samples": [10**6]}}, "studies.learning.samples 1000000 is more than"),
         (
@@ -156,7 +156,7 @@ def test_seeds_that_differ_in_the_last_of_many_digits_are_two():
 
 
 def test_the_published_figures_keep_their_folder(values):
-    with pytest.raises(UserError, match=r"no system can be called paper: results/paper has .*; rename it") as caught:
+    with pytest.raises(UserError, match=r"no system can be called paper: results/paper holds .*; rename it") as caught:
         configuration.read_config({"systems": {"paper": values["systems"]["liquid"]}})
     assert "\n" not in str(caught.value)
 

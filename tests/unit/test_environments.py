@@ -32,11 +32,11 @@ TOOLS = ("python", "pip", "setuptools")
 ALONE = ("mace-torch",)  # needs an e3nn that the network does not run with: no extra of the project
 # modules that are found by a name in the settings, by the command that looks for them
 NAMED = {
-    "reference": ("systems", "engines"),
-    "cooling_md": ("systems", "engines"),
-    "observe": ("observables", "systems", "engines"),
-    "paper": ("paper", "systems", "engines"),
-    "rollout": ("thermostats", "model/ops"),
+    "reference": ("reference/systems", "reference/engines"),
+    "cooling_md": ("reference/systems", "reference/engines"),
+    "observe": ("observables", "reference/systems", "reference/engines"),
+    "paper": ("figures/paper", "reference/systems", "reference/engines"),
+    "rollout": ("rollout/rules/thermostats", "model/ops"),
     "train": ("model/ops",),
 }
 ELSEWHERE = {"lammps": "trajcast.observables"}  # rule literature, which measures, has the environment of the analysis
@@ -127,7 +127,8 @@ def environments_of_commands() -> Iterator[tuple[Path, str]]:
 def test_commands_find_what_they_import(path: Path, command: str) -> None:
     modules = [f"trajcast.commands.{command}"]
     for folder in NAMED.get(command, ()):
-        files = (ROOT / "trajcast" / folder).glob("*.py")
+        files = sorted((ROOT / "trajcast" / folder).glob("*.py"))
+        assert files, folder
         modules += [f"trajcast.{folder.replace('/', '.')}.{file.stem}" for file in files]
     core = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
     distributions = packages_distributions()

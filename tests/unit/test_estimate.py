@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import logging
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from snakemake_interface_logger_plugins.common import LogEvent
 
 from trajcast import shipped
 from trajcast.config.settings import NetworkSettings, TrainingSettings
@@ -17,7 +19,7 @@ from trajcast.pipeline.estimate.prices import FRAME_BYTES, START_S, Prices
 from trajcast.pipeline.estimate.report import show
 from trajcast.pipeline.estimate.speeds import Size, md_seconds, network_seconds
 from trajcast.pipeline.estimate.summary import costs, total
-from trajcast.pipeline.jobs import PlannedJob, cause, read_jobs
+from trajcast.pipeline.jobs import JobAnnouncer, PlannedJob, cause, read_jobs
 from trajcast.pipeline.plan import Plan
 
 ROOT = Path(__file__).parents[2]
@@ -162,7 +164,7 @@ def test_costs_add_up_and_rules_without_a_price_are_named(prices: Prices, capsys
     jobs = [PlannedJob(rule="nvt", wildcards=WILDCARDS), PlannedJob(rule="rollout", wildcards=ROLLOUT)]
     jobs += [PlannedJob(rule="report", wildcards=WILDCARDS), PlannedJob(rule="sublimation", wildcards=WILDCARDS)]
     rows, unpriced = costs(prices.plan, jobs)
-    assert [row.stage for row in rows] == ["reference MD", "rollouts", "the rest"]
+    assert [row.stage for row in rows] == ["reference MD", "rollouts", "other"]
     assert unpriced == ["sublimation"]
     sums, priced = total(rows), [prices.of(job.rule, job.wildcards) for job in jobs[:3]]
     assert sums.jobs == 4
@@ -196,23 +198,34 @@ def test_the_cause_of_a_failure_is_kept(text: str, why: str) -> None:
     assert cause(text) == why
 
 
-def test_jobs_are_read_from_a_dry_run() -> None:
-    text = """\
-[Sun Nov 22 22:19:08 2026]
-rule train:
-    input: results/liquid/1fs/model-n8000-s1/training.yaml, results/liquid/1fs/dataset.h5
-    output: results/liquid/1fs/model-n8000-s1/model.safetensors
-    jobid: 11
-    wildcards: system=liquid, horizon=1, samples=8000, seed=1
-    resources: tmpdir=/tmp, runtime=240, gpu=1
-[Sun Nov 22 22:19:08 2026]
-rule all:
-    input: results/liquid/report.html
-    jobid: 0
-"""
-    wildcards = {"system": "liquid", "horizon": "1", "samples": "8000", "seed": "1"}
-    outputs = ("results/liquid/1fs/model-n8000-s1/model.safetensors",)
-    assert read_jobs(text) == [PlannedJob(rule="train", wildcards=wildcards, outputs=outputs)]
+def test_announced_jobs_are_read(tmp_path: Path) -> None:
+    """Of all that Snakemake logs; not those that only gather results."""
+    train = {
+        "rule_name": "train",
+        "wildcards": {"system": "liquid", "horizon": "1", "samples": "8000", "seed": "1"},
+        "input": ["results/liquid/1fs/dataset.h5"],
+        "output": ["results/liquid/1fs/model-n8000-s1/training.yaml", "results/liquid/1fs/model-n8000-s1/model.json"],
+        "log": ["logs/liquid/train.log"],
+        "shellcmd": "trajcast train --settings '{}'",
+    }
+    announcer = JobAnnouncer(tmp_path / "jobs")
+    for event, facts in (
+        (LogEvent.JOB_INFO, train),
+        (LogEvent.JOB_INFO, {"rule_name": "all", "wildcards": None, "input": ["results/liquid/report.html"]}),
+        (LogEvent.JOB_STARTED, train),
+        (None, {}),
+    ):
+        announcer.handle(logging.makeLogRecord(facts | ({} if event is None else {"event": event})))
+    assert read_jobs((tmp_path / "jobs").read_text(encoding="utf-8")) == [
+        PlannedJob(
+            rule="train",
+            wildcards=train["wildcards"],
+            inputs=tuple(train["input"]),
+            outputs=tuple(train["output"]),
+            log="logs/liquid/train.log",
+            command="trajcast train --settings '{}'",
+        )
+    ]
 
 
 SUPERCELLS = {"supercells": [[1, 1, 1], [1, 2, 1]], "steps": 9}
@@ -225,7 +238,7 @@ SUPERCELLS = {"supercells": [[1, 1, 1], [1, 2, 1]], "steps": 9}
             "liquid",
             "observables",
             {"dihedrals": {"one": [0, 1, 2, 3], "two": [0, 1, 2, 192]}},
-            "observables.dihedrals.two: [0, 1, 2, 192] has atoms beyond 191, the last",
+            "observables.dihedrals.two: [0, 1, 2, 192] has an atom index above 191, the last",
         ),
         (
             "molecule",
@@ -258,6 +271,7 @@ def test_a_shipped_model_of_other_elements_is_refused_before_anything_runs(value
     changed["systems"]["liquid"]["runs"] = {"wrong": {"model": "quartz-30fs"}}
     changed["systems"]["liquid"]["rollout"] |= {"duration_ps": 12.0, "equilibration_ps": 3.0}
     with pytest.raises(
-        UserError, match=r"liquid\.runs\.wrong\.model: quartz-30fs knows the elements O, Si, not H of this"
+        UserError,
+        match=r"liquid\.runs\.wrong\.model: quartz-30fs was trained on the elements O, Si, but this system also has H",
     ):
         Prices(Plan(changed)).size("liquid")

@@ -84,10 +84,10 @@ def test_a_change_to_null_is_one() -> None:
             {"a": SHIPPED | {"horizon_fs": 2.0}},
             "runs.a.horizon_fs 2 is not that of water-5fs, 5; correct it or leave it out",
         ),
-        ({"a": {}}, "runs.a.horizon_fs: missing; add it, as 'trained' is no shipped model"),
+        ({"a": {}}, "runs.a.horizon_fs: missing; add it, as 'trained' is not a shipped model"),
         (
             {"a": {"model": "w.safetensors"}},
-            "runs.a.horizon_fs: missing; add it, as 'w.safetensors' is no shipped model",
+            "runs.a.horizon_fs: missing; add it, as 'w.safetensors' is not a shipped model",
         ),
         ({"a": {"horizon_fs": 2.5}}, "runs.a.horizon_fs 2.5 is not a multiple of reference.nve.interval_fs 1"),
         (
@@ -145,12 +145,12 @@ def test_two_files_of_one_name_would_share_a_folder() -> None:
     assert list(liquid({"a": LEARNT, "b": LEARNT, "c": twin | {"horizon_fs": 10.0}}).rollouts) == ["a", "b", "c"]
     with pytest.raises(UserError, match=r"runs.b.model: others/water.safetensors and learnt/water.safetensors would"):
         liquid({"a": LEARNT, "b": twin})
-    with pytest.raises(UserError, match=r"mine/water-5fs.safetensors and water-5fs would have one folder; rename"):
+    with pytest.raises(UserError, match=r"mine/water-5fs.safetensors and water-5fs would share one folder; rename"):
         liquid({"a": SHIPPED, "b": LEARNT | {"model": "mine/water-5fs.safetensors"}})
 
 
 @pytest.mark.parametrize("stem", ["n40-s1", "with space", "wässer", "a,b"])
 def test_a_file_gives_its_models_folder_a_name(stem: str) -> None:
-    with pytest.raises(UserError, match=f"runs.a.model: '{stem}' names a folder"):
+    with pytest.raises(UserError, match=f"runs.a.model: '{stem}' becomes a folder name"):
         liquid({"a": LEARNT | {"model": f"learnt/{stem}.safetensors"}})
     assert liquid({"a": LEARNT | {"model": "learnt/n40-s1.b.safetensors"}}).rollouts

@@ -130,6 +130,6 @@ def test_an_experiment_is_called_one(caplog: pytest.LogCaptureFixture, tmp_path:
     assert warned(str(tmp_path / "own.safetensors"), caplog) == []
     [message] = warned("water-10fs", caplog)
     assert message == (
-        "water-10fs is an experiment, made for thermostat langevin, tau_horizons 10; "
-        "`trajcast models water-10fs` tells its limits"
+        "water-10fs is experimental and intended for thermostat langevin, tau_horizons 10; "
+        "`trajcast models water-10fs` describes its limits"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +13,11 @@ import pytest
 from rich.console import Console
 
 from trajcast.config.settings import GuardSettings, RolloutSettings, TrainingSettings
-from trajcast.config.validation import section_values
+from trajcast.config.validation import section_json, section_values
 from trajcast.core.errors import UserError
 from trajcast.io.files import write_json
 from trajcast.io.heartbeat import heartbeat, record_path, update_heartbeat
-from trajcast.pipeline.jobs import PlannedJob, read_jobs
+from trajcast.pipeline.jobs import PlannedJob, planned_jobs
 from trajcast.pipeline.status.logs import last_lines, logs_of, matching
 from trajcast.pipeline.status.models import rollout_progress, validation
 from trajcast.pipeline.status.states import SILENT_AFTER_S, JobState, Seen, states
@@ -88,7 +89,7 @@ def test_silence_means_that_a_process_is_gone() -> None:
     long_ago = time.time() - SILENT_AFTER_S - 1
     os.utime(path, (long_ago, long_ago))
     assert state(ROLLOUT).state is JobState.STOPPED
-    assert "gone without a word: killed?" in text(state(ROLLOUT))
+    assert "ended without a message: killed?" in text(state(ROLLOUT))
 
 
 def test_errors_are_told_by_the_process_or_stand_in_the_log() -> None:
@@ -134,19 +135,23 @@ def test_rollouts_tell_their_nanoseconds_after_equilibration() -> None:
     found = rollout_progress(running)
     assert found is not None
     assert (found.ns, found.planned_ns) == (pytest.approx(0.5), 2.0)
+    Path(f"{RUN}/rollout.yaml").unlink()  # as Snakemake does when a job fails
+    stopped = replace(running, state=JobState.STOPPED)
+    assert rollout_progress(stopped) is None
+    command = shlex.join(["trajcast", "rollout", "--settings", section_json(settings), "--seed", "1"])
+    assert rollout_progress(replace(stopped, job=replace(ROLLOUT, command=command))) == found
     write_json(ROLLOUT.outputs[1], {"time_ps": 2000.0, "planned_ps": 2000.0, "outcome": "completed"})
     finished = rollout_progress(Seen(job=ROLLOUT, state=JobState.DONE))
     assert finished is not None
     assert (finished.ns, finished.ending) == (2.0, "completed")
 
 
-def test_models_and_rollouts_have_rows_of_their_own_and_settings_none() -> None:
+def test_models_and_rollouts_have_rows_of_their_own() -> None:
     """Also those of several replicas; not the rollouts of studies, which no run has."""
     outcome = {"time_ps": 1.0, "planned_ps": 2.0, "outcome": "too hot"}
     write_json(f"{RUN}/outcome.json", outcome)
     jobs = [
         replace(ROLLOUT, rule="rollout_3_replicas"),
-        replace(ROLLOUT, rule="rollout_settings", outputs=(f"{RUN}/rollout.yaml",)),
         replace(ROLLOUT, rule="cooling_rollout", wildcards=WILDCARDS),
     ]
     shown = text(*(Seen(job=job, state=JobState.DONE) for job in jobs))
@@ -162,33 +167,41 @@ def test_the_page_stands_alone() -> None:
     assert "http" not in html
 
 
-DRY_RUN = """
-[Sun Nov 22 23:08:00 2026]
-localrule training_settings:
-    output: results/liquid/5fs/model-n40-s1/training.yaml
-    log: logs/settings.log
-    wildcards: system=liquid, horizon=5, samples=40, seed=1
+SNAKEFILE = """
+import os
+from snakemake.logging import logger
+from trajcast.pipeline.jobs import ANNOUNCE, JobAnnouncer
 
-[Sun Nov 22 23:08:00 2026]
-rule train:
-    input: a.yaml, b.h5
-    output: a/model.safetensors, a/model.json
-    log: logs/train.log
-    jobid: 3
-    wildcards: system=liquid, horizon=5, samples=40, seed=1
+logger.addHandler(JobAnnouncer(os.environ.pop(ANNOUNCE)))
 
 rule all:
-    input: a
-    jobid: 0
+    input: "a/tau=1,5/model.safetensors", "a/tau=2/model.safetensors"
+
+rule train:
+    output: weights="a/{tau}/model.safetensors", record="a/{tau}/model, first.json"
+    input: "b, c.h5"
+    log: "logs/{tau}.log"
+    params: settings='{"seed": 1, "dtype": "float32"}'
+    shell: "train --settings {params.settings:q} --output {output.weights:q} 2>&1 | tee {log:q}"
 """
 
 
-def test_jobs_are_read_from_a_dry_run() -> None:
-    settings, train = read_jobs(DRY_RUN)
-    assert settings.rule == "training_settings"
-    assert train.wildcards == WILDCARDS | {"samples": "40", "seed": "1"}
-    assert train.outputs == ("a/model.safetensors", "a/model.json")
-    assert train.log == "logs/train.log"
+@pytest.mark.parametrize("finished", [False, True])
+def test_jobs_are_announced_by_a_dry_run(finished: bool) -> None:
+    """Also those with commas and equals signs in names; without rules that only gather; done ones where asked for."""
+    Path("Snakefile").write_text(SNAKEFILE, encoding="utf-8")
+    for name in ("b, c.h5", "a/tau=2/model.safetensors", "a/tau=2/model, first.json"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_text("", encoding="utf-8")
+    jobs = sorted(planned_jobs([], [], finished=finished), key=lambda job: job.outputs)
+    assert [job.wildcards for job in jobs] == [{"tau": "tau=1,5"}, *[{"tau": "tau=2"}] * finished]
+    train = jobs[0]
+    assert train.rule == "train"
+    assert train.inputs == ("b, c.h5",)
+    assert train.outputs == ("a/tau=1,5/model.safetensors", "a/tau=1,5/model, first.json")
+    assert train.log == "logs/tau=1,5.log"
+    assert json.loads(train.options["settings"]) == {"seed": 1, "dtype": "float32"}
+    assert train.options["output"] == train.outputs[0]
 
 
 def test_logs_are_found_by_rule_and_wildcards() -> None:
@@ -200,7 +213,9 @@ def test_logs_are_found_by_rule_and_wildcards() -> None:
 
 def test_slurms_logs_of_a_job_are_found() -> None:
     """A job of its own has a folder; of jobs together, the log names those that it began."""
-    job = PlannedJob(rule="evaluate", wildcards={"system": "liquid", "horizon": "2"}, log="logs/liquid/2fs/evaluate.log")
+    job = PlannedJob(
+        rule="evaluate", wildcards={"system": "liquid", "horizon": "2"}, log="logs/liquid/2fs/evaluate.log"
+    )
     alone = Path("logs/slurm/rule_evaluate/liquid_2/7.log")
     together = [Path(f"logs/slurm/group_tests_liquid_2_evaluate/{number}.log") for number in (8, 9)]
     texts = ["", f"rule evaluate:\n    log: {job.log}\n    jobid: 0\n", f"    log: {job.log}.old\n"]

@@ -95,11 +95,11 @@ def test_one_run_of_the_workflow_in_a_folder_until_it_is_killed(tmp_path: Path) 
     try:
         assert first.stdout is not None
         assert first.stdout.readline() == "running\n"
-        with pytest.raises(UserError, match="another snakemake runs in"):
+        with pytest.raises(UserError, match="another snakemake is running in"):
             take_over(tmp_path)
     finally:
         os.kill(first.pid, signal.SIGKILL)
         first.communicate()
     take_over(tmp_path)
-    with pytest.raises(UserError, match="another snakemake runs in"):
+    with pytest.raises(UserError, match="another snakemake is running in"):
         take_over(tmp_path)  # held by this process now

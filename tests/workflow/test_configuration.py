@@ -79,7 +79,7 @@ def test_values_on_the_command_line(tmp_path: Path) -> None:
     for wrong, message in (
         ("machine={cuda: yes}", "--config: machine.cuda: 'yes' is wrong"),
         ("machine=/opt/lammps", "--config: machine: '/opt/lammps' is wrong"),
-        ("machine={lammps: $HOME}", "change on the way to the jobs"),
+        ("machine={lammps: $HOME}", "do not reach the jobs unchanged"),
         ("machin={cuda: true}", "--config: machin: unknown key"),
     ):
         run = snakemake(folder, "--dry-run", "--config", wrong)

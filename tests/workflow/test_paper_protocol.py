@@ -6,6 +6,7 @@ import re
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from snakemake.utils import update_config
 
 from trajcast import cli
 from trajcast.config.schema import RunSettings
-from trajcast.config.settings import TrainingSettings
+from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.pipeline import studies
-from trajcast.pipeline.jobs import read_jobs
+from trajcast.pipeline.jobs import ANNOUNCE, PlannedJob, read_jobs
 from trajcast.pipeline.plan import Plan
 
 OVERLAY = "config/paper.yaml"
@@ -133,7 +134,11 @@ def test_training_is_the_published_one_whatever_config_yaml_says(plan: Plan) -> 
     for system in SYSTEMS:
         training = plan.system(system).training
         assert training == TrainingSettings(
-            samples=training.samples, seed=1, batch_size=training.batch_size, optimizer="adam"
+            samples=training.samples,
+            seed=1,
+            batch_size=training.batch_size,
+            optimizer="adam",
+            network=NetworkSettings(cutoff_A=training.network.cutoff_A),
         )
 
 
@@ -142,28 +147,43 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return lay_out(tmp_path_factory.mktemp("paper") / "project")
 
 
+@dataclass(frozen=True)
+class DryRun:
+    """Its output, the jobs that it announces, and its time on the processor."""
+
+    output: str
+    jobs: list[PlannedJob]
+    seconds: float
+
+
 @pytest.fixture(scope="module")
-def dry_run(folder: Path) -> tuple[str, float]:
-    """The dry run's output from an empty folder, and its time on the processor."""
+def dry_run(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> DryRun:
+    """From an empty folder."""
+    announced = tmp_path_factory.mktemp("announced") / "jobs"
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nocolor", "--configfile", OVERLAY, "--", PAGE]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    run = subprocess.run(command, cwd=folder, env=environment(), capture_output=True, text=True)
+    run = subprocess.run(
+        command, cwd=folder, env=environment() | {ANNOUNCE: str(announced)}, capture_output=True, text=True
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert run.returncode == 0, run.stdout + run.stderr
     seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
-    return run.stdout + run.stderr, seconds
+    return DryRun(run.stdout + run.stderr, read_jobs(announced.read_text(encoding="utf-8")), seconds)
 
 
-def test_workflow_is_built_in_seconds(dry_run: tuple[str, float]) -> None:
-    assert dry_run[1] < SECONDS
+def test_workflow_is_built_in_seconds(dry_run: DryRun) -> None:
+    assert dry_run.seconds < SECONDS
 
 
-def test_every_job_of_the_protocol_is_planned(plan: Plan, dry_run: tuple[str, float]) -> None:
-    jobs = read_jobs(dry_run[0])
+def test_every_job_of_the_protocol_is_planned(plan: Plan, dry_run: DryRun) -> None:
+    jobs = dry_run.jobs
     count = {rule: sum(job.rule == rule for job in jobs) for rule in {job.rule for job in jobs}}
-    total = re.search(r"^total +(\d+)$", dry_run[0], re.MULTILINE)
+    total = re.search(r"^total +(\d+)$", dry_run.output, re.MULTILINE)
     assert total is not None
     assert len(jobs) == int(total[1])
+    said = re.search(r"(\d+) jobs", (ROOT / "docs/paper.md").read_text(encoding="utf-8"))
+    assert said is not None
+    assert len(jobs) == int(said[1])
     assert count["nve"] == 15
     assert count["nvt"] == count["equilibration"] == count["health"] == 3
     assert count["dataset"] == 8 + 7 + 8
@@ -178,14 +198,14 @@ def test_every_job_of_the_protocol_is_planned(plan: Plan, dry_run: tuple[str, fl
 
 
 def test_the_cost_is_told_before(
-    folder: Path, dry_run: tuple[str, float], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, dry_run: DryRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(folder)
     assert cli.main(["plan", "--configfile", OVERLAY, "--", PAGE]) == 0
     text = capsys.readouterr().out
     row = re.search(r"^ total +(\d+) ", text, re.MULTILINE)
     assert row is not None
-    assert int(row[1]) == len(read_jobs(dry_run[0]))
+    assert int(row[1]) == len(dry_run.jobs)
     assert "Not counted" not in text
     for words in ("GPU-hours", "GB", "V100"):
         assert words in text
@@ -198,7 +218,7 @@ def test_what_snakemake_cannot_plan_is_said(
     monkeypatch.chdir(folder)
     assert cli.main(["plan", "results/nothing/report.html"]) == 2
     error = capsys.readouterr().err
-    assert "no way to these results: MissingRuleException: No rule to produce results/nothing/report.html" in error
+    assert "cannot produce these results: MissingRuleException: No rule to produce results/nothing/report.html" in error
     assert error.count("\n") == 1
 
 

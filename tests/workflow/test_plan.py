@@ -1,7 +1,8 @@
-"""What the workflow reads from a configuration, and the command that writes a stage's settings."""
+"""What the workflow reads from a configuration, and how it hands a stage its settings."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import yaml
 from project import ROOT
 
 from trajcast import cli
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.config.schema import TrainingSettings
 from trajcast.config.validation import read_settings
 from trajcast.core.errors import UserError
@@ -93,49 +95,59 @@ def test_studies_that_are_not_asked_for_are_empty_or_say_so() -> None:
     values = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
     values["systems"]["liquid"].pop("studies", None)
     plan = Plan(values)
-    found = (plan.learning, plan.thermostat_runs, plan.same_start, plan.speed)
-    assert [list(function("liquid")) for function in found] == [[], [], [], []]
+    found = (studies.learning, studies.thermostat_runs, studies.timestep, studies.same_start, studies.speed)
+    assert [list(function(plan, "liquid")) for function in found] == [[]] * len(found)
     with pytest.raises(UserError, match=r"systems.liquid.studies.thermostat: missing; add it"):
         studies.thermostat_settings(plan, "liquid", "2", "50", "7")
 
 
-def test_settings_command_writes_what_the_stage_reads(plan: Plan, tmp_path: Path) -> None:
-    text = plan.settings("liquid", "training")
-    output = tmp_path / "training.yaml"
-    assert cli.main(["settings", "--section", "training", "--json", text, "--output", str(output)]) == 0
+def test_a_stage_takes_the_text_of_its_settings_and_writes_it_beside_its_results(plan: Plan, tmp_path: Path) -> None:
+    """The same file whether it was given text or a file."""
+    text, output, again = plan.settings("liquid", "training"), tmp_path / "training.yaml", tmp_path / "again.yaml"
+    assert settings("--settings", text, "--write-settings", str(output)) == plan.system("liquid").training
     assert read_settings(TrainingSettings, output) == plan.system("liquid").training
     keys = list(yaml.safe_load(output.read_text(encoding="utf-8")))
     assert keys == sorted(keys)
+    assert settings("--settings", str(output), "--write-settings", str(again)) == plan.system("liquid").training
+    assert again.read_bytes() == output.read_bytes()
+
+
+def settings(*words: str) -> TrainingSettings:
+    parser = argparse.ArgumentParser()
+    add_settings_argument(parser, "section `training`")
+    return settings_of(TrainingSettings, parser.parse_args(words))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "not valid JSON"),
-        ('{"samples": 3, "seed": 0}', "seed: 0 is wrong"),
-        ('{"samples": 3, "seed": 1, "sead": 2}', "sead: unknown key (value 2)"),
+        ("{", "--settings: not valid YAML"),
+        ('{"samples": 3, "seed": 0}', "--settings: seed: 0 is wrong"),
+        ('{"samples": 3, "seed": 1, "sead": 2}', "--settings: sead: unknown key (value 2)"),
     ],
 )
-def test_settings_command_writes_nothing_wrong(
+def test_a_stage_writes_no_wrong_settings(
     text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "training.yaml"
-    assert cli.main(["settings", "--section", "training", "--json", text, "--output", str(output)]) == 2
+    command = ["train", "--settings", text, "--write-settings", str(output), "--output", str(tmp_path / "model")]
+    assert cli.main([*command, "--dataset", str(tmp_path / "dataset.h5")]) == 2
     error = capsys.readouterr().err
     assert said in error
     assert error.count("\n") == 1
-    assert not output.exists()
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_settings_command_loads_no_heavy_library(plan: Plan, tmp_path: Path) -> None:
+def test_settings_are_checked_and_written_without_a_heavy_library(plan: Plan, tmp_path: Path) -> None:
+    """A user's mistake is told at once."""
     script = (
         "import sys; from trajcast import cli; code = cli.main(sys.argv[1:]); "
         "print([name for name in ('torch', 'numpy', 'MDAnalysis') if name in sys.modules]); sys.exit(code)"
     )
-    text, output = plan.settings("liquid", "rollout"), str(tmp_path / "rollout.yaml")
-    run = subprocess.run(
-        [sys.executable, "-c", script, "settings", "--section", "rollout", "--json", text, "--output", output],
-        capture_output=True,
-        text=True,
-    )
-    assert (run.returncode, run.stdout.strip()) == (0, "[]"), run.stderr
+    output = tmp_path / "dataset.yaml"
+    command = [sys.executable, "-c", script, "dataset", "--write-settings", str(output)]
+    command += ["--training", "a.h5md", "--validation", "b.h5md", "--test", "c.h5md", "--output", "d.h5"]
+    run = subprocess.run([*command, "--settings", '{"seed": 0}'], cwd=tmp_path, capture_output=True, text=True)
+    assert (run.returncode, run.stdout.strip()) == (2, "[]"), run.stderr
+    assert "seed: 0 is wrong" in run.stderr
+    assert not output.exists()

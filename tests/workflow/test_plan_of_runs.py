@@ -148,7 +148,6 @@ def test_the_second_run_is_made_and_handed_on(tmp_path: Path) -> None:
     assert len(observed) == 2
     assert all(f"--md {NVT} --second {NVT_2} --rollout" in line for line in observed)
     assert jobs(folder, "results/liquid/reference/health.json") == {
-        "reference_settings": 1,
         "equilibration": 1,
         "nve": 5,
         "nvt": 1,

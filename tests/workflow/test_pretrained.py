@@ -23,8 +23,7 @@ def test_finished_model_is_rolled_out_and_reported_without_training(results: Pat
     for end in ("safetensors", "json"):
         shutil.copy2(trained / f"model.{end}", models / f"waters.{end}")
     change(results, TRAINED | {"runs.mine": {"model": "models/waters.safetensors", "horizon_fs": 2.0}})
-    settings = ("rollout_settings", "observables_settings")
-    expected = dict.fromkeys(("pretrained", "evaluate", *settings, "rollout", "observe", "report"), 1)
+    expected = dict.fromkeys(("pretrained", "evaluate", "rollout", "observe", "report"), 1)
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -46,7 +45,7 @@ def test_training_goes_on_from_a_finished_model(results: Path) -> None:
         shutil.copytree(folder, results / f"models/{horizon}")
     shutil.copytree(results / "models/2", results / "models/earlier")
     change(results, {"training.initial": "models/earlier/model.safetensors"})
-    expected = {"training_settings": 2, "train": 2, "evaluate": 2, "rollout": 2, "observe": 2, "report": 1}
+    expected = {"train": 2, "evaluate": 2, "rollout": 2, "observe": 2, "report": 1}
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -54,7 +53,7 @@ def test_training_goes_on_from_a_finished_model(results: Path) -> None:
     assert planned(results) == {}
     for end in ("safetensors", "json"):
         shutil.copy(results / f"models/1/model.{end}", results / f"models/earlier/model.{end}")
-    assert planned(results) == {name: count for name, count in expected.items() if name != "training_settings"}
+    assert planned(results) == expected
 
 
 def test_shipped_model_is_taken_by_its_name(results: Path) -> None:
@@ -62,8 +61,7 @@ def test_shipped_model_is_taken_by_its_name(results: Path) -> None:
     short = {"duration_ps": 0.05, "equilibration_ps": 0.01}
     change(results, TRAINED | {"runs.shipped": {"model": "water-5fs", "rollout": short}})
     jobs = ("pretrained", "dataset", "evaluate", "rollout", "observe", "report")
-    settings = ("dataset_settings", "rollout_settings", "observables_settings")
-    assert planned(results) == dict.fromkeys((*jobs, *settings), 1)
+    assert planned(results) == dict.fromkeys(jobs, 1)
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
     copied = results / "results/liquid/5fs/model-water-5fs"
@@ -82,7 +80,7 @@ def test_another_model_file_runs_what_depends_on_it(results: Path) -> None:
     change(results, TRAINED | {"runs.mine": {"model": other, "horizon_fs": 2.0}})
     run = snakemake(results, "--", PAGE)
     assert run.returncode != 0
-    assert "its horizon is 1 fs, 2 fs are asked for" in run.stdout
+    assert "its horizon is 1 fs, not the requested 2 fs" in run.stdout
     assert "Traceback" not in run.stdout
     assert not (results / "results/liquid/2fs/model-model/model.safetensors").exists()
 
@@ -110,9 +108,9 @@ def test_studies_run_on_the_rolled_out_model_and_nothing_else_does(results: Path
     run = snakemake(results, "--", *targets)
     assert run.returncode == 0, run.stdout
     rules = ("thermostat", "same_start", "speed")
-    assert ran(run.stdout) == dict.fromkeys([*rules, *(f"{rule}_settings" for rule in rules)], 1)
+    assert ran(run.stdout) == dict.fromkeys(rules, 1)
     assert all((results / target).is_file() for target in targets)
     temperatures = json.loads((results / targets[0]).read_text(encoding="utf-8"))
     assert (temperatures["seed"], temperatures["tau_horizons"]) == (3, 10.0)
     change(results, {"studies.speed.steps": 6})
-    assert planned(results, targets=targets) == {"speed_settings": 1, "speed": 1}
+    assert planned(results, targets=targets) == {"speed": 1}

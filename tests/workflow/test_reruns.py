@@ -33,7 +33,7 @@ def test_threads_and_cores_run_nothing(results: Path) -> None:
 
 def test_observables_run_observe_and_report_only(results: Path) -> None:
     change(results, {"observables.rdf_bins": 40})
-    expected = {"observables_settings": 2, "observe": 2, "report": 1}
+    expected = {"observe": 2, "report": 1}
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -43,12 +43,12 @@ def test_observables_run_observe_and_report_only(results: Path) -> None:
 
 def test_rollout_does_not_train(results: Path) -> None:
     change(results, {"rollout.seed": 2})
-    assert planned(results) == {"rollout_settings": 2, "rollout": 2, "observe": 2, "report": 1}
+    assert planned(results) == {"rollout": 2, "observe": 2, "report": 1}
 
 
 def test_more_replicas_are_declared_and_rolled_out(results: Path) -> None:
     change(results, {"rollout.replicas": 3})
-    assert planned(results) == {"rollout_settings": 2, "rollout_3_replicas": 2, "observe": 2, "report": 1}
+    assert planned(results) == {"rollout_3_replicas": 2, "observe": 2, "report": 1}
     dry = snakemake(results, "--dry-run", "--quiet", "host", "--", PAGE)
     for name in ("rollout.h5md", "outcome.json", "rollout-3.h5md", "outcome-3.json"):
         assert f"results/liquid/runs/2fs/{name}" in dry.stdout
@@ -60,7 +60,7 @@ def test_one_rollouts_settings_run_it_alone(results: Path) -> None:
     change(results, {"runs.1fs": {"horizon_fs": 1.0}, "runs.2fs": {"horizon_fs": 2.0}})
     assert planned(results) == {}
     change(results, {"runs.2fs.rollout": {"seed": 2, "replicas": 2}})
-    expected = {"rollout_settings": 1, "rollout_2_replicas": 1, "observe": 1, "report": 1}
+    expected = {"rollout_2_replicas": 1, "observe": 1, "report": 1}
     assert planned(results) == expected
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -72,7 +72,7 @@ def test_one_rollouts_settings_run_it_alone(results: Path) -> None:
 def test_a_further_rollout_of_a_model_does_not_train(results: Path) -> None:
     change(results, {f"runs.{horizon}fs": {"horizon_fs": float(horizon)} for horizon in (1, 2)})
     change(results, {"runs.again": {"horizon_fs": 2.0, "rollout": {"seed": 2}}})
-    jobs = ("rollout_settings", "observables_settings", "rollout", "observe", "report")
+    jobs = ("rollout", "observe", "report")
     assert planned(results) == dict.fromkeys(jobs, 1)
     run = snakemake(results, "--", PAGE)
     assert run.returncode == 0, run.stdout
@@ -87,14 +87,13 @@ def test_a_further_rollout_of_a_model_does_not_train(results: Path) -> None:
 
 def test_dataset_does_not_run_reference(results: Path) -> None:
     change(results, {"dataset.seed": 2})
-    following = ("dataset_settings", "dataset", "train", "evaluate", "rollout", "observe")
+    following = ("dataset", "train", "evaluate", "rollout", "observe")
     assert planned(results) == dict.fromkeys(following, 2) | {"report": 1}
 
 
 def test_training_does_not_run_reference_or_data_sets(results: Path) -> None:
     change(results, {"training.learning_rate": 0.0123})
     assert planned(results) == {
-        "training_settings": 2,
         "train": 2,
         "evaluate": 2,
         "rollout": 2,
@@ -106,8 +105,7 @@ def test_training_does_not_run_reference_or_data_sets(results: Path) -> None:
 def test_new_horizon_runs_its_own_jobs_and_the_report(results: Path) -> None:
     change(results, {"horizons_fs": [1.0, 2.0, 5.0]})
     of_horizon = ("dataset", "train", "evaluate", "rollout", "observe")
-    settings = ("dataset_settings", "training_settings", "rollout_settings", "observables_settings")
-    assert planned(results) == dict.fromkeys((*of_horizon, *settings, "report"), 1)
+    assert planned(results) == dict.fromkeys((*of_horizon, "report"), 1)
 
 
 def test_dropped_horizon_runs_the_report_only(results: Path) -> None:

@@ -103,7 +103,7 @@ def test_a_job_without_enough_memory_gets_more(cluster: Cluster) -> None:
 
 def test_after_kill_9_of_snakemake_the_same_command_goes_on(cluster: Cluster) -> None:
     run = cluster.run("killed_snakemake")
-    assert "of an earlier run that was killed are cancelled" in run.output
+    assert "of an earlier run that was killed; their work is saved" in run.output
     training = sorted((job["StartTime"], job["EndTime"]) for job in cluster.finished(run))
     assert training[0][1] <= training[1][0]  # never two at a time
     assert cluster.finished(run)[0]["JobState"] == "CANCELLED"
@@ -177,7 +177,7 @@ def test_a_stage_saves_itself_before_its_time_ends(cluster: Cluster) -> None:
     assert int((folder / "code").read_text(encoding="utf-8")) == os.EX_TEMPFAIL, output
     assert re.fullmatch(
         r"trajcast train: the time limit of Slurm job \d+ is near; training at 2 fs, epoch \d+ "
-        r"(saved after batch \d+|has not started, all earlier progress is saved); run the same command again to go on",
+        r"(saved after batch \d+|has not started, all earlier progress is saved); run the same command again to resume",
         output.splitlines()[-1],
     )
     assert list(folder.glob(".model.*.checkpoint"))

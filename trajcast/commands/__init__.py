@@ -1,4 +1,4 @@
-"""One module per command: its docstring is the help text, `add_arguments(parser)` and `run(arguments)` do the rest.
+"""Commands, one module each, with `add_arguments(parser)` and `run(arguments)`; the docstring is the help text.
 
-Modules import their heavy libraries inside `run`, so that `trajcast --help` stays quick.
+Modules import heavy libraries inside `run` to keep `trajcast --help` fast.
 """

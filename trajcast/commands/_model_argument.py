@@ -1,4 +1,4 @@
-"""The argument by which commands are told a model."""
+"""The argument `--model`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from trajcast.shipped import resolve
 
 
 def add_model_argument(parser: argparse.ArgumentParser) -> None:
-    """`--model`: the path of a model's weights, or a shipped model's name."""
+    """Add `--model`: the path of a model's weights, or the name of a shipped model."""
     parser.add_argument(
         "--model",
         type=_model_file,
         required=True,
         metavar="SAFETENSORS|NAME",
-        help="the model: its file, or the name of one that is shipped (`trajcast models` lists them)",
+        help="file of the model, or name of a shipped model (`trajcast models` lists them)",
     )
 
 
@@ -24,4 +24,4 @@ def _model_file(model: str) -> Path:
     try:
         return resolve(model)
     except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None  # argparse hides the message of any other
+        raise argparse.ArgumentTypeError(str(error)) from None  # argparse shows no other message

@@ -1,4 +1,4 @@
-"""What the commands that roll a model out have in common: their arguments, the model, and where it starts."""
+"""Common parts of the commands that roll out a model: arguments, model and start."""
 
 from __future__ import annotations
 
@@ -25,25 +25,27 @@ if TYPE_CHECKING:
 
 
 def add_rollout_arguments(parser: argparse.ArgumentParser, kept: str, metavar: str) -> None:
-    """Settings, start, outputs and model; `kept`: what --output holds."""
+    """Add settings, start, outputs and model; `kept` is the help text of --output."""
     add_settings_argument(parser, "section `rollout`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
-    parser.add_argument("--frame", type=int, default=-1, help="its frame, counted from 0 (default: -1, the last)")
+    parser.add_argument(
+        "--frame", type=int, default=-1, help="frame to start from, counted from 0 (default: -1, the last)"
+    )
     parser.add_argument("--output", type=OutputFile, required=True, metavar=metavar, help=kept)
     parser.add_argument("--outcome", type=OutputFile, required=True, metavar="JSON", help="how the rollout ended")
     add_model_arguments(parser)
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """The model, and where it computes."""
+    """Add the model, threads, device and backend."""
     add_model_argument(parser)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU where there is one (default: cpu)")
-    parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU if available (default: cpu)")
+    parser.add_argument("--backend", help="a module of trajcast/model/ops (default: the best for the device)")
 
 
 def model_of(arguments: argparse.Namespace) -> TrajCast:
-    """The model, ready on its device; with a warning where it is an experiment."""
+    """Load the model to its device; warn if it is experimental."""
     from trajcast.core.device import use_device
     from trajcast.model.store import load_model, read_record
 
@@ -51,7 +53,7 @@ def model_of(arguments: argparse.Namespace) -> TrajCast:
     record = read_record(arguments.model)
     if record.get("experimental"):
         logging.warning(
-            "%s is an experiment, made for thermostat %s; `trajcast models %s` tells its limits",
+            "%s is experimental and intended for thermostat %s; `trajcast models %s` describes its limits",
             record["name"],
             thermostat(record),
             record["name"],
@@ -61,7 +63,7 @@ def model_of(arguments: argparse.Namespace) -> TrajCast:
 
 
 def record_of(arguments: argparse.Namespace, start: Path) -> dict[str, Any]:
-    """What a rollout's frames depend on beside its settings and its start."""
+    """What the frames of a rollout depend on besides its settings and start state."""
     from trajcast.io.files import file_hash
 
     return {
@@ -79,11 +81,11 @@ def perform(
     *,
     reporter: type[Reporter] | None = None,
 ) -> list[dict[str, Any]]:
-    """Roll the model out from `start` into --output and --outcome, as the only process that writes them.
+    """Roll out the model from `start`, holding an exclusive lock on the output.
 
     Args:
-        arguments: Those of `add_model_arguments`, --output and --outcome.
-        reporter: What is kept of the frames; a trajectory by default.
+        arguments: --settings, --output, --outcome and those of `add_model_arguments`.
+        reporter: What is kept of the frames; by default a trajectory.
 
     Returns:
         The outcome of each replica.
@@ -114,19 +116,19 @@ def perform(
 
 @dataclass(frozen=True, kw_only=True)
 class Start:
-    """A state to start from, and the file it comes from."""
+    """State to start from, and its file."""
 
     path: Path
     spec: SystemSpec
     positions: Tensor  # (atoms, 3) Å
-    velocities: Tensor | None = None  # (atoms, 3) Å/fs; None: drawn from the Maxwell–Boltzmann distribution
+    velocities: Tensor | None = None  # (atoms, 3) Å/fs; None: Maxwell–Boltzmann
 
 
 def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> Start:
-    """The positions of one frame of a trajectory, repeated.
+    """Read the positions of one frame of a trajectory and replicate them to a supercell.
 
     Raises:
-        UserError: The trajectory has no such frame, or its atoms cannot be.
+        UserError: The trajectory has no such frame, or its structure is invalid.
     """
     from trajcast.core.errors import UserError
     from trajcast.core.geometry import replicate
@@ -137,9 +139,7 @@ def start_of(path: Path, supercell: Sequence[int], frame: int = -1) -> Start:
         if not len(trajectory):
             raise UserError(f"{path}: no frame to start from")
         if not -len(trajectory) <= frame < len(trajectory):
-            raise UserError(
-                f"{path}: no frame {frame}, it has {len(trajectory)}; count from 0, or from the end with -1"
-            )
+            raise UserError(f"{path}: no frame {frame} of {len(trajectory)}; count from 0, or from the end with -1")
         spec, positions = trajectory.spec, trajectory.state(frame).positions
     check_structure(spec, positions.numpy(), f"{path}: frame {frame}")
     spec, positions = replicate(spec, positions, supercell)

@@ -1,4 +1,4 @@
-"""A stage's settings on the command line: a YAML file, or, from the workflow, the section itself as JSON."""
+"""Settings of a stage on the command line: a YAML file or, in the workflow, the section itself as JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ SectionType = TypeVar("SectionType")
 
 
 def add_settings_argument(parser: argparse.ArgumentParser, section: str, name: str = "settings") -> None:
-    """`--settings`, and `--write-settings` for a copy beside the results."""
+    """Add `--settings`, and `--write-settings` for a copy beside the results."""
     parser.add_argument(
-        f"--{name}", type=_file_or_text, required=True, metavar="YAML", help=f"{section}: a file, or the text of one"
+        f"--{name}",
+        type=_file_or_text,
+        required=True,
+        metavar="YAML",
+        help=f"{section}: a YAML file, or its content as JSON",
     )
     parser.add_argument(
-        f"--write-{name}", type=OutputFile, metavar="YAML", help="where to write these settings beside the results"
+        f"--write-{name}", type=OutputFile, metavar="YAML", help="file to write a copy of these settings to"
     )
 
 
@@ -26,10 +30,10 @@ def _file_or_text(value: str) -> Path | str:
 
 
 def settings_of(section: type[SectionType], arguments: argparse.Namespace, name: str = "settings") -> SectionType:
-    """The settings, checked, and written if requested.
+    """Read and validate the settings, and write them if requested.
 
     Raises:
-        UserError: naming every wrong key, its value and its rule.
+        UserError: A key or value is wrong.
     """
     from trajcast.config.files import parse_yaml, yaml_text
     from trajcast.config.validation import read_settings, section_values, validate

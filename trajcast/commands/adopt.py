@@ -14,13 +14,15 @@ from trajcast.pipeline.jobs import add_arguments as add_job_arguments
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_job_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.pipeline.adopt import adopt
 
     found = adopt(arguments.targets, arguments.configfile)
     print(f"{found.renamed} files renamed, {found.upgraded} upgraded; the results of {found.kept} jobs are kept")
-    for path in found.changed:
-        print(f"{path}: the configuration asks for other settings; its results will be made anew")
+    for line in found.outdated:
+        print(f"{line}; set aside, and made anew by the next run")

@@ -1,6 +1,7 @@
-"""Rewrite configuration files of an earlier version with the names of this one; comments stay.
+"""Upgrade configuration files of an earlier version to the present names, keeping comments.
 
-trajcast config upgrade config.yaml mine.yaml
+Example:
+  trajcast config upgrade config.yaml mine.yaml
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from pathlib import Path
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     parser.add_argument("action", choices=["upgrade"], help="what to do with the files")
-    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="configuration, or one stage's settings")
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="configuration, or settings of one stage")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.upgrade import upgrade_file
 
     for path in arguments.files:

@@ -1,8 +1,8 @@
 """Compare rollouts with reference MD along a cooling ramp: temperature, diffusion, tetrahedral order, structure.
 
-All are measured in windows of equal length by the same code on both; standard errors are those of the mean over the
-runs. OUTPUT then holds windows.json and windows.csv, and their figure as cooling.pdf and cooling.png with its data in
-cooling.csv. A rollout that ended early counts in the windows that it came through.
+Both are analysed by the same code in windows of equal length; standard errors are those of the mean over the runs.
+Writes windows.json, windows.csv, and the figure as cooling.pdf and cooling.png with its data in cooling.csv. A rollout
+that ended early contributes to the windows that it completed.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_settings_argument(parser, "section `studies.cooling`")
     add_settings_argument(parser, "section `observables`", "observables")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
-    parser.add_argument("--md", type=Path, nargs="+", required=True, metavar="H5MD", help="MD of trajcast cooling_md")
+    parser.add_argument("--md", type=Path, nargs="+", required=True, metavar="H5MD", help="MD of `trajcast cooling_md`")
     parser.add_argument(
-        "--rollout", type=Path, nargs="+", required=True, metavar="H5MD", help="rollouts, at any number of horizons"
+        "--rollout", type=Path, nargs="+", required=True, metavar="H5MD", help="rollouts at one or more horizons"
     )
     parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder for the results")
 

@@ -1,15 +1,15 @@
-"""Cut pairs of frames one horizon apart from trajectories: a data set to train and test on.
+"""Build a data set for training and testing: pairs of frames one horizon apart, drawn from trajectories.
 
-Frames come from TrajCast's own H5MD files (.h5md, .h5), from any file that ASE reads with velocities (extended XYZ, its
-own .traj, LAMMPS text dumps …), or, with --topology, from any that MDAnalysis reads with velocities (TRR, NetCDF …).
-Each run at constant cell and, best, constant energy; saved often enough that no atom crosses a quarter of the cell
-between frames, as wrapped positions are unwrapped from one frame to the next.
+Trajectories may be TrajCast's H5MD files (.h5md, .h5), any file from which ASE reads velocities (extended XYZ, .traj,
+LAMMPS text dumps …) or, with --topology, any file from which MDAnalysis reads velocities (TRR, NetCDF …). The cell
+must be constant, and preferably the energy, too. No atom may cross a quarter of the cell between frames, because
+wrapped positions are unwrapped from frame to frame.
 
-Samples are spread evenly over the files of a split. No frame of one split may lie in another, so each needs runs
-of its own; a repeated frame is found whatever the file's name or format.
+Samples are distributed evenly over the files of a split. Splits must not share frames, so each needs its own runs;
+repeated frames are detected regardless of the file's name or format.
 
-The settings, all required:
-  horizon_fs: 2.0        # a whole multiple of the interval between frames
+Required settings:
+  horizon_fs: 2.0        # whole multiple of the interval between frames
   samples: {training: 3000, validation: 100, test: 200}
   seed: 1
 
@@ -26,40 +26,42 @@ import argparse
 from pathlib import Path
 
 from trajcast.commands._settings import add_settings_argument, settings_of
-from trajcast.io.frames import VELOCITY_UNITS
 from trajcast.io.path_checks import OutputFile
+from trajcast.io.readers import VELOCITY_UNITS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_settings_argument(parser, "settings, see above")
     for split in ("training", "validation", "test"):
         parser.add_argument(f"--{split}", type=Path, nargs="+", required=True, metavar="FILE", help="trajectories")
     parser.add_argument(
-        "--interval-fs", type=float, metavar="FS", help="time between frames, where the files do not say"
+        "--interval-fs", type=float, metavar="FS", help="interval between frames, if the files do not state it"
     )
     parser.add_argument(
         "--velocity-unit",
         choices=VELOCITY_UNITS,
-        help="of arrays `velocities` or `vel` in extended XYZ, which may have any (ASE's `momenta` have theirs)",
+        help="unit of the arrays `velocities` or `vel` in extended XYZ (that of ASE's `momenta` is known)",
     )
     parser.add_argument(
         "--elements",
         type=lambda text: [symbol.strip() for symbol in text.split(",")],
         default=[],
         metavar="O,H,…",
-        help="elements of the types of LAMMPS dumps, in order, where no column names them",
+        help="elements of the types in LAMMPS dumps, in order, if no column states them",
     )
     parser.add_argument(
         "--boundary",
         type=_boundary,
         metavar="ppp",
-        help="which directions are periodic, for LAMMPS dumps that do not say: p, or another letter, for each",
+        help="periodic directions of LAMMPS dumps, if not stated: p, or another letter, for each",
     )
+    parser.add_argument("--lammps-units", choices=("real", "metal"), help="unit style of LAMMPS dumps, if not stated")
     parser.add_argument(
-        "--lammps-units", choices=("real", "metal"), help="unit style of LAMMPS dumps, where they do not say"
-    )
-    parser.add_argument(
-        "--topology", type=Path, metavar="FILE", help="elements and masses, to read the trajectories with MDAnalysis"
+        "--topology",
+        type=Path,
+        metavar="FILE",
+        help="read the trajectories with MDAnalysis, with elements and masses from this file",
     )
     parser.add_argument("--output", type=OutputFile, required=True, metavar="H5", help="the data set to write")
 
@@ -71,6 +73,7 @@ def _boundary(letters: str) -> str:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.settings import DatasetSettings
     from trajcast.io.heartbeat import heartbeat
 

@@ -1,13 +1,13 @@
 """Mean absolute errors of a model on the test pairs of a data set, or on all frames of an extended XYZ file.
 
-Absolute errors are means over atoms and Cartesian components; relative ones are divided by the mean absolute value of
-the same quantity in the same pairs.
+Absolute errors are averaged over atoms and Cartesian components; relative errors are divided by the mean absolute
+value of the same quantity in the same pairs.
 
-With --trajectory the model also takes up to ten steps by itself from states of that reference MD, and is compared with
-what follows there; the trajectory must not be one that it was trained on.
+With --trajectory the model is also rolled out for up to ten steps from states of that reference MD and compared with
+the frames that follow. The model must not have been trained on this trajectory.
 
-Frames of an extended XYZ file hold positions, and the arrays velocities (Å/fs), displacements (Å) and
-update_velocities (Å/fs) of the step that follows, as the data sets of IBM's trajcast 1.x do.
+Each frame of an extended XYZ file holds positions, velocities (Å/fs), and the displacements (Å) and update_velocities
+(Å/fs) of the next step, as in the data sets of IBM's trajcast 1.x.
 """
 
 from __future__ import annotations
@@ -22,25 +22,31 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_model_argument(parser)
     data = parser.add_mutually_exclusive_group(required=True)
     data.add_argument("--dataset", type=Path, metavar="H5", help="what `trajcast dataset` wrote")
-    data.add_argument("--data", type=Path, metavar="EXTXYZ", help="frames with what follows them")
-    parser.add_argument("--trajectory", type=Path, metavar="H5MD", help="NVE run to compare several own steps with")
+    data.add_argument(
+        "--data", type=Path, metavar="EXTXYZ", help="frames with the displacements and velocities of the next step"
+    )
+    parser.add_argument("--trajectory", type=Path, metavar="H5MD", help="NVE run for errors over several steps")
     parser.add_argument(
         "--accept",
         nargs="+",
         choices=list(CHECKS),
         default=[],
-        help="checks of the data that may fail (docs/formats.md)",
+        help="data checks that may fail (docs/formats.md)",
     )
-    parser.add_argument("--json", "--output", type=OutputFile, metavar="JSON", help="where to write the errors as well")
+    parser.add_argument(
+        "--json", "--output", type=OutputFile, metavar="JSON", help="also write the errors to this file"
+    )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
-    parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
+    parser.add_argument("--backend", help="a module of trajcast/model/ops (default: the best for the device)")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.core.device import use_device
     from trajcast.data.dataset import read_dataset
     from trajcast.data.extxyz import read_pairs

@@ -1,11 +1,11 @@
-"""Turn a released checkpoint of IBM's trajcast 1.x into a model file.
+"""Convert a released checkpoint of IBM's trajcast 1.x to a model file.
 
-Takes the weights (state_dict_e3nn.pt) and the configuration (config_e3nn.yaml) of one of its models, as in
-huggingface.co/ibm-research/trajcast.models-arxiv2025. Which element each of its types stands for is in neither: the
-released models number theirs by ascending atomic number. Nor is the horizon: 7 fs for paracetamol, 30 fs for quartz,
-5 fs for water. Without it a model can be evaluated, not rolled out.
+Reads the weights (state_dict_e3nn.pt) and the configuration (config_e3nn.yaml) of a model, as in
+huggingface.co/ibm-research/trajcast.models-arxiv2025. They contain neither the elements of the model's types, which are
+in order of atomic number in the released models, nor the horizon: 7 fs for paracetamol, 30 fs for quartz, 5 fs for
+water. A model without a horizon can be evaluated but not rolled out.
 
-Code inside the weights' file is not run.
+Code in the weights file is not executed.
 
 Example:
   trajcast import --weights state_dict_e3nn.pt --config config_e3nn.yaml --elements H,C,N,O --horizon-fs 7 \\
@@ -21,20 +21,22 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     parser.add_argument("--weights", type=Path, required=True, metavar="PT", help="the checkpoint")
-    parser.add_argument("--config", type=Path, required=True, metavar="YAML", help="the configuration of its network")
-    parser.add_argument("--elements", required=True, metavar="H,C,…", help="symbols in the order of its types")
-    parser.add_argument("--horizon-fs", type=float, metavar="FS", help="time that one prediction spans")
+    parser.add_argument("--config", type=Path, required=True, metavar="YAML", help="configuration of its network")
+    parser.add_argument("--elements", required=True, metavar="H,C,…", help="symbols in the order of the model's types")
+    parser.add_argument("--horizon-fs", type=float, metavar="FS", help="horizon of the model")
     parser.add_argument(
         "--output",
         type=OutputFile,
         required=True,
         metavar="SAFETENSORS",
-        help="the model; its .json is written beside it",
+        help="file to write the model to, with its .json beside it",
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     import logging
     import math
 
@@ -50,9 +52,7 @@ def run(arguments: argparse.Namespace) -> None:
     if horizon_fs is not None and not (math.isfinite(horizon_fs) and horizon_fs > 0):
         raise UserError(f"--horizon-fs {horizon_fs:g} is wrong; give a time in fs, above zero")
     if output.suffix != ".safetensors":
-        raise UserError(
-            f"--output {output}: a model's name ends in .safetensors, its description's in .json; correct it"
-        )
+        raise UserError(f"--output {output}: the name of a model must end in .safetensors; correct it")
     check_outputs([output.with_suffix(".json")], [arguments.weights, arguments.config])
     elements = [symbol.strip() for symbol in arguments.elements.split(",")]
     configuration = read_configuration(arguments.config)

@@ -1,7 +1,7 @@
-"""List the models that come with the package, or show the page about one of them.
+"""List the shipped models, or show the model card of one.
 
-A name that stands in the list serves wherever a command takes --model. The page tells what a model was trained on, its
-errors, where it is valid and what its limits are; besides, where its files are.
+Commands accept these names for --model. The card describes training data, errors, range of validity and limits; the
+path of the model's files is shown, too.
 
 Examples:
   trajcast models
@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import argparse
 
-COLUMNS = 132  # at least: a narrow terminal breaks lines, which loses less than squeezed cells
+COLUMNS = 132  # minimum width: wrapped lines are more legible than squeezed cells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", nargs="?", metavar="NAME", help="the model whose page is shown")
+    """Declare the command's arguments."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="model whose card is shown")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from rich.console import Console
     from rich.table import Table
 

@@ -1,11 +1,12 @@
-"""Measure structure, dynamics, energy and temperature of a rollout beside its reference MD.
+"""Compare structure, dynamics, energy and temperature of a rollout with reference MD.
 
-All trajectories are read at the rollout's frame spacing, and every observable of trajcast/observables/ is measured
-on each, with standard errors from blocks. OUTPUT then holds md/<observable>.json, rollout/<observable>.json and
-second/<observable>.json (each with its curves as a .csv beside it), and summary.json, the verdict table. In place of
-the reference MD the record of a summary of it will do (`trajcast summarize`).
+All trajectories are read at the rollout's frame spacing, and each observable of trajcast/observables/ is measured with
+standard errors from block averaging. Writes md/<observable>.json, rollout/<observable>.json and, for a second run,
+second/<observable>.json (each with its curves as .csv), and summary.json, the verdict table. Instead of reference MD,
+the record of its summary may be given (`trajcast summarize`).
 
-A rollout that ended early, even without frames, is no error: what cannot be measured is left out with a reason.
+A rollout that ended early, even without frames, is not an error: observables that cannot be measured are omitted with
+the reason.
 """
 
 from __future__ import annotations
@@ -30,12 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="section `reference`, whose potential gives the energies of the frames",
     )
     parser.add_argument(
-        "--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD, or reference.json of a summary"
+        "--md", type=Path, required=True, metavar="FILE", help="reference MD (H5MD), or reference.json of a summary"
     )
-    parser.add_argument(
-        "--second", type=Path, metavar="FILE", help="another MD run, H5MD, judged as if it were a rollout"
-    )
-    parser.add_argument("--rollout", type=Path, required=True, metavar="FILE", help="rollout, H5MD")
+    parser.add_argument("--second", type=Path, metavar="FILE", help="another MD run (H5MD), assessed like a rollout")
+    parser.add_argument("--rollout", type=Path, required=True, metavar="FILE", help="rollout (H5MD)")
     parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder for the results")
 
 

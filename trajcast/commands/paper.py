@@ -1,8 +1,8 @@
-"""Draw one of the published figures or tables from the workflow's results, or the page that shows them all.
+"""Produce one of the published figures or tables from the workflow's results, or the page that shows them all.
 
-NAME is a figure (fig2 … figS3) or a table (tableS1, tableS2): OUTPUT.csv, OUTPUT.json (title, caption, notes) and, for
-a figure, OUTPUT.pdf and OUTPUT.png are written. With the name `report`, OUTPUT is the HTML page, and the sources are
-the JSON files of what it shows, by name.
+NAME is a figure (fig2 … figS3) or a table (tableS1, tableS2). Writes OUTPUT.csv, OUTPUT.json (title, caption, notes)
+and, for a figure, OUTPUT.pdf and OUTPUT.png. With the name `report`, OUTPUT is the HTML page, and the sources are the
+JSON files of its figures and tables, by name.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `trajcast paper`."""
+    """Declare the command's arguments."""
     parser.add_argument("name", metavar="NAME", help="fig2, fig3, … tableS2, or report")
     parser.add_argument(
         "--sources",
         type=json.loads,
         required=True,
         metavar="JSON",
-        help="the files to read, by role, as trajcast.figures.paper.sources(plan, NAME) names them",
+        help="files to read, by role, as in `sources(plan)` of the figure's module in trajcast/figures/paper",
     )
     parser.add_argument("--output", type=OutputFile, required=True, metavar="PATH", help="e.g. results/paper/fig2")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Draw it."""
+    """Carry out the command."""
     if arguments.name == "report":
         from trajcast.figures.paper.page import write_page
 

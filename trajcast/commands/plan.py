@@ -1,7 +1,7 @@
-"""Say what a run will cost before it begins: jobs, core-hours, GPU-hours, disk.
+"""Estimate the cost of a run before it starts: jobs, core-hours, GPU-hours, disk space.
 
-Asks Snakemake which jobs are still to be done in this folder and prices them with measured speeds. Training is priced
-to its last epoch or the end of its budget; it may well stop earlier.
+Uses Snakemake to find the unfinished jobs in this folder and estimates their cost from measured speeds. Training is
+counted to its last epoch or the end of its budget; it may stop earlier.
 
 Examples:
   trajcast plan results/liquid/report.html
@@ -18,6 +18,7 @@ __all__ = ["add_arguments", "run"]
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.files import Layers, read_mapping
     from trajcast.pipeline.estimate.report import show
     from trajcast.pipeline.estimate.summary import costs

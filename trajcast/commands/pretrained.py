@@ -1,6 +1,6 @@
-"""Put a finished model in the place of training: a copy of its two files, once they are found whole.
+"""Use a finished model instead of training one: check its two files and copy them.
 
-The model is a .safetensors file of `trajcast train` or `trajcast import`, with its .json beside it, or a shipped one.
+The model is a .safetensors file of `trajcast train` or `trajcast import`, with its .json beside it, or a shipped model.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_model_argument(parser)
-    parser.add_argument("--horizon-fs", type=float, required=True, metavar="FS", help="the horizon it must have")
+    parser.add_argument("--horizon-fs", type=float, required=True, metavar="FS", help="required horizon of the model")
     parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the copy")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     import math
 
     from trajcast.core.errors import UserError
@@ -33,12 +35,13 @@ def run(arguments: argparse.Namespace) -> None:
     horizon_fs = load_model(source).scales.horizon_fs
     if math.isnan(horizon_fs):
         raise UserError(
-            f"{source}: does not say its horizon; import it again with --horizon-fs {arguments.horizon_fs:g} if right"
+            f"{source}: does not state its horizon; if it is {arguments.horizon_fs:g} fs, import it again with "
+            f"--horizon-fs {arguments.horizon_fs:g}"
         )
     if abs(horizon_fs - arguments.horizon_fs) > 1e-6:
         raise UserError(
-            f"{source}: its horizon is {horizon_fs:g} fs, {arguments.horizon_fs:g} fs are asked for; "
-            "name it under the horizon it has"
+            f"{source}: its horizon is {horizon_fs:g} fs, not the requested {arguments.horizon_fs:g} fs; "
+            "request its own horizon"
         )
     check_outputs(
         [arguments.output / f"model{s}" for s in (".safetensors", ".json")], [source, source.with_suffix(".json")]

@@ -1,8 +1,7 @@
-"""Run reference MD: equilibration, NVE runs, one NVT run, a table of their health, and published numbers beside theirs.
+"""Run reference MD: equilibration, NVE runs, an NVT run, health checks and a comparison with published values.
 
-Writes starts.h5, nve_1.h5md …, nvt.h5md (nvt_2.h5md where a second run is asked for), health.json, health.csv and
-literature.json, and the engine's input and log of each run. Finished parts are skipped; a part that was broken off
-goes on where it stopped.
+Writes starts.h5, nve_1.h5md …, nvt.h5md (and nvt_2.h5md, if requested), health.json, health.csv and literature.json,
+with the engine's input and log of each run. Finished parts are skipped, and an interrupted part resumes.
 """
 
 from __future__ import annotations
@@ -14,14 +13,16 @@ from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_settings_argument(parser, "section `reference`")
     parser.add_argument("--output", type=OutputFolder, required=True, help="folder of the results")
     parser.add_argument(
-        "--part", help="equilibration, nve_1 … nve_N, nvt, nvt_2, health or literature; all in turn without"
+        "--part", help="equilibration, nve_1 … nve_N, nvt, nvt_2, health or literature (default: all, in this order)"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.schema import ReferenceSettings
     from trajcast.core.errors import UserError
     from trajcast.reference.health import check_health

@@ -1,7 +1,7 @@
 """Write one self-contained HTML page about a system: verdict, figures, tables, settings, versions.
 
-Reads the results folder that the workflow fills (results/<system>): the reference MD, each rollout with its
-observables (FOLDER/runs/NAME), and the folder of its model.
+Reads the workflow's results (results/<system>): reference MD, the rollouts with their observables (FOLDER/runs/NAME),
+and the folders of their models.
 """
 
 from __future__ import annotations
@@ -13,19 +13,21 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Arguments of `trajcast report`."""
+    """Declare the command's arguments."""
     parser.add_argument("--folder", type=Path, required=True, help="results of one system, e.g. results/liquid")
     parser.add_argument("--runs", nargs="+", required=True, metavar="NAME", help="folders of FOLDER/runs to show")
     parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, metavar="DIR", help="the model's folder of each"
+        "--models", type=Path, nargs="+", required=True, metavar="DIR", help="folder of each rollout's model"
     )
     parser.add_argument("--timings", type=Path, metavar="DIR", help="Snakemake benchmark files (TSV), e.g. logs/liquid")
-    parser.add_argument("--timestep", type=Path, nargs="*", default=[], metavar="JSON", help="of `trajcast timestep`")
+    parser.add_argument(
+        "--timestep", type=Path, nargs="*", default=[], metavar="JSON", help="result of `trajcast timestep`"
+    )
     parser.add_argument("--output", type=OutputFile, required=True, help="HTML file to write")
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write the page."""
+    """Carry out the command."""
     from trajcast.core.errors import UserError
     from trajcast.figures.report.page import write_report
 

@@ -1,9 +1,9 @@
-"""Roll a model out: molecular dynamics without forces.
+"""Roll out a model: molecular dynamics without forces.
 
-Starts from the positions of a frame of a trajectory with Maxwell–Boltzmann velocities, and writes the frames
-after the equilibration and an outcome (completed, or which guard ended it). A rollout that a guard ends is a result:
-its frames are kept and the command succeeds. Stopped in any way, the same command goes on where it was. With `replicas`
-in the settings each has files of its own: NAME.h5md, NAME-2.h5md, … and the same for the outcome.
+Starts from the positions of a trajectory frame with Maxwell–Boltzmann velocities. Writes the frames after equilibration
+and an outcome: completed, or the guard limit that ended the rollout. A rollout that a guard ends is a valid result: its
+frames are kept and the command succeeds. After any interruption the same command resumes. With `replicas` in the
+settings each replica has its own files: NAME.h5md, NAME-2.h5md, …, and likewise for the outcome.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from trajcast.commands._settings import settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_rollout_arguments(parser, "the trajectory", "H5MD")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     import logging
 
     from trajcast.config.settings import RolloutSettings

@@ -1,7 +1,7 @@
-"""Roll a model out from the first state of a reference trajectory, to set the two side by side.
+"""Roll out a model from the first state of a reference trajectory, for comparison of the two.
 
-Positions and velocities are those of the first frame. Writes the rollout and, over the same time, the reference's
-frames as a trajectory of their own; time 0 of both is the start.
+Positions and velocities are those of the first frame. Writes the rollout and a trajectory with the reference frames
+over the same time; time 0 of both is the start.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_settings_argument(parser, "section `rollout`")
     parser.add_argument("--md", type=Path, required=True, metavar="H5MD", help="reference MD at constant energy")
     parser.add_argument(
-        "--md-output", type=OutputFile, required=True, metavar="H5MD", help="its frames from the start on"
+        "--md-output", type=OutputFile, required=True, metavar="H5MD", help="reference frames from the start onwards"
     )
     parser.add_argument("--output", type=OutputFile, required=True, metavar="H5MD", help="the rollout")
     parser.add_argument("--outcome", type=OutputFile, required=True, metavar="JSON", help="how the rollout ended")
@@ -26,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.settings import RolloutSettings
     from trajcast.core.units import PS
     from trajcast.io.trajectory import Trajectory

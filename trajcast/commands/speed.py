@@ -1,7 +1,7 @@
-"""Measure the speed of a rollout: so many steps without output, thermostat included.
+"""Measure the speed of a rollout without output, including the thermostat.
 
-Starts from the last frame of a trajectory, repeated as `supercell` in the settings says, with Maxwell–Boltzmann
-velocities. Everything that is set up once is done in steps before. The time of `duration_ps` is measured.
+Starts from the last frame of a trajectory, replicated by the `supercell` of the settings, with Maxwell–Boltzmann
+velocities. The steps of `duration_ps` are timed, after warm-up steps for everything that is set up once.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_settings_argument(parser, "section `rollout`")
     parser.add_argument("--start", type=Path, required=True, metavar="H5MD", help="trajectory to start from")
     parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="time, ns/day, device")
@@ -22,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.settings import RolloutSettings
     from trajcast.io.files import write_json
     from trajcast.rollout.speed import measure_speed

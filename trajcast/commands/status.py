@@ -1,7 +1,7 @@
-"""Say which jobs are done, running, stopped, failed or waiting, on which node, and how long they have left.
+"""Show which jobs are done, running, stopped, failed or waiting, their nodes and their remaining time.
 
-With each model's last validation error and how long it has been rolled out. Reads the files that commands leave, also
-while they run, and asks Snakemake which jobs there are; it disturbs nothing and may be called at any time.
+Also shows each model's last validation error and the length of its rollouts. Reads the files that commands write while
+they run, and the list of jobs from Snakemake; this has no side effects and is possible at any time.
 
 Examples:
   trajcast status results/liquid/report.html
@@ -15,17 +15,19 @@ from pathlib import Path
 
 from trajcast.io.path_checks import OutputFile
 
-COLUMNS = 132  # at least: a narrow terminal breaks lines, which loses less than squeezed cells
+COLUMNS = 132  # minimum width: wrapped lines are more legible than squeezed cells
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     from trajcast.pipeline.jobs import add_arguments as add_jobs
 
     add_jobs(parser)
-    parser.add_argument("--output", type=OutputFile, metavar="HTML", help="also write this page")
+    parser.add_argument("--output", type=OutputFile, metavar="HTML", help="also write the status to this page")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from concurrent.futures import ThreadPoolExecutor
     from datetime import datetime
 
@@ -36,10 +38,10 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.pipeline.status.states import states
     from trajcast.pipeline.status.tables import page, status
 
-    asked = arguments.targets, arguments.configfile
+    selection = arguments.targets, arguments.configfile
     with ThreadPoolExecutor() as pool:
-        all_jobs = pool.submit(planned_jobs, *asked, finished=True)
-        seen = states(unfinished=planned_jobs(*asked), jobs=all_jobs.result())
+        all_jobs = pool.submit(planned_jobs, *selection, finished=True)
+        seen = states(unfinished=planned_jobs(*selection), jobs=all_jobs.result())
     shown = status(seen)
     console = Console(highlight=False)
     console.width = max(console.width, COLUMNS)

@@ -1,6 +1,6 @@
-"""Put what is observed on a long run of reference MD into small files, for `trajcast observe --md`.
+"""Summarise the observables of a long reference MD run in small files, for `trajcast observe --md`.
 
-OUTPUT then holds reference.json, the record, and one folder for each frame spacing.
+Writes the record reference.json and one folder per frame spacing.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `observables`")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
-    parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD, H5MD")
-    parser.add_argument("--spacings-fs", type=float, nargs="+", required=True, metavar="FS", help="between frames, fs")
+    parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD (H5MD)")
+    parser.add_argument("--spacings-fs", type=float, nargs="+", required=True, metavar="FS", help="frame spacings, fs")
     parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the summary")
 
 

@@ -1,7 +1,8 @@
-"""Roll a model out and keep the temperature of every step: does the thermostat hold it, and how far does it swing?
+"""Roll out a model and record only the temperature of every step, to test the thermostat.
 
-Starts as `trajcast rollout` does. Writes mean and standard deviation with errors, of all atoms and of each element,
-beside the canonical width T √(2/dof). No frame is kept. Stopped in any way, the same command goes on where it was.
+Starts like `trajcast rollout`. Writes mean and standard deviation, with standard errors, of the temperature of all
+atoms and of each element, and the canonical standard deviation T √(2/dof). No frames are kept. After any interruption
+the same command resumes.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from trajcast.commands._settings import settings_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_rollout_arguments(parser, "the temperatures", "JSON")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.settings import RolloutSettings
     from trajcast.rollout.reporters.temperatures import TemperatureRecorder
 

@@ -1,6 +1,6 @@
-"""Find the largest time step at which reference MD conserves its energy, and the speed that it has with it.
+"""Find the largest timestep at which reference MD conserves energy, and its speed.
 
-Runs at constant energy from the first start, with one time step after the other, until the energy drifts by more than
+Performs NVE runs from the first start with increasing timesteps until the energy drift exceeds
 `max_drift_meV_per_atom_per_ps`.
 """
 
@@ -14,13 +14,15 @@ from trajcast.io.path_checks import OutputFile
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_settings_argument(parser, "section `studies.timestep`")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
-    parser.add_argument("--starts", type=Path, required=True, metavar="H5", help="starts of the reference's NVE runs")
-    parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="time steps, drifts, speeds")
+    parser.add_argument("--starts", type=Path, required=True, metavar="H5", help="starts.h5 of the reference MD")
+    parser.add_argument("--output", type=OutputFile, required=True, metavar="JSON", help="timesteps, drifts, speeds")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.schema import ReferenceSettings
     from trajcast.config.studies import TimestepStudy
     from trajcast.config.validation import read_settings

@@ -1,11 +1,12 @@
 """Train a model on a data set.
 
-Writes model.safetensors, model.json and metrics.csv to the output folder. Stopped in any way, even by kill -9, the same
-command goes on where it was. Several GPUs share the work when torchrun starts the command on each:
+Writes model.safetensors, model.json and metrics.csv to the output folder. After any interruption, even kill -9, the
+same command resumes. To train on several GPUs, start the command with torchrun:
 torchrun --nproc-per-node 4 -m trajcast train …
 
-With `stream` in the settings the pairs come from reference MD that runs beside the training; of the data set the
-validation pairs are used, and the scales. Its chunks are in a hidden folder beside the model's until the end.
+With `stream` in the settings, training pairs come from reference MD that runs during training; the data set provides
+only the validation pairs and the scales. Chunks of MD are kept in a hidden folder beside that of the model until the
+training ends.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
     add_settings_argument(parser, "section `training`")
     parser.add_argument("--dataset", type=Path, required=True, metavar="H5", help="what `trajcast dataset` wrote")
     parser.add_argument("--output", type=OutputFolder, required=True, metavar="DIR", help="folder of the model")
     parser.add_argument("--reference-settings", type=Path, metavar="YAML", help="section `reference`, for a stream")
     parser.add_argument("--starts", type=Path, metavar="H5", help="starts.h5 of the reference MD, for a stream")
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1, best for small systems)")
-    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU where there is one (default: cpu)")
-    parser.add_argument("--backend", help="a file of trajcast/model/ops (default: the best one for the device)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU if available (default: cpu)")
+    parser.add_argument("--backend", help="a module of trajcast/model/ops (default: the best for the device)")
 
 
 def run(arguments: argparse.Namespace) -> None:
+    """Carry out the command."""
     from trajcast.config.settings import TrainingSettings
     from trajcast.core.device import named_device, use_device
     from trajcast.core.parallel import local_device, process_group, torchrun_processes
@@ -71,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
 def _stream(
     arguments: argparse.Namespace, settings: TrainingSettings, horizon_fs: float, is_rank_zero: bool
 ) -> Iterator[Streaming | None]:
-    """The pairs that reference MD makes, where the settings ask for them; its files are removed after success."""
+    """Streamed pairs of reference MD if requested, else None; its files are removed after success."""
     if settings.stream is None:
         yield None
         return
@@ -80,8 +83,7 @@ def _stream(
 
     if arguments.reference_settings is None or arguments.starts is None:
         raise UserError(
-            "training asks for a stream; give --reference-settings and --starts, of which it is made, or "
-            "leave stream out"
+            "training.stream needs reference MD; give --reference-settings and --starts, or leave stream out"
         )
     source = Source(
         stream=settings.stream,

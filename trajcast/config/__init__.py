@@ -1,1 +1,1 @@
-"""What a user may configure, and the rules that it must keep."""
+"""Configuration: its sections, and the rules that they must follow."""

@@ -1,4 +1,4 @@
-"""What the sections of one system must agree on, beyond the rules of each alone."""
+"""Consistency checks between the sections of one system."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from trajcast.core.errors import UserError
 from trajcast.core.plugins import check_name
 from trajcast.core.system_spec import SystemSpec
 
-FOLDER = re.compile(r"(?!n\d+-s\d+$)[A-Za-z0-9_][A-Za-z0-9_.-]*")  # what names a finished model's folder
+FOLDER = re.compile(r"(?!n\d+-s\d+$)[A-Za-z0-9_][A-Za-z0-9_.-]*")  # name of a finished model's folder
 
 
 def check(system: SystemSettings | None) -> SystemSettings | None:
-    """ValueError that names the keys that do not go together, with the remedy."""
+    """Check that a system's sections agree.
+
+    Raises:
+        ValueError: Keys contradict each other; the message names them and the remedy.
+    """
     if system is None:
         return None
     _names(system)
@@ -35,20 +39,24 @@ def check(system: SystemSettings | None) -> SystemSettings | None:
 
 
 def check_structure(system: SystemSettings, spec: SystemSpec, where: str) -> None:
-    """UserError where settings name atoms or copies that the structure does not have; `where` begins the message."""
+    """Check that the settings fit the structure; `where` begins the messages.
+
+    Raises:
+        UserError: A model lacks an element, an atom index is too large, or a repeated direction is not periodic.
+    """
     last = spec.n_atoms - 1
     for name, run in system.rollouts.items():
         if run.model in shipped.names():
             known = shipped.record(run.model)["species"]
             if unknown := sorted(set(spec.numbers.tolist()) - set(known)):
                 raise UserError(
-                    f"{where}.runs.{name}.model: {run.model} knows the elements {_symbols(known)}, "
-                    f"not {_symbols(unknown)} of this system; choose a model of these elements"
+                    f"{where}.runs.{name}.model: {run.model} was trained on the elements {_symbols(known)}, "
+                    f"but this system also has {_symbols(unknown)}; choose a model trained on all of them"
                 )
     for name, atoms in system.observables.dihedrals.items():
         if max(atoms) > last:
             raise UserError(
-                f"{where}.observables.dihedrals.{name}: {atoms} has atoms beyond {last}, the last; correct it"
+                f"{where}.observables.dihedrals.{name}: {atoms} has an atom index above {last}, the last; correct it"
             )
     cells = {f"runs.{run}.rollout.supercell": [system.rollout_of(run).supercell] for run in system.rollouts}
     if speed := system.studies.speed:
@@ -56,7 +64,7 @@ def check_structure(system: SystemSettings, spec: SystemSpec, where: str) -> Non
     for key, supercells in cells.items():
         for cell in supercells:
             if any(n > 1 and not pbc for n, pbc in zip(cell, spec.pbc, strict=True)):
-                raise UserError(f"{where}.{key}: {cell} repeats a direction that is not periodic; put 1 there")
+                raise UserError(f"{where}.{key}: {cell} repeats a direction that is not periodic; use 1 there")
 
 
 def _symbols(numbers: list[int]) -> str:
@@ -77,7 +85,7 @@ def _names(system: SystemSettings) -> None:
 
 
 def _models(system: SystemSettings) -> None:
-    """Every model is known, and its folder is its own."""
+    """Check that every model exists and has a folder name of its own."""
     if not system.rollouts:
         raise ValueError("neither horizons_fs nor runs names a horizon; give one of the two")
     folders: dict[tuple[str, float], str] = {}
@@ -91,26 +99,26 @@ def _models(system: SystemSettings) -> None:
             raise ValueError(f"runs.{name}.model: {error}") from None
         horizon = system.horizon_of(name)
         if run.model in shipped.names():
-            own = float(shipped.record(run.model)["horizon_fs"])
-            if abs(own - horizon) > 1e-6:
+            model_horizon = float(shipped.record(run.model)["horizon_fs"])
+            if abs(model_horizon - horizon) > 1e-6:
                 raise ValueError(
-                    f"runs.{name}.horizon_fs {horizon:g} is not that of {run.model}, {own:g}; correct it or leave "
-                    "it out"
+                    f"runs.{name}.horizon_fs {horizon:g} is not that of {run.model}, {model_horizon:g}; correct it or "
+                    "leave it out"
                 )
         stem = Path(run.model).stem if run.model not in shipped.names() else run.model
         if not FOLDER.fullmatch(stem):
             raise ValueError(
-                f"runs.{name}.model: {stem!r} names a folder: letters, digits, . _ and - without the form n…-s… of "
-                "trained models; rename the file"
+                f"runs.{name}.model: {stem!r} becomes a folder name: use letters, digits, . _ and -, but not the form "
+                "n…-s… of trained models; rename the file"
             )
         if folders.setdefault((stem, horizon), run.model) != run.model:
             raise ValueError(
-                f"runs.{name}.model: {run.model} and {folders[stem, horizon]} would have one folder; rename one of them"
+                f"runs.{name}.model: {run.model} and {folders[stem, horizon]} would share one folder; rename one"
             )
 
 
 def _initial(system: SystemSettings) -> None:
-    """The model that trainings go on from is known, and of their kind."""
+    """Check that the initial model of a training exists and has the same network."""
     name = system.training.initial
     if name is None:
         return
@@ -123,7 +131,7 @@ def _initial(system: SystemSettings) -> None:
 
 
 def _multistep(system: SystemSettings) -> None:
-    """What a training's second steps need."""
+    """Check that multistep training has samples of two steps."""
     training = system.training
     if training.multistep_fraction and training.stream is None and system.dataset.get("steps", 1) != 2:
         raise ValueError(
@@ -135,10 +143,10 @@ def _multistep(system: SystemSettings) -> None:
 def _horizons(system: SystemSettings) -> None:
     distinct("horizons_fs", system.horizons_fs)
     if "horizon_fs" in system.dataset:
-        raise ValueError("dataset.horizon_fs does not belong here: every horizon gets a data set")
-    named = [("horizons_fs", horizon) for horizon in system.horizons_fs]
-    named += [(f"runs.{run}.horizon_fs", system.horizon_of(run)) for run in system.rollouts]
-    for key, horizon in named:
+        raise ValueError("dataset.horizon_fs does not belong here: each horizon has its own data set")
+    keyed = [("horizons_fs", horizon) for horizon in system.horizons_fs]
+    keyed += [(f"runs.{run}.horizon_fs", system.horizon_of(run)) for run in system.rollouts]
+    for key, horizon in keyed:
         data = system.dataset_at(horizon)
         whole_multiple(horizon, system.reference.nve.interval_fs, key, "reference.nve.interval_fs")
         for name, samples in _samples(system):
@@ -148,28 +156,28 @@ def _horizons(system: SystemSettings) -> None:
                     "lower the one or raise the other"
                 )
     known = system.all_horizons_fs
-    for name, horizons in _asked_for(system).items():
+    for name, horizons in _study_horizons(system).items():
         for horizon in set(horizons) - set(known):
             raise ValueError(
-                f"{name} has {horizon:g}, horizons_fs and runs have {known}; add it there or remove it here"
+                f"{name} has {horizon:g}, but horizons_fs and runs have {known}; add it there or remove it here"
             )
 
 
 def _samples(system: SystemSettings) -> list[tuple[str, int]]:
     learning = system.studies.learning
-    named = [("studies.learning.samples", samples) for samples in (learning.samples if learning else [])]
-    return [("training.samples", system.training.samples), *named]
+    of_study = [("studies.learning.samples", samples) for samples in (learning.samples if learning else [])]
+    return [("training.samples", system.training.samples), *of_study]
 
 
-def _asked_for(system: SystemSettings) -> dict[str, list[float]]:
-    """The horizons of every key that picks some, by the key's name."""
+def _study_horizons(system: SystemSettings) -> dict[str, list[float]]:
+    """Horizons selected by the studies, by key."""
     studies = system.studies
-    chosen = {
+    selected = {
         f"studies.{name}.horizons_fs": getattr(studies, name).horizons_fs
         for name in ("learning", "thermostat", "same_start", "cooling")
         if getattr(studies, name) is not None
     }
-    return {name: horizons for name, horizons in chosen.items() if horizons is not None}
+    return {name: horizons for name, horizons in selected.items() if horizons is not None}
 
 
 def _rollout(system: SystemSettings, run: str) -> None:
@@ -187,7 +195,7 @@ def _rollout(system: SystemSettings, run: str) -> None:
     if rollout.final_temperature_K is not None:
         raise ValueError(
             f"{where}.final_temperature_K {rollout.final_temperature_K:g} does not belong here: the rollout is "
-            "compared with MD at constant temperature; ask for studies.cooling in its place"
+            "compared with MD at constant temperature; use studies.cooling instead"
         )
 
 
@@ -196,7 +204,7 @@ def _studies(system: SystemSettings) -> None:
         if system.rollout.thermostat is None and getattr(system.studies, name) is not None:
             raise ValueError(
                 f"studies.{name} needs a thermostat, but rollout.thermostat is null; "
-                f"name one there or leave studies.{name} out"
+                f"set a thermostat there or leave studies.{name} out"
             )
 
 
@@ -208,7 +216,7 @@ def _same_start(system: SystemSettings) -> None:
     recorded_fs = system.reference.nve.duration_ps * PS
     if study.duration_fs > recorded_fs:
         raise ValueError(
-            f"studies.same_start.duration_fs {study.duration_fs:g} is longer than the NVE runs it starts in, "
+            f"studies.same_start.duration_fs {study.duration_fs:g} is longer than the NVE runs, "
             f"reference.nve.duration_ps {system.reference.nve.duration_ps:g}; change one of the two"
         )
 
@@ -222,12 +230,12 @@ def _cooling(system: SystemSettings) -> None:
         whole_multiple(study.interval_fs, horizon, name, "its horizon")
     if study.final_temperature_K == first_K:
         raise ValueError(
-            f"studies.cooling.final_temperature_K {first_K:g} is reference.temperature_K, where the ramp begins; "
+            f"studies.cooling.final_temperature_K {first_K:g} equals reference.temperature_K, where the ramp begins; "
             "change one of the two"
         )
     fit_fs = (system.observables.msd_fit_to_ps or 0.0) * PS
     if study.window_fs < fit_fs:
         raise ValueError(
-            f"a window of studies.cooling is {study.window_fs:g} fs long, observables.msd_fit_to_ps in fs is "
+            f"a window of studies.cooling is {study.window_fs:g} fs long, but observables.msd_fit_to_ps in fs is "
             f"{fit_fs:g}; choose fewer windows, a longer duration_ps or a shorter fit"
         )

@@ -1,4 +1,4 @@
-"""The whole of `config.yaml`: one block per system, whose sections must agree with each other."""
+"""The complete configuration: one block per system, whose sections must agree with each other."""
 
 from __future__ import annotations
 
@@ -14,16 +14,14 @@ from trajcast.config.validation import validate
 
 
 class Config(Section):
-    """The whole of `config.yaml`."""
+    """The complete configuration, `config.yaml` with its overlays."""
 
-    systems: dict[
-        Name, Annotated[SystemSettings, AfterValidator(check)] | None
-    ]  # null takes a system of the configuration below away
+    systems: dict[Name, Annotated[SystemSettings, AfterValidator(check)] | None]  # null removes a system
     machine: MachineSettings = MachineSettings()
 
     @property
     def kept(self) -> dict[str, SystemSettings]:
-        """The systems that are not taken away."""
+        """The systems that are not removed."""
         return {name: system for name, system in self.systems.items() if system is not None}
 
     @model_validator(mode="after")
@@ -31,12 +29,16 @@ class Config(Section):
         if not self.kept:
             raise ValueError("systems: none is left; add one")
         if "paper" in self.systems:
-            raise ValueError("no system can be called paper: results/paper has the published figures; rename it")
+            raise ValueError("no system can be called paper: results/paper holds the published figures; rename it")
         return self
 
 
 def read_config(values: Layers | Any) -> Config:
-    """The whole configuration, from its files or from plain values."""
+    """Validate the configuration, given as files or plain values.
+
+    Raises:
+        UserError: A key or value is wrong.
+    """
     if isinstance(values, Layers):
         return validate(Config, values.values, values)
     return validate(Config, values, "config.yaml")

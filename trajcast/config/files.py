@@ -1,6 +1,6 @@
-"""Configuration files: YAML 1.2 with unique keys, laid one over the other; and which of them a key comes from.
+"""Configuration files: YAML 1.2 with unique keys, merged in layers that remember where each key comes from.
 
-YAML 1.1, which most programs still read, takes NO for false, 8:30 for 510 and the last of two equal keys.
+YAML 1.1, which most programs still read, parses NO as false and 8:30 as 510, and keeps the last of two equal keys.
 """
 
 from __future__ import annotations
@@ -22,40 +22,41 @@ NOTHING = object()
 
 @dataclass(frozen=True)
 class Layers:
-    """Mappings by their names (files, or --config), each laid over those before it."""
+    """Named mappings (files, or --config), each merged over the previous ones."""
 
     layers: Sequence[tuple[str, Mapping[str, Any]]]
 
     @property
     def values(self) -> dict[str, Any]:
-        """All of them together: mappings are joined, everything else is replaced."""
-        together: dict[str, Any] = {}
+        """The merged layers: mappings are merged, everything else is replaced."""
+        merged: dict[str, Any] = {}
         for _, layer in self.layers:
-            _lay_over(together, layer)
-        return together
+            _merge(merged, layer)
+        return merged
 
     def origin(self, keys: Sequence[Any]) -> str:
-        """The file or files that the value under these keys comes from, or else what stands above it."""
+        """Name of the layer or layers that set the value of these keys, or else its nearest parent."""
         for length in range(len(keys), -1, -1):
-            names = [name for name, layer in self.layers if _found(layer, keys[:length]) is not NOTHING]
+            names = [name for name, layer in self.layers if _value(layer, keys[:length]) is not NOTHING]
             if names:
-                whole = any(isinstance(_found(layer, keys[:length]), Mapping) for _, layer in self.layers)
-                return " with ".join(names) if whole else names[-1]
+                is_mapping = any(isinstance(_value(layer, keys[:length]), Mapping) for _, layer in self.layers)
+                return " with ".join(names) if is_mapping else names[-1]
         return " with ".join(name for name, _ in self.layers)
 
 
-def _lay_over(below: dict[str, Any], layer: Mapping[str, Any]) -> None:
+def _merge(merged: dict[str, Any], layer: Mapping[str, Any]) -> None:
+    """Merge `layer` into `merged`, in place."""
     for key, value in layer.items():
         if isinstance(value, Mapping):
-            under = below.get(key)
-            below[key] = dict(under) if isinstance(under, Mapping) else {}
-            _lay_over(below[key], value)
+            previous = merged.get(key)
+            merged[key] = dict(previous) if isinstance(previous, Mapping) else {}
+            _merge(merged[key], value)
         else:
-            below[key] = value
+            merged[key] = value
 
 
-def _found(values: Any, keys: Sequence[Any]) -> Any:
-    """What stands under these keys, or `NOTHING`."""
+def _value(values: Any, keys: Sequence[Any]) -> Any:
+    """Value of nested keys, or `NOTHING`."""
     for key in keys:
         try:
             values = values[key]
@@ -65,7 +66,11 @@ def _found(values: Any, keys: Sequence[Any]) -> Any:
 
 
 def read_yaml(path: Path | str) -> Any:
-    """The content of a YAML file; UserError when it is missing, malformed, or names a key twice."""
+    """Content of a YAML file.
+
+    Raises:
+        UserError: The file is missing or malformed, or a key is duplicated.
+    """
     try:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -78,10 +83,10 @@ def read_yaml(path: Path | str) -> Any:
 
 
 def parse_yaml(text: str, where: str) -> Any:
-    """What a YAML text says; UserError, begun with `where`, as for files."""
+    """Content of a YAML text; errors are those of `read_yaml` and begin with `where`."""
     try:
         values = YAML(typ="safe", pure=True).load(text)
-        json.dumps(values, default=str)  # a mapping within itself, or lists for keys
+        json.dumps(values, default=str)  # fails for a mapping within itself, or lists as keys
         return values
     except YAMLError as error:
         key = getattr(error, "problem", None) or ""
@@ -92,18 +97,17 @@ def parse_yaml(text: str, where: str) -> Any:
                 f"{where}: line {mark.line + 1}: the key {name} appears twice; remove one of the two"
             ) from None
         raise UserError(f"{where}: not valid YAML: {said(error)}") from None
-    except (
-        ValueError,
-        TypeError,
-        RecursionError,
-    ) as error:  # of a date, of nesting
+    except (ValueError, TypeError, RecursionError) as error:  # wrong dates, keys that are lists, deep nesting
         raise UserError(f"{where}: not valid YAML: {said(error)}") from None
 
 
 def workflow_layers(settings: Any) -> Layers:
-    """What Snakemake was told, from its own settings: config.yaml, each --configfile, and --config.
+    """Layers of the workflow's configuration: config.yaml, each --configfile, and --config.
 
-    Snakemake's own reading of them is YAML 1.1, and its values of --config are text.
+    They are read here because Snakemake itself reads YAML 1.1 and takes the values of --config as text.
+
+    Args:
+        settings: Snakemake's `ConfigSettings`.
     """
     layers = [("config.yaml", read_mapping("config.yaml"))]
     for path in settings.configfiles or ():
@@ -113,15 +117,19 @@ def workflow_layers(settings: Any) -> Layers:
         key, _, text = str(entry).partition("=")
         if any(letter in text for letter in "\\$") or ("'" in text and '"' in text):
             raise UserError(
-                f"--config {entry}: backslashes, $ and both kinds of quotes change on the way to the jobs; write it "
-                "into a file and give that with --configfile"
+                f"--config {entry}: backslashes, $ and both kinds of quotes do not reach the jobs unchanged; write "
+                "it to a file and pass that with --configfile"
             )
-        _lay_over(changes, {key: parse_yaml(text, f"--config {entry}")})
+        _merge(changes, {key: parse_yaml(text, f"--config {entry}")})
     return Layers([*layers, ("--config", changes)] if changes else layers)
 
 
 def read_mapping(path: Path | str) -> dict[str, Any]:
-    """The keys of a YAML file; UserError when it holds none."""
+    """Keys and values of a YAML file.
+
+    Raises:
+        UserError: The file does not hold a mapping.
+    """
     values = read_yaml(path)
     if not isinstance(values, dict):
         raise UserError(
@@ -132,7 +140,7 @@ def read_mapping(path: Path | str) -> dict[str, Any]:
 
 
 def yaml_text(values: Any) -> str:
-    """Plain values as YAML, with sorted keys."""
+    """Plain values as YAML with sorted keys."""
     text = io.StringIO()
     writer: Any = YAML(typ="safe", pure=True)
     writer.default_flow_style, writer.sort_base_mapping_type_on_output = False, True

@@ -1,28 +1,28 @@
-"""What keys of the configuration and commands of earlier versions are called now."""
+"""Present names of configuration keys and commands of earlier versions."""
 
 from __future__ import annotations
 
-RENAMED_KEYS = {  # by the key alone: none of the old names is a key of another section
+RENAMED_KEYS = {  # independent of the section: no old name is a key of another section
     "forecast": "rollout",
     "zero_momenta_every": "remove_com_motion_every",
     "own_steps": "multistep_fraction",
 }
-MOVED_KEYS = {"cutoff_A": "training.network.cutoff_A"}  # from the section `dataset`
-REMOVED_CHECKS = ("neighbors",)  # of `dataset.accept`: training makes this check now
+MOVED_KEYS = {"cutoff_A": "training.network.cutoff_A"}  # formerly in the section `dataset`
+REMOVED_CHECKS = ("neighbors",)  # of `dataset.accept`: this check is now part of training
 RENAMED_COMMANDS = {"forecast": "rollout"}
 REMOVED_COMMANDS = {"settings": "every stage checks its settings itself, and --write-settings copies them"}
-INSTRUCTION = "`trajcast config upgrade FILE` rewrites a file"
+INSTRUCTION = "run `trajcast config upgrade FILE`"
 
 
 def renamed_key(key: str) -> str | None:
-    """What an unknown key is called now, or None."""
+    """Present name of a former key, or None."""
     return (MOVED_KEYS | RENAMED_KEYS).get(key)
 
 
 def former_command(name: str) -> str | None:
-    """What has become of a command of an earlier version, or None if it never was one."""
+    """What replaces a command of an earlier version, or None if there was no such command."""
     if name in RENAMED_COMMANDS:
-        return f"is called {RENAMED_COMMANDS[name]} now: trajcast {RENAMED_COMMANDS[name]} …"
+        return f"is now called {RENAMED_COMMANDS[name]}: use trajcast {RENAMED_COMMANDS[name]} …"
     if name in REMOVED_COMMANDS:
         return f"was removed: {REMOVED_COMMANDS[name]}"
     return None

@@ -1,4 +1,4 @@
-"""The names of potentials: `sevennet-0`, or `file:my.pt2` for a file of one's own."""
+"""Names of potentials: a model such as `sevennet-0`, or FAMILY:PATH for a model file."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ KEY = "reference.potential"
 
 @dataclass(frozen=True, kw_only=True)
 class Named:
-    """What a potential's name stands for."""
+    """Family and model of a potential's name."""
 
     family: ModuleType
-    model: str  # as the library calls it, or the path of a file
+    model: str  # its name in the library, or the path of a file
     file: str | None = None
 
 
 def named(potential: str) -> Named:
-    """The family and model of a name such as `sevennet-0` or `file:my.pt2`; UserError that lists all of them."""
+    """Resolve a name such as `sevennet-0` or `file:my.pt2`.
+
+    Raises:
+        UserError: The name is unknown; the message lists all names.
+    """
     families = plugins("reference.potentials")
     name, colon, path = potential.partition(":")
     if colon and name in families and families[name].OWN_FILES and path:

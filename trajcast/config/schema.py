@@ -1,8 +1,8 @@
-"""The configuration: one frozen, strict section per stage; every mistake is named with its key, value and rule.
+"""Sections of the configuration, one per stage; unknown keys and wrong types are refused.
 
-`config.yaml` holds one block per system under `systems:`, with one section per stage. The workflow writes each stage's
-section beside that stage's results; the commands read those files with `read_settings`. The sections that the core
-computes with are plain dataclasses in `trajcast.config.settings`.
+`config.yaml` holds one block per system under `systems:`, with one section per stage. The workflow writes each section
+beside the results of its stage; commands read these files with `read_settings`. The sections used in computations are
+plain dataclasses in `trajcast.config.settings`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from trajcast.config.settings import (
 from trajcast.config.studies import Studies
 from trajcast.config.validation import section_values, validate
 
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # goes into paths and commands
-RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # the same, with 0.5fs
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*$")]  # used in paths and commands
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")]  # may also contain a point, as in 0.5fs
 Atom = Annotated[int, Field(ge=0)]  # counted from 0, in the order of the trajectory
-TRAINED = "trained"  # as a run's model: the one that the workflow trains at the run's horizon
+TRAINED = "trained"  # model of a run: the one that the workflow trains at its horizon
 Dihedral = Annotated[list[Atom], Field(min_length=4, max_length=4)]
 
 
@@ -39,32 +39,31 @@ class Section(BaseModel):
 
 
 class ConstantPressureSettings(Section):
-    """NpT run of a periodic system before its NVT run: Berendsen's thermostat and barostat (doi:10.1063/1.448118).
+    """NpT run of a periodic system before the NVT run, with Berendsen thermostat and barostat (doi:10.1063/1.448118).
 
-    The mean cell of its second half is that of all later runs. Lengths of the cell that are equal stay equal; its
-    angles stay as they are.
+    The mean cell of its second half is used in all later runs. Equal cell lengths remain equal; angles are fixed.
     """
 
     duration_ps: Positive
     pressure_bar: float
     damping_fs: Positive  # relaxation time of temperature and pressure
-    bulk_modulus_GPa: Positive  # of the material, about: with it `damping_fs` is the time that the pressure takes
+    bulk_modulus_GPa: Positive  # approximate, of the material; relates `damping_fs` to the pressure
 
 
 class EquilibrationSettings(Section):
-    """NVT run that prepares the starts: Nosé–Hoover after minimisation, or after `npt` where that is given."""
+    """Nosé–Hoover NVT run that prepares the starts, after minimisation or, if given, after `npt`."""
 
     duration_ps: Positive
     damping_fs: Positive
-    chain_length: Count = 3  # thermostats in the Nosé–Hoover chain
+    chain_length: Count = 3  # length of the Nosé–Hoover chain
     npt: ConstantPressureSettings | None = None
 
 
 class NveSettings(Section):
-    """The constant-energy runs that the data sets are cut from, and which states of the equilibration they start from.
+    """NVE runs from which the data sets are drawn.
 
-    Those with a temperature within `start_window_K` of the target, or with a total energy within
-    `start_window_percent` of its mean.
+    They start from states of the equilibration whose temperature is within `start_window_K` of the target, or whose
+    total energy is within `start_window_percent` of its mean.
     """
 
     runs: Annotated[int, Field(ge=5)]  # three for training, one each for validation and test
@@ -78,29 +77,28 @@ class NveSettings(Section):
     def _one_window(self) -> NveSettings:
         if (self.start_window_K is None) == (self.start_window_percent is None):
             raise ValueError(
-                "give either start_window_K (of the temperature) or start_window_percent (of the energy), not "
-                "both, not none"
+                "give exactly one of start_window_K (of the temperature) and start_window_percent (of the energy)"
             )
         return self
 
 
 class NvtSettings(Section):
-    """The thermostatted run that rollouts are compared with (CSVR)."""
+    """NVT run (CSVR thermostat) that rollouts are compared with."""
 
     duration_ps: Positive
     interval_fs: Positive
     tau_fs: Positive
-    second_run_ps: Positive | None = None  # length of a second run, judged as if it were a rollout; null: none
+    second_run_ps: Positive | None = None  # length of a second run, assessed like a rollout; null: none
 
 
 class ReferenceSettings(Section):
-    """Reference MD. `parameters` are those of `trajcast/reference/systems/<system>.py`, which validates them."""
+    """Reference MD. `parameters` are defined and validated by `trajcast/reference/systems/<system>.py`."""
 
     system: str
     engine: str
     parameters: dict[str, Any] = {}
-    potential: str | None = None  # a name of trajcast/reference/potentials/, in place of the system's own force field
-    device: Literal["auto", "cpu", "cuda"] = "auto"  # of that potential
+    potential: str | None = None  # see trajcast/reference/potentials/; null: the system's force field
+    device: Literal["auto", "cpu", "cuda"] = "auto"  # of `potential`
     temperature_K: Positive
     timestep_fs: Positive
     seed: Seed
@@ -124,15 +122,15 @@ class ReferenceSettings(Section):
 
 
 class ObservableSettings(Section):
-    """What is measured, on MD and rollouts alike."""
+    """Observables, measured on MD and rollouts alike."""
 
     rdf_bins: Count = 150
-    structure_interval_fs: Positive = 50.0  # at least this between frames for RDF and potential energy
+    structure_interval_fs: Positive = 50.0  # minimum spacing of frames for RDF and potential energy
     vdos_window_ps: Positive = 2.0
-    msd_fit_from_ps: Positive | None = None  # left out, like the next, where nothing diffuses: in crystals, molecules
+    msd_fit_from_ps: Positive | None = None  # with the next: null for systems without diffusion
     msd_fit_to_ps: Positive | None = None
-    blocks: Annotated[int, Field(ge=2)] = 16  # from whose spread the standard errors come
-    dihedrals: dict[str, Dihedral] = {}  # two of them, by a name for the axes: their free-energy surface
+    blocks: Annotated[int, Field(ge=2)] = 16  # for standard errors by block averaging
+    dihedrals: dict[str, Dihedral] = {}  # none, or two by axis name: their free-energy surface
     dihedral_bins: Count = 36
 
     @model_validator(mode="after")
@@ -140,33 +138,35 @@ class ObservableSettings(Section):
         if len(self.dihedrals) not in (0, 2):
             raise ValueError(f"dihedrals names {len(self.dihedrals)}; name two, or leave dihedrals out")
         if self.dihedral_bins % 2:
-            raise ValueError(f"dihedral_bins {self.dihedral_bins} is odd; make it even: one bin is centred on 0°")
+            raise ValueError(
+                f"dihedral_bins {self.dihedral_bins} is odd; make it even, so that one bin is centred on 0°"
+            )
         return self
 
     @model_validator(mode="after")
     def _ordered(self) -> ObservableSettings:
         start, end = self.msd_fit_from_ps, self.msd_fit_to_ps
         if (start is None) != (end is None):
-            raise ValueError("give both msd_fit_from_ps and msd_fit_to_ps, or neither where nothing diffuses")
+            raise ValueError("give both msd_fit_from_ps and msd_fit_to_ps, or neither for systems without diffusion")
         if start is not None and end is not None and start >= end:
             raise ValueError(f"msd_fit_from_ps {start:g} is not below msd_fit_to_ps {end:g}; change one of the two")
         return self
 
 
 class RunSettings(Section):
-    """One rollout that is judged: its model and what it changes in the system's `rollout` section."""
+    """One rollout of the report: its model and its changes to the system's `rollout` section."""
 
-    model: str = TRAINED  # that, the name of a shipped model, or the path of a .safetensors file
+    model: str = TRAINED  # `trained`, the name of a shipped model, or the path of a .safetensors file
     horizon_fs: Positive | None = None  # may be left out for a shipped model
     rollout: dict[str, Any] = {}
 
 
 class SystemSettings(Section):
-    """Everything about one system, stage by stage."""
+    """All sections of one system."""
 
-    horizons_fs: list[Positive] = []  # at which models are trained and tested
-    runs: dict[RunName, RunSettings | None] = {}  # null takes a run of the configuration below away
-    shipped_reference: bool = True  # where long reference MD of these settings is shipped, judge by that
+    horizons_fs: list[Positive] = []  # horizons at which models are trained and tested
+    runs: dict[RunName, RunSettings | None] = {}  # null removes a run
+    shipped_reference: bool = True  # if available, compare with the shipped long reference MD of these settings
     reference: ReferenceSettings
     dataset: dict[str, Any]
     training: TrainingSettings
@@ -176,32 +176,36 @@ class SystemSettings(Section):
 
     @property
     def rollouts(self) -> dict[str, RunSettings]:
-        """The rollouts by their names; without `runs` one of the model trained at each horizon."""
+        """The rollouts by name; without `runs`, one of the trained model at each horizon."""
         kept = {name: run for name, run in self.runs.items() if run is not None}
         return kept or {f"{horizon:g}fs": RunSettings(horizon_fs=horizon) for horizon in self.horizons_fs}
 
     def horizon_of(self, run: str) -> float:
-        """The horizon of one rollout, fs; ValueError where neither it nor a shipped model says it."""
-        chosen = self.rollouts[run]
-        if chosen.horizon_fs is not None:
-            return chosen.horizon_fs
-        if chosen.model not in shipped.names():
-            raise ValueError(f"runs.{run}.horizon_fs: missing; add it, as {chosen.model!r} is no shipped model")
-        return float(shipped.record(chosen.model)["horizon_fs"])
+        """Horizon of one rollout, fs.
+
+        Raises:
+            ValueError: The run has no `horizon_fs` and its model is not a shipped one.
+        """
+        settings = self.rollouts[run]
+        if settings.horizon_fs is not None:
+            return settings.horizon_fs
+        if settings.model not in shipped.names():
+            raise ValueError(f"runs.{run}.horizon_fs: missing; add it, as {settings.model!r} is not a shipped model")
+        return float(shipped.record(settings.model)["horizon_fs"])
 
     def rollout_of(self, run: str) -> RolloutSettings:
-        """The settings of one rollout: the section `rollout` with the run's own changes."""
+        """Settings of one rollout: the section `rollout` with the changes of the run."""
         values = section_values(self.rollout)
         for key, value in self.rollouts[run].rollout.items():
-            below = values.get(key)
-            values[key] = {**below, **value} if isinstance(below, dict) and isinstance(value, dict) else value
+            base = values.get(key)
+            values[key] = {**base, **value} if isinstance(base, dict) and isinstance(value, dict) else value
         return validate(RolloutSettings, values, f"runs.{run}.rollout")
 
     @property
     def all_horizons_fs(self) -> list[float]:
-        """Those of training and those of the rollouts, in order."""
+        """Horizons of training and rollouts, sorted."""
         return sorted({*self.horizons_fs, *(self.horizon_of(run) for run in self.rollouts)})
 
     def dataset_at(self, horizon_fs: float) -> DatasetSettings:
-        """The data-set section for one horizon."""
+        """Data-set settings at one horizon."""
         return validate(DatasetSettings, {**self.dataset, "horizon_fs": horizon_fs}, "dataset")

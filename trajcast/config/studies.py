@@ -1,4 +1,4 @@
-"""What may be asked of a system beyond its report, under `studies`: the figures and tables of arXiv:2503.23794."""
+"""Studies beyond the report, under `studies`, for the figures and tables of arXiv:2503.23794."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated
 from trajcast.config.settings import Count, Positive, Rule, Seed, Settings, distinct, whole_multiple
 
 Some = Rule(min_length=1)
-PS = 1000.0  # in fs, as trajcast.core.units has it, which would load SciPy
+PS = 1000.0  # fs; as in trajcast.core.units, whose import would load SciPy
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearningStudy(Settings):
-    """Test errors of models trained on part of the data, each from several seeds."""
+    """Test errors of models trained on subsets of the data with several seeds."""
 
     samples: Annotated[list[Count], Some]
     seeds: Annotated[list[Seed], Some]
@@ -27,12 +27,12 @@ class LearningStudy(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class ThermostatStudy(Settings):
-    """Mean and width of the temperature of rollouts of `steps` steps against the thermostat's relaxation time."""
+    """Mean and standard deviation of the temperature of rollouts as functions of the thermostat relaxation time."""
 
     tau_horizons: Annotated[list[Positive], Some]
     seeds: Annotated[list[Seed], Some]
-    steps: Count  # after an equilibration of a tenth of it
-    horizons_fs: Annotated[list[Positive], Some] | None = None  # all of the system's without it
+    steps: Count  # of production, after an equilibration of a tenth of that
+    horizons_fs: Annotated[list[Positive], Some] | None = None  # null: all horizons of the system
 
     def __post_init__(self) -> None:
         distinct("tau_horizons", self.tau_horizons)
@@ -42,7 +42,7 @@ class ThermostatStudy(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SameStartStudy(Settings):
-    """Rollouts and reference MD from the same state, both at constant energy."""
+    """Rollouts and reference MD from the same state, both NVE."""
 
     horizons_fs: Annotated[list[Positive], Some]
     duration_fs: Positive = 500.0
@@ -53,7 +53,7 @@ class SameStartStudy(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class SpeedStudy(Settings):
-    """Time of `steps` steps without output, for supercells of the system."""
+    """Time of `steps` steps without output for supercells of the system."""
 
     supercells: Annotated[list[Annotated[list[Count], Rule(min_length=3, max_length=3)]], Some]
     steps: Count = 1000
@@ -64,7 +64,7 @@ class SpeedStudy(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TimestepStudy(Settings):
-    """The largest of these time steps of reference MD, at constant energy, whose energy drifts no more than allowed."""
+    """The largest of these timesteps of NVE reference MD whose energy drift is acceptable."""
 
     timesteps_fs: Annotated[list[Positive], Some]
     duration_ps: Positive = 1.0
@@ -75,7 +75,7 @@ class TimestepStudy(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class RampSettings(Settings):
-    """From the reference's temperature to another, linear in time."""
+    """Temperature ramp, linear in time, that starts at the reference temperature."""
 
     final_temperature_K: Positive
     duration_ps: Positive
@@ -84,14 +84,14 @@ class RampSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class CoolingStudy(RampSettings):
-    """Reference MD and rollouts along a ramp that leaves the training data.
+    """Reference MD and rollouts along a ramp beyond the temperature of the training data.
 
-    Each seed is a run of both, from a start of its own; the spread of the runs gives the errors.
+    Each seed gives a run of both, from its own start; standard errors come from the spread over the runs.
     """
 
-    windows: Count  # parts of equal length, in each of which all is measured
+    windows: Count  # intervals of equal length, each with its own averages
     seeds: Annotated[list[Seed], Rule(min_length=2)]
-    horizons_fs: Annotated[list[Positive], Some] | None = None  # all that are rolled out without it
+    horizons_fs: Annotated[list[Positive], Some] | None = None  # null: all horizons with rollouts
 
     def __post_init__(self) -> None:
         distinct("seeds", self.seeds)
@@ -100,13 +100,13 @@ class CoolingStudy(RampSettings):
 
     @property
     def window_fs(self) -> float:
-        """Length of a window, fs."""
+        """Duration of a window, fs."""
         return self.duration_ps * PS / self.windows
 
 
 @dataclass(frozen=True, kw_only=True)
 class Studies(Settings):
-    """Every study is left out unless it is asked for."""
+    """All studies; each is optional."""
 
     learning: LearningStudy | None = None
     thermostat: ThermostatStudy | None = None

@@ -1,4 +1,4 @@
-"""Configuration files of earlier versions, rewritten with the names of this one."""
+"""Upgrade of configuration files of earlier versions to the present names."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from trajcast.io.files import write_text
 
 
 def upgrade_file(path: Path) -> list[str]:
-    """Rewrite a configuration with the names of this version, comments kept; what was changed, one line each."""
+    """Rewrite a configuration file with the present names, keeping comments; returns one line per change.
+
+    Raises:
+        UserError: The file is missing or malformed, or upgrading would lose a value.
+    """
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 4096
-    yaml.representer.add_representer(
-        type(None), lambda writer, _: writer.represent_scalar("tag:yaml.org,2002:null", "null")
-    )
+    yaml.representer.add_representer(type(None), _null)
     try:
         text = path.read_text(encoding="utf-8")
         values = yaml.load(text)
@@ -43,7 +45,11 @@ def upgrade_file(path: Path) -> list[str]:
 
 
 def upgrade(values: MutableMapping[str, Any], where: str) -> list[str]:
-    """Rename keys of a configuration, or of one section, in place; UserError where that would lose a value."""
+    """Rename keys of a configuration or of one section in place; returns one line per change.
+
+    Raises:
+        UserError: Both the former and the present key exist.
+    """
     changes: list[str] = []
     systems = values.get("systems")
     blocks = systems if isinstance(systems, MutableMapping) else {}
@@ -65,30 +71,32 @@ def upgrade(values: MutableMapping[str, Any], where: str) -> list[str]:
         block["dataset"].pop("cutoff_A", None)
         changes.append(f"systems.{name}.dataset.cutoff_A → systems.{name}.training.network.cutoff_A")
     if "systems" not in values and "samples" in values and (cutoff_A := values.pop("cutoff_A", None)) is not None:
-        changes.append(f"cutoff_A {cutoff_A} removed: it is the model's, write it into the training's network.cutoff_A")
+        changes.append(
+            f"cutoff_A {cutoff_A} removed: it now belongs to the model; set it as network.cutoff_A of the training"
+        )
     for keys, mapping in _mappings(values, ()):
         for key in [key for key in mapping if key in RENAMED_KEYS]:
             new = RENAMED_KEYS[key]
             if new in mapping:
                 raise UserError(
-                    f"{where}: {'.'.join((*keys, key))} is called {new} now, which is there as well; remove one"
+                    f"{where}: {'.'.join((*keys, key))} is now called {new}, which is also present; remove one"
                 )
             _rename(mapping, key, new)
             changes.append(f"{'.'.join((*keys, key))} → {'.'.join((*keys, new))}")
         if keys[-1:] == ("dataset",) and isinstance(accept := mapping.get("accept"), list):
             for check in [check for check in accept if check in REMOVED_CHECKS]:
                 accept.remove(check)
-                changes.append(f"{'.'.join(keys)}.accept: {check} removed, which no longer is a check of data sets")
+                changes.append(f"{'.'.join(keys)}.accept: {check} removed: no longer a check of data sets")
     return changes
 
 
 def _null(writer: Any, _: None) -> Any:
-    """null written out: left empty, a key looks as if its value had been forgotten."""
+    """Write null explicitly: an empty value looks forgotten."""
     return writer.represent_scalar("tag:yaml.org,2002:null", "null")
 
 
 def _section(parent: MutableMapping[str, Any], name: str) -> MutableMapping[str, Any]:
-    """A section by its name, made where it is missing."""
+    """The section `name`, created if missing."""
     if not isinstance(parent.get(name), MutableMapping):
         parent[name] = type(parent)()
     section: MutableMapping[str, Any] = parent[name]
@@ -96,21 +104,21 @@ def _section(parent: MutableMapping[str, Any], name: str) -> MutableMapping[str,
 
 
 def _mappings(
-    values: MutableMapping[str, Any], keys: tuple[str, ...], known: set[int] | None = None
+    values: MutableMapping[str, Any], keys: tuple[str, ...], visited: set[int] | None = None
 ) -> Iterator[tuple[tuple[str, ...], MutableMapping[str, Any]]]:
-    """All mappings once, with their keys: those that YAML anchors share come where they stand first."""
-    known = set() if known is None else known
-    if id(values) in known:
+    """All nested mappings with their keys; one that YAML anchors share appears only at its first place."""
+    visited = set() if visited is None else visited
+    if id(values) in visited:
         return
-    known.add(id(values))
+    visited.add(id(values))
     for key, value in list(values.items()):
         if isinstance(value, MutableMapping):
-            yield from _mappings(value, (*keys, str(key)), known)
+            yield from _mappings(value, (*keys, str(key)), visited)
     yield keys, values
 
 
 def _rename(mapping: MutableMapping[str, Any], old: str, new: str) -> None:
-    """Give a key another name in its place; its comments stay with it."""
+    """Rename a key, keeping its position and comments."""
     place = list(mapping).index(old)
     value = mapping.pop(old)
     if hasattr(mapping, "insert"):

@@ -1,4 +1,4 @@
-"""Checking plain values against a section: every mistake is named with its file, key, value and rule."""
+"""Validation of plain values against a section; every mistake is reported with its file, key, value and rule."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ SectionType = TypeVar("SectionType")
 
 
 def validate(section: type[SectionType], values: Any, where: str | Layers) -> SectionType:
-    """`values` as a section; UserError that names every wrong key, its value, and the rule, and the file it is in."""
+    """Validate `values` as a section; `where` is their origin.
+
+    Raises:
+        UserError: A key or value is wrong; the message lists each with its file, value and rule.
+    """
     try:
         return TypeAdapter(section).validate_python(values)
     except ValidationError as error:
@@ -37,7 +41,7 @@ def _explain(problem: Mapping[str, Any]) -> str:
     shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
         if (new := renamed_key(str(problem["loc"][-1]))) is not None:
-            return f"{key}: is called {new} now; rename it, or have it renamed: {INSTRUCTION}"
+            return f"{key}: is now called {new}; rename it, or {INSTRUCTION}"
         return f"{key}: unknown key (value {shown}); check its spelling or remove it"
     if kind == "missing":
         return f"{key}: missing; add it"
@@ -50,21 +54,21 @@ def _explain(problem: Mapping[str, Any]) -> str:
         hint = "; write true or false"
     if isinstance(value, date):
         shown, hint = str(value), "; YAML reads this as a date"
-    said = problem["msg"][:1].lower() + problem["msg"][1:]  # not all of it: patterns have capitals
-    return f"{key}: {shown} is wrong: {said}{hint}"
+    message = problem["msg"][:1].lower() + problem["msg"][1:]  # only the first letter: patterns have capitals
+    return f"{key}: {shown} is wrong: {message}{hint}"
 
 
 def read_settings(section: type[SectionType], path: Path | str) -> SectionType:
-    """One stage's settings from its YAML file."""
+    """Read and validate one stage's settings from its YAML file."""
     return validate(section, read_yaml(path), str(path))
 
 
 def section_json(section: Any) -> str:
-    """A section as JSON with sorted keys: the same text whatever the order of keys in the file."""
+    """A section as JSON with sorted keys, independent of the order of keys in the file."""
     return json.dumps(section_values(section), sort_keys=True)
 
 
 def section_values(section: Any) -> dict[str, Any]:
-    """A section as plain values, as they stand in a YAML file."""
+    """A section as plain values, as in a YAML file."""
     values: dict[str, Any] = TypeAdapter(type(section)).dump_python(section, mode="json")
     return values

@@ -1,4 +1,4 @@
-"""The figure of an observable: one function draws every one of them, from its `Result` alone."""
+"""Figure of any observable, drawn from its `Result` alone."""
 
 from __future__ import annotations
 
@@ -14,35 +14,39 @@ from numpy.typing import NDArray
 from trajcast.figures.style import GUIDE, REFERENCE, REFERENCE_BAND, THEORY, WIDTH_IN, horizon_style
 from trajcast.observables.result import Curve, Result
 
-HEADROOM = 1.0  # how far beyond the MD's range, in units of that range, a rollout is still drawn
-BAND_POINTS = 400
+HEADROOM = 1.0  # range shown above and below that of the MD, relative to it
+BAND_POINTS = 400  # error bands are thinned to about this number of points
 
 
 def horizon_name(horizon_fs: float) -> str:
-    """How a horizon is written in figures and tables."""
+    """A horizon as written in figures and tables."""
     return f"Δt = {horizon_fs:g} fs"
 
 
 class Compared(Protocol):
-    """Reference MD and a rollout, observable by observable."""
+    """Results of reference MD and of a rollout, by observable."""
 
     @property
     def title(self) -> str:
-        """How the rollout is called."""
+        """Name of the rollout."""
 
     @property
     def md(self) -> Mapping[str, Result]:
-        """What was observed on the reference MD."""
+        """Results of the reference MD."""
 
     @property
     def rollout(self) -> Mapping[str, Result]:
-        """What was observed on the rollout."""
+        """Results of the rollout."""
 
 
 def observable_figure(name: str, runs: Sequence[Compared], styles: Sequence[int]) -> Figure | None:
-    """One row of panels per curve, one column per rollout: MD and rollout at the same frame spacing.
+    """One row of panels per curve, one column per rollout, each with the reference MD at the same frame spacing.
 
-    `styles` are the rollouts' places in the colour sequence. None when no run has a curve of this observable.
+    Args:
+        styles: Index of each rollout in the colour sequence.
+
+    Returns:
+        The figure, or None if no run has a curve of this observable.
     """
     results = [result for run in runs for result in (run.md.get(name), run.rollout.get(name)) if result]
     curves = list(dict.fromkeys(curve.name for result in results for curve in result.curves))
@@ -69,28 +73,26 @@ def observable_figure(name: str, runs: Sequence[Compared], styles: Sequence[int]
     return figure
 
 
-def _panel(ax: Axes, curve: str, md: Result | None, rollout: Result | None, style: int) -> None:
+def _panel(ax: Axes, name: str, md: Result | None, rollout: Result | None, style: int) -> None:
     look = horizon_style(style)
     for result, line, band in (
         (md, REFERENCE, REFERENCE_BAND),
         (rollout, look, {"color": look["color"], "alpha": 0.25, "linewidth": 0}),
     ):
-        found = _curve(result, curve)
-        if found is None or not found.x:
-            who = "reference MD" if result is md else "rollout"
-            where = (0.5, 0.55 if result is md else 0.4)
-            text = f"no {who} data"
-            ax.text(*where, text, transform=ax.transAxes, ha="center", color=line["color"], bbox=LABEL_BOX)
+        curve = _curve(result, name)
+        if curve is None or not curve.x:
+            text, y = ("no reference MD data", 0.55) if result is md else ("no rollout data", 0.4)
+            ax.text(0.5, y, text, transform=ax.transAxes, ha="center", color=line["color"], bbox=LABEL_BOX)
             continue
-        draw_curve(ax, found, line, band)
-    theory = next((_theory(result, curve) for result in (rollout, md) if result and _theory(result, curve)), None)
+        draw_curve(ax, curve, line, band)
+    theory = next((_theory(result, name) for result in (rollout, md) if result and _theory(result, name)), None)
     if theory:
         ax.plot(theory.x, theory.y, **THEORY)
-    ax.set_title(curve, loc="left", fontweight="bold")
+    ax.set_title(name, loc="left", fontweight="bold")
 
 
 def draw_curve(ax: Axes, curve: Curve, line: dict[str, Any], band: dict[str, Any], sigmas: float = 1.0) -> None:
-    """A curve and, where it has errors, a band of `sigmas` of them on both sides."""
+    """Draw a curve and, if it has standard errors, a band of ± `sigmas` standard errors."""
     ax.plot(curve.x, curve.y, **line)
     if curve.error is not None:
         x, y, error = (_thinned(values) for values in (curve.x, curve.y, curve.error))
@@ -113,19 +115,19 @@ def _thinned(values: Sequence[float]) -> NDArray[np.float64]:
 
 
 def _limit_to_reference(axes: Sequence[Axes], name: str, references: Sequence[Result | None]) -> None:
-    """Keep a runaway rollout from flattening the MD in its row; panels that it leaves say so."""
-    found = [curve for curve in (_curve(result, name) for result in references) if curve and curve.y]
-    if not found:
+    """Limit the row to the range of the MD and its headroom; mark panels in which a rollout exceeds it."""
+    curves = [curve for curve in (_curve(result, name) for result in references) if curve and curve.y]
+    if not curves:
         return
-    low = min(min(curve.y) for curve in found)
-    high = max(max(curve.y) for curve in found)
-    room = HEADROOM * ((high - low) or abs(high) or 1.0)
+    low = min(min(curve.y) for curve in curves)
+    high = max(max(curve.y) for curve in curves)
+    headroom = HEADROOM * ((high - low) or abs(high) or 1.0)
     bottom, top = axes[0].get_ylim()
-    axes[0].set_ylim(max(bottom, low - room), min(top, high + room))
+    axes[0].set_ylim(max(bottom, low - headroom), min(top, high + headroom))
     for ax in axes:
         drawn = np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in ax.lines] or [np.zeros(0)])
-        if (drawn < low - room).any() or (drawn > high + room).any():
-            ax.text(0.03, 0.03, "rollout leaves the panel", transform=ax.transAxes, fontsize=8, bbox=LABEL_BOX)
+        if (drawn < low - headroom).any() or (drawn > high + headroom).any():
+            ax.text(0.03, 0.03, "rollout exceeds the axis range", transform=ax.transAxes, fontsize=8, bbox=LABEL_BOX)
 
 
 def _draw_marks(axes: NDArray, marks: dict[str, float]) -> None:
@@ -147,9 +149,9 @@ def _draw_marks(axes: NDArray, marks: dict[str, float]) -> None:
                 color=GUIDE["color"],
             )
         else:
-            arrow, ha, where = ("→", "right", 0.97) if x > right else ("←", "left", 0.03)
+            arrow, ha, position = ("→", "right", 0.97) if x > right else ("←", "left", 0.03)
             axes[0].text(
-                where,
+                position,
                 0.72,
                 f"{label} at {x:.0f} {arrow}" if abs(x) >= 100 else f"{label} at {x:.3g} {arrow}",
                 transform=axes[0].transAxes,

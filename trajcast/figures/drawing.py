@@ -1,4 +1,4 @@
-"""What a figure or table gives, and its files: PDF, PNG, CSV, and JSON with what belongs beneath it."""
+"""Figures and tables as data, and their files: PDF, PNG, CSV, and JSON with title, caption and notes."""
 
 from __future__ import annotations
 
@@ -17,27 +17,27 @@ Value = str | float | int | None
 
 @dataclass(frozen=True, kw_only=True)
 class Drawing:
-    """A figure with the numbers in it, or a table (no figure)."""
+    """A figure with its data, or a table (no figure)."""
 
     title: str
     caption: str
     columns: list[str]
-    rows: Sequence[Sequence[Value]]  # None: not known
+    rows: Sequence[Sequence[Value]]  # None: unknown
     figure: Figure | None = None
-    notes: list[str] = field(default_factory=list)  # what is missing, and why
+    notes: list[str] = field(default_factory=list)  # reasons for missing data, and other remarks
 
 
 FIGURE_COLUMNS = ["panel", "series", "x", "x2", "value", "standard error"]
-"""The columns of every figure's data; x2 is the second variable of a surface, or empty."""
+"""Columns of every figure's data; x2 is the second variable of a surface, otherwise empty."""
 
 
 def save(drawing: Drawing, stem: Path) -> None:
-    """Write STEM.csv and STEM.json, and STEM.pdf and STEM.png for a figure, each whole or not at all."""
+    """Write STEM.csv and STEM.json, and for a figure STEM.pdf and STEM.png, each atomically."""
     if drawing.figure is not None:
         for suffix, metadata in ((".pdf", {"CreationDate": None, "Creator": "trajcast"}), (".png", {"Software": None})):
-            with atomic_write(_with(stem, suffix)) as aside:
-                drawing.figure.savefig(aside, format=suffix[1:], metadata=metadata, dpi=PIXELS_PER_INCH)
-    with atomic_write(_with(stem, ".csv")) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+            with atomic_write(_with(stem, suffix)) as temporary:
+                drawing.figure.savefig(temporary, format=suffix[1:], metadata=metadata, dpi=PIXELS_PER_INCH)
+    with atomic_write(_with(stem, ".csv")) as temporary, open(temporary, "w", encoding="utf-8", newline="") as handle:
         table = csv.writer(handle)
         table.writerow(drawing.columns)
         table.writerows(["" if value is None else value for value in row] for row in drawing.rows)

@@ -1,4 +1,4 @@
-"""Numbers as a scientific page writes them."""
+"""Format numbers for figures and tables."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def _power(exponent: int) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """`value` with `digits` significant digits, zeros at the end kept; a dash where there is none."""
+    """`value` with `digits` significant digits, trailing zeros kept; a dash if None."""
     if value is None:
         return MISSING
     if not math.isfinite(value):
@@ -32,17 +32,17 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def plain(value: float) -> str:
-    """A planned or configured value: at most four significant digits, no zeros at the end."""
+    """A planned or configured value: at most four significant digits, no trailing zeros."""
     return _signed(f"{value:.4g}")
 
 
 def fixed(value: float | None, decimals: int) -> str:
-    """`value` with a fixed number of decimals; a dash where there is none."""
+    """`value` with a fixed number of decimals; a dash if None."""
     return MISSING if value is None else _signed(f"{value:.{decimals}f}")
 
 
 def measured(value: float | None, error: float | None) -> str:
-    """`value ± error`, rounded to two digits of the error; without error four digits of the value."""
+    """`value ± error`, rounded to two significant digits of the error; without an error, four digits of the value."""
     if value is None or error is None or not math.isfinite(error) or error <= 0:
         return number(value)
     scale = 0
@@ -56,12 +56,12 @@ def measured(value: float | None, error: float | None) -> str:
 
 
 def unit_text(unit: str) -> str:
-    """A unit as it is written by hand: 1e-9 m²/s becomes 10⁻⁹ m²/s."""
+    """A unit in typographic form: 1e-9 m²/s becomes 10⁻⁹ m²/s."""
     return re.sub(r"\b1e([-+]?\d+)", lambda match: "10" + str(int(match[1])).translate(_SUPERSCRIPT), unit)
 
 
 def duration(seconds: float | None) -> str:
-    """A time in the unit a reader would choose; a dash where there is none."""
+    """A time in s, min or h, according to its size; a dash if None."""
     if seconds is None:
         return MISSING
     if seconds < 120:
@@ -71,5 +71,5 @@ def duration(seconds: float | None) -> str:
 
 
 def number_of(count: int | None) -> str:
-    """A whole number with thin spaces between thousands; a dash where there is none."""
+    """An integer with thin spaces between thousands; a dash if None."""
     return MISSING if count is None else f"{count:,}".replace(",", "\u2009")

@@ -1,4 +1,4 @@
-"""What panels of any figure share: the width of print, their letters, logarithmic axes."""
+"""Shared by all figures: print width, panel letters, logarithmic axes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-PRINT_WIDTH_IN = 7.2  # two columns of a journal
+PRINT_WIDTH_IN = 7.2  # double-column width of a journal
 
 
 def logarithmic(ax: Axes, *, x: bool = False, y: bool = False) -> None:
-    """Logarithmic axes with their numbers written out: 1, 2, 5, 10 …"""
+    """Make axes logarithmic with plain tick labels: 1, 2, 5, 10 …"""
     ax.set(xscale="log" if x else ax.get_xscale(), yscale="log" if y else ax.get_yscale())
     low, high = ax.get_xlim()
     dense, sparse = (1, 2, 5), (1, 3)
@@ -22,6 +22,6 @@ def logarithmic(ax: Axes, *, x: bool = False, y: bool = False) -> None:
 
 
 def letter_panels(axes: Iterable[Axes]) -> None:
-    """Letters a, b, c … before the panels' titles."""
+    """Put the letters a, b, c … before the panel titles."""
     for letter, ax in zip("abcdefghijklmnop", axes, strict=False):
         ax.set_title(f"{letter}  {ax.get_title(loc='left')}", loc="left")

@@ -1,4 +1,4 @@
-"""How the figures look: one set of colours and line styles, figures as deterministic SVG."""
+"""Style of the figures: one set of colours and line styles, reproducible SVG."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFERENCE_BAND = {"color": "#2b2b2b", "alpha": 0.18, "linewidth": 0}
 GUIDE: dict[str, Any] = {"color": "#7a7a7a", "linewidth": 0.9, "linestyle": ":"}
 THEORY: dict[str, Any] = {"color": "#8c8c8c", "linewidth": 1.1, "linestyle": "-.", "zorder": 2.5}
 
-# Okabe & Ito 2008: told apart with any colour vision; the line styles tell them apart in a grey print.
+# Okabe & Ito 2008: distinguishable with any colour vision; the line styles also in greyscale print.
 _COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 _DASHES: tuple[Any, ...] = ((0, (5, 1.5)), (0, (1.3, 1.3)), (0, (6, 1.5, 1.3, 1.5)), (0, (9, 2)), (0, (3, 1)), "-")
 
@@ -25,7 +25,7 @@ ROLLOUT: dict[str, Any] = {"color": _COLOURS[0], "linestyle": _DASHES[0]}
 ROLLOUT_BAND = {"color": _COLOURS[0], "alpha": 0.25, "linewidth": 0}
 PUBLISHED: dict[str, Any] = {"color": "#7b3294", "marker": "D", "markerfacecolor": "white", "linestyle": "none"}
 ELEMENTS = {"H": "#56B4E9", "C": "#4d4d4d", "N": "#0072B2", "O": "#D55E00", "Si": "#E69F00"}
-SYSTEMS: dict[str, dict[str, Any]] = {  # colour and marker of each of the paper's systems
+SYSTEMS: dict[str, dict[str, Any]] = {  # colour and marker of the paper's systems
     "molecule": {"color": "#0072B2", "marker": "o"},
     "crystal": {"color": "#E69F00", "marker": "s"},
     "liquid": {"color": "#009E73", "marker": "^"},
@@ -61,25 +61,25 @@ _RC: dict[Any, Any] = {
 
 
 def horizon_style(index: int) -> dict[str, Any]:
-    """Colour and dashes of the curve of the `index`-th horizon, the same in every figure."""
+    """Colour and dashes of the `index`-th horizon, the same in every figure."""
     return {"color": _COLOURS[index % len(_COLOURS)], "linestyle": _DASHES[index % len(_DASHES)]}
 
 
 def ordered_style(index: int, count: int) -> dict[str, Any]:
-    """Colour and marker of the `index`-th of `count` ordered curves: from dark to light, also in a grey print."""
+    """Colour and marker of the `index`-th of `count` ordered curves, from dark to light (also in greyscale)."""
     shade = matplotlib.colormaps["viridis"](0.88 * index / max(1, count - 1))
     return {"color": matplotlib.colors.to_hex(shade), "marker": "os^Dv<>p"[index % 8]}
 
 
 @contextmanager
 def figure_style() -> Iterator[None]:
-    """Within it figures are drawn in the page's style; other users of matplotlib are left alone."""
+    """Context in which figures are drawn in this style; matplotlib's settings are restored afterwards."""
     with matplotlib.rc_context(_RC):
         yield
 
 
 def svg(figure: Figure) -> bytes:
-    """The figure as SVG, the same bytes for the same figure."""
+    """The figure as SVG; equal figures give identical bytes."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": "trajcast"})
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""A table of the page, as text ready for the template."""
+"""Tables as text, ready for a template."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """Text of one cell; `kind` is its CSS class: "text" for words, "good" or "bad" for a finding, "" for numbers."""
+    """Text of one cell; `kind` is its CSS class: "text" for words, "good" or "bad" for a verdict, "" for numbers."""
 
     text: str
     kind: str = ""
@@ -16,7 +16,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table whose rows may come in groups with a heading; the first column heads its row."""
+    """A table whose rows may be grouped under headings; the first cell of a row is its header."""
 
     title: str
     caption: str
@@ -26,13 +26,13 @@ class Table:
 
     @property
     def kinds(self) -> list[str]:
-        """ "text" for each column of words (left-aligned), "" for numbers."""
+        """CSS class of each column: "text" (left-aligned) if all its cells are words, otherwise ""."""
         rows = [row for _, rows in self.groups for row in rows]
         return ["text" if rows and all(row[i].kind == "text" for row in rows) else "" for i in range(len(self.columns))]
 
 
 def cells(values: Iterable[str | Cell]) -> list[Cell]:
-    """A row from plain texts and cells."""
+    """A row from strings and cells."""
     return [value if isinstance(value, Cell) else Cell(text=value) for value in values]
 
 
@@ -42,5 +42,5 @@ def text_cell(value: str) -> Cell:
 
 
 def joined(names: Sequence[str]) -> str:
-    """Names as a list in a sentence."""
+    """Names as an enumeration: a, b and c."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -16,7 +16,6 @@ from trajcast.core.errors import UserError
 if TYPE_CHECKING:
     from trajcast.core.system_spec import SystemSpec
 
-VELOCITY_UNITS = ("A/fs", "A/ps", "nm/ps", "m/s", "ase", "bohr/aut")
 UNEVEN = 0.02  # tolerated deviation of a step from the interval, relative: times may be written with few digits
 
 
@@ -27,7 +26,9 @@ class Reading:
     interval_fs: float | None = None  # time between frames
     lammps_units: str | None = None  # unit style of LAMMPS dumps
     elements: Sequence[str] = ()  # of LAMMPS atom types 1, 2, …
-    velocity_unit: str | None = None  # of velocity arrays whose unit the format does not define; one of VELOCITY_UNITS
+    velocity_unit: str | None = (
+        None  # of velocity arrays whose unit the format does not define; one of readers.VELOCITY_UNITS
+    )
     boundary: str | None = None  # of LAMMPS dumps that lack it: for each direction p or another letter
     topology: Path | None = None  # file with elements and masses, for MDAnalysis
     accept: Sequence[str] = ()  # names of checks to skip

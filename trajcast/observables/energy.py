@@ -20,7 +20,7 @@ from trajcast.observables.result import Result, Scalar
 from trajcast.observables.selection import Selection
 
 UNIT = "meV/atom"
-TOLERANCE = 0.3  # of the mean; about k T at 3.5 K
+TOLERANCE = 0.3  # of the mean; the potential energy of harmonic vibrations, 3/2 k T, changes by this over 2.3 K
 DRAWN_WIDTHS = (
     10  # standard deviations shown on both sides of the mean; outliers of a bad rollout must not squeeze the rest
 )

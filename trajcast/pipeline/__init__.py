@@ -1,1 +1,1 @@
-"""The workflow: what follows from a configuration, where it lies, and what Snakemake and schedulers are told."""
+"""The workflow: files and settings that follow from a configuration, jobs, their cost and status, Slurm."""

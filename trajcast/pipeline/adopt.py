@@ -1,17 +1,15 @@
-"""Results of an earlier version, taken over as they are: renamed, upgraded, and recorded as done by Snakemake."""
+"""Adoption of results of an earlier version: rename, upgrade, and record them as done in Snakemake."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,64 +18,70 @@ from trajcast.config.upgrade import upgrade
 from trajcast.core.errors import UserError
 from trajcast.io import layout
 from trajcast.io.files import write_json, write_text
-from trajcast.io.formats import model_record, speed_record, summary_record, errors_record
+from trajcast.io.formats import errors_record, model_record, speed_record, summary_record
 from trajcast.pipeline.jobs import PlannedJob, planned_jobs
 
 FOLDERS = ("results", "logs")
-FORMER_NAME = re.compile(r"forecast(?=$|[-.])")  # of files and folders, now `rollout`
+FORMER_NAME = re.compile(r"forecast(?=$|[-.])")  # former name of files and folders, now `rollout`
 RECORDS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     layout.RECORD_FILE: model_record,
     layout.TEST_FILE: errors_record,
     layout.SUMMARY_FILE: summary_record,
 }
-SETTINGS = ("reference", "dataset", "training", "rollout", "observables", "timestep", "cooling", "ramp")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Adopted:
-    """What became of the results."""
+    """Outcome of an adoption."""
 
     renamed: int
     upgraded: int
-    kept: int  # jobs whose results stay
-    changed: list[str]  # settings that the configuration no longer asks for
+    kept: int  # jobs whose results are kept
+    outdated: list[str]  # results that were set aside, each with the reason
 
 
 def adopt(targets: Sequence[str], configfiles: Sequence[str]) -> Adopted:
     """Take over the results in the working directory, so that the workflow does not make them again.
 
-    Results whose settings differ from those of the configuration are left to be made anew. Files are renamed and
-    upgraded in place; their numbers stay as they are. A second call finds nothing to do.
+    Results that are out of date are set aside (NAME.former.EXT) and made anew by the next run: those whose settings
+    are not those of the configuration, or whose inputs are newer. Files are renamed and upgraded in place; their
+    numbers stay as they are. A second call finds nothing to do.
 
     Raises:
         UserError: There are no results, or Snakemake finds no way to the targets.
     """
     if not Path(FOLDERS[0]).is_dir():
-        raise UserError(f"{FOLDERS[0]}: no such folder; go to the folder in which the workflow was run")
+        raise UserError(f"{FOLDERS[0]}: no such folder; run this in the folder of the workflow")
     renamed = sum(_rename(Path(folder)) for folder in FOLDERS if Path(folder).is_dir())
     upgraded = _upgrade_files(Path(FOLDERS[0]))
-    jobs = [job for job in planned_jobs(targets, configfiles, finished=True) if _is_made(job)]
-    changed = [path for job in jobs for path in _differing(job)]
-    if jobs:
-        _touch([output for job in jobs for output in job.outputs], configfiles)
-    for path in changed:  # without it the job has to be run again
-        path.rename(path.with_name(f"{path.stem}.former{path.suffix}"))
-    return Adopted(renamed=renamed, upgraded=upgraded, kept=len(jobs), changed=[str(path) for path in changed])
+    made = [job for job in planned_jobs(targets, configfiles, finished=True) if _is_made(job)]
+    outdated = [(job, reason) for job in made if (reason := _reason(job))]
+    for job, _ in outdated:
+        _set_aside(job)
+    kept = _independent_of([job for job, _ in outdated], made)
+    if kept:
+        _touch([output for job in kept for output in job.outputs], configfiles)
+    return Adopted(
+        renamed=renamed,
+        upgraded=upgraded,
+        kept=len(kept),
+        outdated=[f"{job.outputs[0]}: {reason}" for job, reason in outdated],
+    )
 
 
 def former_results(folder: Path = Path()) -> str | None:
-    """What to do about results of 0.1.0 in `folder` that were not taken over yet; None without such."""
+    """Instruction for results of 0.1.0 in `folder` that are not yet adopted; None if there are none."""
     for pattern in ("results/*/runs/*/forecast.yaml", "results/*/*fs/*/*/forecast*.yaml"):
         for path in folder.glob(pattern):
             return (
-                f"{path} was made by TrajCast 0.1.0: `trajcast adopt` takes its results over as they are (with the same "
-                "targets and --configfile); to have all of them made anew, remove the folder results"
+                f"{path} was made by TrajCast 0.1.0: `trajcast adopt` takes its results over as they are (with the "
+                "same targets and --configfile); to have all of them made anew, remove the folder results"
             )
     return None
 
 
 def _rename(folder: Path) -> int:
-    """Give files and folders their present names, the deepest first."""
+    """Give files and folders their present names, starting with the deepest."""
     count = 0
     for path in sorted(folder.rglob("*"), key=lambda path: -len(path.parts)):
         if FORMER_NAME.match(path.name) and path.parent.name != "runs":
@@ -87,19 +91,19 @@ def _rename(folder: Path) -> int:
 
 
 def _upgrade_files(folder: Path) -> int:
-    """Rewrite records and settings with their present keys."""
+    """Rewrite records and settings with the present keys."""
     count = 0
     for path in sorted(folder.rglob("*.json")):
         convert = speed_record if path.parent.name == "speed" else RECORDS.get(path.name)
         if convert is not None:
             count += _rewrite(path, json.loads(path.read_text(encoding="utf-8")), convert, write_json)
-    for path in sorted(folder.rglob(layout.TRAINING_SETTINGS_FILE)):  # before those of the data sets
+    for path in sorted(folder.rglob(layout.TRAINING_SETTINGS_FILE)):  # before the data sets' settings lose the cutoff
         count += _rewrite(path, read_yaml(path), _with_cutoff(path), _write_yaml)
-    for path in sorted(path for name in SETTINGS for path in folder.rglob(f"{name}*.yaml")):
+    for path in sorted(folder.rglob("*.yaml")):
         count += _rewrite(path, read_yaml(path), _present_keys(path), _write_yaml)
-    for ramp in sorted(folder.glob("*/cooling/ramp.yaml")):  # each run of MD has its settings beside it now
+    for ramp in sorted(folder.glob("*/cooling/ramp.yaml")):  # each MD run now has its own settings file
         for trajectory in sorted(ramp.parent.glob("md-s*.h5md")):
-            with _same_time(ramp):
+            with _keep_mtime(ramp):
                 write_text(trajectory.with_suffix(".yaml"), ramp.read_text(encoding="utf-8"))
         ramp.unlink()
         count += 1
@@ -107,16 +111,16 @@ def _upgrade_files(folder: Path) -> int:
 
 
 def _rewrite(path: Path, values: Any, convert: Callable[[Any], Any], write: Callable[[Path, Any], None]) -> int:
-    present = convert(values)
-    if present == values:
+    upgraded = convert(values)
+    if upgraded == values:
         return 0
-    with _same_time(path):
-        write(path, present)
+    with _keep_mtime(path):
+        write(path, upgraded)
     return 1
 
 
 def _with_cutoff(path: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Training settings with the cutoff of the data set beside them, which had it before."""
+    """Conversion of training settings: adds the cutoff, formerly a setting of the data set."""
     dataset = path.parent.parent / Path(layout.DATASET_SETTINGS).name
 
     def convert(values: dict[str, Any]) -> dict[str, Any]:
@@ -142,8 +146,8 @@ def _write_yaml(path: Path, values: Any) -> None:
 
 
 @contextmanager
-def _same_time(path: Path) -> Iterator[None]:
-    """Keep the time of writing, by which Snakemake tells what is older than its input."""
+def _keep_mtime(path: Path) -> Iterator[None]:
+    """Keep the modification time, which Snakemake compares with that of the input."""
     stat = path.stat()
     yield
     if path.exists():
@@ -154,18 +158,37 @@ def _is_made(job: PlannedJob) -> bool:
     return all(Path(output).exists() for output in job.outputs)
 
 
-def _differing(job: PlannedJob) -> list[Path]:
-    """The settings files of a job that are not what the configuration asks for now."""
-    words = shlex.split(job.command or "", posix=True)
-    options = {word[2:]: value for word, value in pairwise(words) if word.startswith("--")}
-    pairs = [
-        (options[name], options[f"write-{name}"]) for name in ("settings", "observables") if f"write-{name}" in options
-    ]
-    return [Path(path) for text, path in pairs if parse_yaml(text, path) != read_yaml(path)]
+def _reason(job: PlannedJob) -> str:
+    """Why a job's results are out of date; empty if they are not."""
+    options = job.options
+    for name in ("settings", "observables"):
+        if (path := options.get(f"write-{name}")) and parse_yaml(options[name], path) != read_yaml(path):
+            return f"the configuration requests settings other than those of {path}"
+    times = [_time(path) for path in job.outputs if not path.endswith(".yaml") and not Path(path).is_dir()]
+    newer = [path for path in job.inputs if times and Path(path).is_file() and _time(path) > min(times)]
+    return f"older than {newer[0]}, from which it is made" if newer else ""
+
+
+def _time(path: str) -> int:
+    return Path(path).stat().st_mtime_ns
+
+
+def _set_aside(job: PlannedJob) -> None:
+    for path in map(Path, job.outputs):
+        path.rename(path.with_name(f"{path.stem}.former{path.suffix}"))
+
+
+def _independent_of(outdated: Sequence[PlannedJob], jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
+    """The jobs that are made from nothing outdated, however indirectly."""
+    kept, lost = [job for job in jobs if job not in outdated], {path for job in outdated for path in job.outputs}
+    while dependent := [job for job in kept if lost & set(job.inputs)]:
+        lost |= {path for job in dependent for path in job.outputs}
+        kept = [job for job in kept if job not in dependent]
+    return kept
 
 
 def _touch(outputs: Sequence[str], configfiles: Sequence[str]) -> None:
-    """Have Snakemake record these files as done with the present code, parameters and environments."""
+    """Let Snakemake record these files as done with the present code, parameters and environments."""
     overlays = ["--configfile", *configfiles] if configfiles else []
     command = [
         sys.executable,

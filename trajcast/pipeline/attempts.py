@@ -1,9 +1,7 @@
-"""What the workflow's main process sees to beyond Snakemake's own rules.
+"""Retries of failed jobs: user errors are not retried, and a failed group keeps the outputs of its successful jobs.
 
-A user's mistake is not tried again, and what a failed group of jobs has made stays.
-
-Snakemake 9 has settings for neither. The first listens to its log and sets a job's number of attempts; the second
-replaces methods of its jobs, and leaves them alone where a version lacks them.
+Snakemake 9 has no settings for this. The first is a handler of Snakemake's log that sets the number of attempts of a
+job; the second replaces methods of Snakemake's jobs, unless its version lacks them.
 """
 
 from __future__ import annotations
@@ -15,11 +13,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-MISTAKE = re.compile(r"^trajcast \w+: error: ")  # how `trajcast.cli` begins the last line of exit status 2
+MISTAKE = re.compile(r"^trajcast \w+: error: ")  # the last line that `trajcast.cli` prints with exit status 2
 
 
 def is_mistake(logs: Iterable[str | Path], since: float) -> bool:
-    """Whether a log that was written after `since` (s) ends with a user's mistake."""
+    """Whether a log written after `since` (s) ends with a user error."""
     for log in map(Path, logs):
         try:
             if log.stat().st_mtime < since:
@@ -27,20 +25,21 @@ def is_mistake(logs: Iterable[str | Path], since: float) -> bool:
             lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
         except OSError:
             continue
-        said = [line for line in lines if line.strip()]
-        if said and MISTAKE.match(said[-1]):
+        nonempty = [line for line in lines if line.strip()]
+        if nonempty and MISTAKE.match(nonempty[-1]):
             return True
     return False
 
 
 class NoFurtherAttempts(logging.Handler):
-    """Uses up the attempts of a job that ended with a user's mistake, before Snakemake looks whether there are any."""
+    """Uses up the attempts of a job that failed with a user error, before Snakemake decides whether to retry."""
 
     def __init__(self, workflow: Any, since: float):
         super().__init__()
         self.workflow, self.since = workflow, since
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Handle the errors of jobs and groups; ignore all other records."""
         event = str(getattr(getattr(record, "event", None), "value", ""))
         if event not in ("job_error", "group_error"):
             return
@@ -55,10 +54,10 @@ class NoFurtherAttempts(logging.Handler):
 
 
 def keep_what_groups_made(workflow: Any, since: float) -> None:
-    """Have a failed group keep the outputs of its jobs that succeeded, and the next attempt make the others alone.
+    """Make a failed group keep the outputs of its successful jobs, and the next attempt run only the others.
 
-    A job has succeeded if all its outputs were written after `since` (s) and the group's own Snakemake took its mark
-    of unfinished work off them.
+    A job was successful if all its outputs were written after `since` (s) and the Snakemake of the group no longer
+    marks them as incomplete.
     """
     from snakemake.jobs import GroupJob, Job
 
@@ -67,10 +66,10 @@ def keep_what_groups_made(workflow: Any, since: float) -> None:
         factory, "general_args"
     ):
         return
-    made: set[Any] = set()
-    of_job, of_group, usual = Job.postprocess, GroupJob.postprocess, factory.general_args
+    done: set[Any] = set()
+    of_job, of_group, general_args = Job.postprocess, GroupJob.postprocess, factory.general_args
 
-    async def is_made(job: Any) -> bool:
+    async def is_done(job: Any) -> bool:
         files = [str(file) for file in job.output]
         new = all(os.path.exists(file) and os.path.getmtime(file) >= since for file in files)
         return new and not await workflow.persistence.incomplete(job)
@@ -78,18 +77,18 @@ def keep_what_groups_made(workflow: Any, since: float) -> None:
     async def group_postprocess(group: Any, error: bool = False, **options: Any) -> None:
         if error:
             workflow.persistence.deactivate_cache()
-            made.update([job for job in group.jobs if await is_made(job)])
+            done.update([job for job in group.jobs if await is_done(job)])
         await of_group(group, error=error, **options)
 
     async def job_postprocess(job: Any, error: bool = False, **options: Any) -> None:
-        if error and job in made:
+        if error and job in done:
             error, options["ignore_missing_output"] = False, True
         await of_job(job, error=error, **options)
 
     def get_target_spec(group: Any) -> list[Any]:
-        return [target for job in group.jobs if job not in made for target in job.get_target_spec()]
+        return [target for job in group.jobs if job not in done for target in job.get_target_spec()]
 
-    factory.general_args = lambda **options: f"{usual(**options)} --keep-going"  # of the jobs within a group
+    factory.general_args = lambda **options: f"{general_args(**options)} --keep-going"  # for the Snakemake of a group
     Job.postprocess, GroupJob.postprocess, GroupJob.get_target_spec = (
         job_postprocess,
         group_postprocess,

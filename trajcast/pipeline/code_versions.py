@@ -1,4 +1,4 @@
-"""The version of each stage's code, which the workflow hands to its rules as a parameter."""
+"""Version of each stage's code, passed to the workflow's rules as a parameter."""
 
 CODE = {
     "reference": 2,
@@ -17,4 +17,4 @@ CODE = {
     "report": 5,
     "paper": 3,
 }
-"""Version of each stage's code: raise a stage's number when its results change, and it is run again."""
+"""Increase the number of a stage when its results change; Snakemake then runs it again."""

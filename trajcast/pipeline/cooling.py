@@ -1,4 +1,4 @@
-"""The files of the cooling study and the settings they are made with. Paths start at the working directory."""
+"""Files and settings of the cooling study. Paths are relative to the working directory."""
 
 from __future__ import annotations
 
@@ -16,23 +16,27 @@ GOLDEN_RATIO = (math.sqrt(5) - 1) / 2
 
 
 def cooling_study(plan: Plan, system: str) -> CoolingStudy:
-    """The study; UserError where the configuration does not ask for it."""
+    """Settings of the study.
+
+    Raises:
+        UserError: The configuration does not include it.
+    """
     return asked_for(system, "cooling", plan.system(system).studies.cooling)
 
 
 def cooled_horizons(plan: Plan, system: str) -> list[str]:
-    """The horizons (fs) that are cooled, as they stand in paths."""
+    """Horizons of the cooled rollouts, fs, as written in paths."""
     horizons_fs = cooling_study(plan, system).horizons_fs
     return plan.rollout_horizons(system) if horizons_fs is None else in_paths(horizons_fs)
 
 
 def cooled_md(plan: Plan, system: str) -> list[str]:
-    """The reference MD of every seed."""
+    """Trajectories of the reference MD, one per seed."""
     return [at(layout.COOLED_MD, system=system, seed=seed) for seed in _seeds(plan, system)]
 
 
 def cooled_rollouts(plan: Plan, system: str) -> list[str]:
-    """The rollouts of every horizon and seed."""
+    """Trajectories of the rollouts, one per horizon and seed."""
     models = [(horizon, plan.main_model(system, horizon)) for horizon in cooled_horizons(plan, system)]
     return [
         at(layout.COOLED_ROLLOUT, system=system, horizon=horizon, model=model, seed=seed)
@@ -42,15 +46,15 @@ def cooled_rollouts(plan: Plan, system: str) -> list[str]:
 
 
 def ramp(plan: Plan, system: str) -> RampSettings:
-    """What the reference MD depends on."""
+    """The ramp, the part of the study that the reference MD depends on."""
     study = cooling_study(plan, system)
     return RampSettings(**{field.name: getattr(study, field.name) for field in fields(RampSettings)})
 
 
 def start_frame(plan: Plan, system: str, seed: str) -> int:
-    """The frame of the NVT run where MD and rollouts with this seed start, whichever other seeds there are.
+    """Frame of the NVT run from which MD and rollouts with this seed start, independent of the other seeds.
 
-    Multiples of the golden ratio: any few seeds in a row lie far apart.
+    Multiples of the golden ratio keep the frames of consecutive seeds far apart.
     """
     nvt = plan.system(system).reference.nvt
     frames = whole_multiple(nvt.duration_ps * PS, nvt.interval_fs, "nvt.duration_ps in fs", "nvt.interval_fs")
@@ -58,7 +62,7 @@ def start_frame(plan: Plan, system: str, seed: str) -> int:
 
 
 def rollout_settings(plan: Plan, system: str, horizon: str, seed: str) -> RolloutSettings:
-    """The system's rollout along the ramp, after its equilibration at the reference's temperature."""
+    """Settings of a rollout along the ramp, after equilibration at the reference temperature."""
     study, values = cooling_study(plan, system), plan.system(system)
     return replace(
         values.rollout,

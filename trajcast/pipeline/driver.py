@@ -1,4 +1,4 @@
-"""The beginning of a run of the workflow: one Snakemake at a time in a folder, no jobs of a killed one beside it."""
+"""Start of a workflow run: only one Snakemake per folder, and no Slurm jobs left from a killed one."""
 
 from __future__ import annotations
 
@@ -15,19 +15,22 @@ log = logging.getLogger(__name__)
 
 
 def take_over(folder: Path) -> None:
-    """Hold the lock of `folder` until this process ends, in whatever way, and cancel Slurm jobs that are left there.
+    """Lock `folder` until this process ends in any way, and cancel Slurm jobs left from an earlier run.
 
-    Snakemake's own lock outlives a Snakemake that is killed. Raises UserError while another one runs in `folder`.
+    Snakemake's own lock is not used because it outlives a killed Snakemake.
+
+    Raises:
+        UserError: Another Snakemake is running in `folder`.
     """
     path = folder / LOCK
     path.parent.mkdir(exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)  # never closed: the system frees the lock at the end
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)  # never closed: released when the process ends
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UserError(
-            f"another snakemake runs in {folder}; wait for it or stop it, or give all targets to one"
+            f"another snakemake is running in {folder}; wait for it, stop it, or pass all targets to one"
         ) from None
     except OSError as error:
-        log.warning("%s: no locks on this file system (%s): see to it that only one snakemake runs", path, error)
+        log.warning("%s: this file system has no locks (%s): make sure that only one snakemake runs", path, error)
     cancel_jobs_left_behind(folder)

@@ -1,4 +1,4 @@
-"""Slurm jobs that an earlier run of the workflow has left behind."""
+"""Slurm jobs left by an earlier run of the workflow."""
 
 from __future__ import annotations
 
@@ -10,38 +10,40 @@ from pathlib import Path
 from trajcast.core.errors import UserError
 from trajcast.io.slurm_job import ask
 
-JOB_NAMES = "trajcast_"  # how the names of the workflow's jobs begin: `slurm-jobname-prefix` of profiles/slurm
-PATIENCE_S = 300.0  # until cancelled jobs have ended
+JOB_NAMES = "trajcast_"  # prefix of job names, `slurm-jobname-prefix` in profiles/slurm
+PATIENCE_S = 300.0  # maximum wait for cancelled jobs to end
 log = logging.getLogger(__name__)
 
 
 def cancel_jobs_left_behind(folder: Path) -> None:
     """Cancel this workflow's jobs that were submitted from `folder`, and wait until they have ended.
 
-    For the beginning of a run: jobs of an earlier one whose Snakemake was killed would write the same files as the
-    new ones. Long stages save themselves when cancelled, so that the new jobs go on with their work. Raises UserError
-    when a job does not end.
+    Called at the start of a run: jobs left by a killed Snakemake would write the same files as the new ones. Long
+    stages save their work when cancelled, and the new jobs resume it.
+
+    Raises:
+        UserError: A job does not end.
     """
     if shutil.which("squeue") is None or not (jobs := _jobs_of(folder)):
         return
     log.warning(
-        "%d Slurm job(s) of an earlier run that was killed are cancelled; their work is saved: %s",
+        "cancelling %d Slurm job(s) of an earlier run that was killed; their work is saved: %s",
         len(jobs),
         " ".join(jobs),
     )
     ask("scancel", *jobs)
-    given_up = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + PATIENCE_S
     while left := _jobs_of(folder):
-        if time.monotonic() > given_up:
+        if time.monotonic() > deadline:
             raise UserError(
-                f"Slurm jobs {' '.join(left)} of an earlier run do not end; they would write the same files as new "
-                "ones: see why with scontrol show job, then start again"
+                f"Slurm jobs {' '.join(left)} of an earlier run do not end and would write the same files as the new "
+                "ones; find the cause with scontrol show job, then start again"
             )
         time.sleep(1.0)
 
 
 def _jobs_of(folder: Path) -> list[str]:
-    """Ids of the workflow's jobs in the queue, waiting, running or ending, whose working directory is `folder`."""
+    """Ids of the workflow's queued, running or ending jobs whose working directory is `folder`."""
     lines = ask("squeue", "--me", "--noheader", "--format", "%F|%j|%Z").splitlines()
     jobs = [line.split("|", 2) for line in lines]
     return sorted({job for job, name, where in jobs if name.startswith(JOB_NAMES) and Path(where) == folder})

@@ -1,4 +1,4 @@
-"""What the workflow makes of the studies of a configuration: their results, and the settings of their rollouts."""
+"""Results of the studies of a configuration, and the settings of their rollouts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Study = TypeVar("Study", bound=Settings)
 
 
 def learning(plan: Plan, system: str) -> list[tuple[str, int, int]]:
-    """Horizon, number of samples and seed of every model of the learning curves."""
+    """Horizon, number of samples and seed of each model of the learning curves."""
     study = plan.system(system).studies.learning
     if study is None:
         return []
@@ -26,7 +26,7 @@ def learning(plan: Plan, system: str) -> list[tuple[str, int, int]]:
 
 
 def thermostat_runs(plan: Plan, system: str) -> list[tuple[str, float, int]]:
-    """Horizon, relaxation time in horizons and seed of every rollout of the thermostat study."""
+    """Horizon, relaxation time in horizons and seed of each rollout of the thermostat study."""
     study = plan.system(system).studies.thermostat
     if study is None:
         return []
@@ -35,13 +35,13 @@ def thermostat_runs(plan: Plan, system: str) -> list[tuple[str, float, int]]:
 
 
 def thermostat_run(plan: Plan, system: str, horizon: str, tau_horizons: float, seed: int) -> str:
-    """The temperatures of one rollout of the thermostat study: JSON with mean and width."""
+    """Temperatures of one rollout of the thermostat study: JSON with mean and standard deviation."""
     model = plan.main_model(system, horizon)
     return at(layout.THERMOSTAT, system=system, horizon=horizon, model=model, tau=f"{tau_horizons:g}", seed=seed)
 
 
 def thermostat_settings(plan: Plan, system: str, horizon: str, tau_horizons: str, seed: str) -> str:
-    """The rollout of the thermostat study with this relaxation time and seed: every step a frame."""
+    """Settings of the thermostat study's rollout with this relaxation time and seed, with every step a frame."""
     steps = asked_for(system, "thermostat", plan.system(system).studies.thermostat).steps
     return _rollout(
         plan,
@@ -54,35 +54,35 @@ def thermostat_settings(plan: Plan, system: str, horizon: str, tau_horizons: str
 
 
 def timestep(plan: Plan, system: str) -> list[str]:
-    """The largest sound time step of the reference MD (JSON), if requested."""
+    """Result of the timestep study (JSON), if requested."""
     return [at(layout.TIMESTEP, system=system)] if plan.system(system).studies.timestep else []
 
 
 def timestep_settings(plan: Plan, system: str) -> str:
-    """The study's section."""
+    """Settings of the timestep study."""
     return section_json(asked_for(system, "timestep", plan.system(system).studies.timestep))
 
 
 def same_start(plan: Plan, system: str) -> list[str]:
-    """The horizons (fs) of the rollouts at constant energy that start where reference MD does."""
+    """Horizons (fs) of the NVE rollouts that start from a state of reference MD, as written in paths."""
     study = plan.system(system).studies.same_start
     return in_paths(study.horizons_fs) if study else []
 
 
 def same_start_files(plan: Plan, system: str, horizon: str) -> tuple[str, str]:
-    """Reference MD and rollout from the same state; time 0 of both is the start."""
+    """Trajectories of reference MD and rollout from the same state, with time 0 at the start."""
     where = {"system": system, "horizon": horizon, "model": plan.main_model(system, horizon)}
     return at(layout.SAME_START_MD, **where), at(layout.SAME_START_ROLLOUT, **where)
 
 
 def same_start_settings(plan: Plan, system: str) -> str:
-    """The rollout from a reference state, at constant energy."""
+    """Settings of the NVE rollout from a state of reference MD."""
     study = asked_for(system, "same_start", plan.system(system).studies.same_start)
     return _rollout(plan, system, duration_ps=study.duration_fs / PS, equilibration_ps=0.0, thermostat=None)
 
 
 def speed_settings(plan: Plan, system: str, horizon: str, cell: str) -> str:
-    """The rollout of a supercell whose steps are timed."""
+    """Settings of the timed rollout of a supercell."""
     steps = asked_for(system, "speed", plan.system(system).studies.speed).steps
     return _rollout(
         plan,
@@ -94,13 +94,13 @@ def speed_settings(plan: Plan, system: str, horizon: str, cell: str) -> str:
 
 
 def _rollout(plan: Plan, system: str, **changes: Any) -> str:
-    """The system's rollout with changes, as one run of which every step is a frame."""
+    """Settings of the system's rollout with changes, one replica and every step a frame."""
     settings = replace(plan.system(system).rollout, frame_every=1, replicas=1)
     return section_json(replace(settings, **changes))
 
 
 def speed(plan: Plan, system: str) -> list[str]:
-    """The measured speed of every supercell, at every horizon that is rolled out: JSON."""
+    """Measured speeds (JSON) of each supercell, at each horizon with rollouts."""
     study = plan.system(system).studies.speed
     cells = ["x".join(map(str, cell)) for cell in study.supercells] if study else []
     models = [(horizon, plan.main_model(system, horizon)) for horizon in plan.rollout_horizons(system)]
@@ -112,7 +112,11 @@ def speed(plan: Plan, system: str) -> list[str]:
 
 
 def asked_for(system: str, name: str, study: Study | None) -> Study:
-    """The study; UserError where the configuration does not ask for it."""
+    """Settings of a study.
+
+    Raises:
+        UserError: The configuration does not include the study.
+    """
     if study is None:
-        raise UserError(f"config.yaml: systems.{system}.studies.{name}: missing; add it to ask for its results")
+        raise UserError(f"config.yaml: systems.{system}.studies.{name}: missing; add it to request its results")
     return study

@@ -20,7 +20,7 @@ from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.io.files import fingerprint
 from trajcast.io.trajectory import Trajectory
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.protocol import record
 from trajcast.reference.starts import start_state
 
@@ -72,7 +72,7 @@ def remove_chunk_files(folder: Path, number: int, keep: Path | None = None) -> N
                 path.unlink()
 
 
-def _runs(settings: ReferenceSettings, stream: StreamSettings, interval_fs: float) -> list[Run]:
+def _runs(settings: ReferenceSettings, stream: StreamSettings, interval_fs: float) -> list[MdRun]:
     try:
         every = whole_multiple(interval_fs, settings.timestep_fs, "the horizon (fs)", "reference.timestep_fs")
     except ValueError as error:
@@ -81,8 +81,8 @@ def _runs(settings: ReferenceSettings, stream: StreamSettings, interval_fs: floa
     nvt_steps, nve_steps = (max(1, round(ps * PS / interval_fs)) * every for ps in durations_ps)
     tau_fs = settings.nvt.tau_fs
     return [
-        Run(name="decorrelation", ensemble="NVT (CSVR)", steps=nvt_steps, every=nvt_steps, relaxation_fs=tau_fs),
-        Run(name="chunk", ensemble="NVE", steps=nve_steps, every=every),
+        MdRun(name="decorrelation", ensemble="NVT (CSVR)", steps=nvt_steps, every=nvt_steps, relaxation_fs=tau_fs),
+        MdRun(name="chunk", ensemble="NVE", steps=nve_steps, every=every),
     ]
 
 

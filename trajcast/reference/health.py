@@ -122,7 +122,7 @@ def check_health(settings: ReferenceSettings, folder: Path) -> None:
     write_text(folder / layout.HEALTH_TABLE_FILE, text.getvalue())
     failures = [_failure(row, settings) for row in rows if not row.passed]
     if failures:
-        raise UserError("; ".join(failures) + f"; full table: {folder / 'health.csv'}")
+        raise UserError("; ".join(failures) + f"; full table: {folder / layout.HEALTH_TABLE_FILE}")
 
 
 def _failure(row: Health, settings: ReferenceSettings) -> str:

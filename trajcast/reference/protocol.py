@@ -31,7 +31,7 @@ from trajcast.io.locks import exclusive_lock
 from trajcast.io.provenance import provenance
 from trajcast.io.recorder import Recorder, remove_segments
 from trajcast.io.trajectory import Trajectory
-from trajcast.reference.engines import CANONICAL, Run
+from trajcast.reference.engines import CANONICAL, MdRun
 from trajcast.reference.input_files import file_hashes
 from trajcast.reference.starts import start_state, write_starts
 from trajcast.reference.structure import structure_of
@@ -82,7 +82,7 @@ def _start(settings: ReferenceSettings, part: str, starts: Trajectory) -> State:
     return start_state(starts, [*(f"nve_{i + 1}" for i in range(settings.nve.runs)), NVT].index(part))
 
 
-def plan(settings: ReferenceSettings, part: str) -> Run:
+def plan(settings: ReferenceSettings, part: str) -> MdRun:
     """The run that makes up a part; UserError if its duration is not a whole number of frames."""
     timestep_fs = settings.timestep_fs
     if part == CONSTANT_PRESSURE:
@@ -91,7 +91,7 @@ def plan(settings: ReferenceSettings, part: str) -> Run:
     if part == EQUILIBRATION:
         check_fs = CHECK_OF_TEMPERATURE_FS if settings.nve.start_window_K is not None else CHECK_OF_ENERGY_FS
         every = max(1, round(check_fs / timestep_fs))
-        return Run(
+        return MdRun(
             name=part,
             ensemble="NVT (Nosé–Hoover)",
             steps=every * math.ceil(settings.equilibration.duration_ps * PS / timestep_fs / every),
@@ -111,13 +111,13 @@ def plan(settings: ReferenceSettings, part: str) -> Run:
         raise UserError(str(error)) from None
     steps = frames * every
     if part in (NVT, SECOND_NVT):
-        return Run(name=part, ensemble="NVT (CSVR)", steps=steps, every=every, relaxation_fs=settings.nvt.tau_fs)
-    return Run(name=part, ensemble="NVE", steps=steps, every=every)
+        return MdRun(name=part, ensemble="NVT (CSVR)", steps=steps, every=every, relaxation_fs=settings.nvt.tau_fs)
+    return MdRun(name=part, ensemble="NVE", steps=steps, every=every)
 
 
-def _constant_pressure(npt: ConstantPressureSettings, timestep_fs: float) -> Run:
+def _constant_pressure(npt: ConstantPressureSettings, timestep_fs: float) -> MdRun:
     every = max(1, round(npt.damping_fs / timestep_fs / RESCALINGS_PER_DAMPING))
-    return Run(
+    return MdRun(
         name=CONSTANT_PRESSURE,
         ensemble="NpT (Berendsen)",
         steps=every * math.ceil(npt.duration_ps * PS / timestep_fs / every),
@@ -166,7 +166,7 @@ def _record_anew(settings: ReferenceSettings, part: str, spec: SystemSpec, start
 
 
 def record(
-    settings: ReferenceSettings, run: Run, spec: SystemSpec, start: State, path: Path, identity: Mapping[str, Any]
+    settings: ReferenceSettings, run: MdRun, spec: SystemSpec, start: State, path: Path, identity: Mapping[str, Any]
 ) -> None:
     """Record one run; resume it if interrupted, do nothing if finished.
 
@@ -193,13 +193,13 @@ def record(
     engine.simulate(settings, run, start, recorder)
 
 
-def _ensemble(run: Run) -> str:
+def _ensemble(run: MdRun) -> str:
     return (
         run.ensemble if run.final_temperature_K is None else f"{run.ensemble[:-1]}, to {run.final_temperature_K:g} K)"
     )
 
 
-def _canonical_temperature(settings: ReferenceSettings, run: Run) -> float | None:
+def _canonical_temperature(settings: ReferenceSettings, run: MdRun) -> float | None:
     """The temperature (K) of the canonical ensemble that a run samples; None for others, and on a ramp."""
     constant = run.ensemble in CANONICAL and run.final_temperature_K is None
     return settings.temperature_K if constant else None

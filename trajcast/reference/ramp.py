@@ -13,7 +13,7 @@ from trajcast.core.mechanics import set_angular_momentum, set_momentum
 from trajcast.io.files import fingerprint
 from trajcast.io.locks import exclusive_lock
 from trajcast.io.trajectory import Trajectory
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.protocol import record
 
 
@@ -35,7 +35,7 @@ def cool(reference: ReferenceSettings, ramp: RampSettings, start: Path, frame: i
         frames = whole_multiple(ramp.duration_ps * PS, ramp.interval_fs, "duration_ps in fs", "interval_fs")
     except ValueError as error:
         raise UserError(str(error)) from None
-    run = Run(
+    run = MdRun(
         name=f"cooling, seed {seed}",
         ensemble="NVT (CSVR)",
         steps=frames * every,

@@ -13,7 +13,7 @@ from trajcast.core.errors import UserError
 from trajcast.io.files import fingerprint, write_json
 from trajcast.io.provenance import provenance
 from trajcast.io.trajectory import Trajectory
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.health import drift
 from trajcast.reference.protocol import record
 from trajcast.reference.starts import start_state
@@ -55,7 +55,7 @@ def _attempt(
     settings: ReferenceSettings, study: TimestepStudy, timestep_fs: float, starts: Path, folder: Path
 ) -> dict[str, Any]:
     trial = settings.model_copy(update={"timestep_fs": timestep_fs})
-    run = Run(
+    run = MdRun(
         name=f"NVE, {timestep_fs:g} fs", ensemble="NVE", steps=math.ceil(study.duration_ps * PS / timestep_fs), every=1
     )
     with Trajectory(starts) as trajectory:

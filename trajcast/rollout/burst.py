@@ -1,4 +1,4 @@
-"""Many steps at once: nothing is looked at before the last of them."""
+"""Bursts of rollout steps without synchronisation: results are read after the last step."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
 
 
-BURST_S = 0.5  # about how long one burst takes
-BURST_STEPS = 100  # at most
+BURST_S = 0.5  # target duration of one burst
+BURST_STEPS = 100  # maximum number of steps
 
 
 def next_length(steps: int, seconds: float) -> int:
-    """Steps of the burst after one of `steps` that took so long."""
+    """Number of steps of the next burst, after one of `steps` that took `seconds`."""
     return max(1, min(BURST_STEPS, int(BURST_S * steps / seconds)))
 
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What a burst leaves: the last moment on the device, all else on the host."""
+    """Result of a burst: the last state on the device, everything else on the host."""
 
-    rollout_state: RolloutState  # of use until the next burst
-    readings: Readings  # of every step
-    positions: Float[Tensor, "frames atoms 3"]  # Å, float32, after the steps that are kept
+    rollout_state: RolloutState  # valid until the next burst
+    readings: Readings  # after every step
+    positions: Float[Tensor, "frames atoms 3"]  # Å, float32, of the frames kept
     velocities: Float[Tensor, "frames atoms 3"]  # Å/fs, float32
 
 
 class Bursts:
-    """Runs bursts; one in which the search for neighbours was too small is repeated with a larger one."""
+    """Runs bursts; a burst that exceeds the neighbour capacity is repeated with a larger one."""
 
     def __init__(self, stepper: Stepper):
         self.stepper = stepper
         self._step: Callable[..., tuple[RolloutState, Report]] | None = None
 
     def begin(self, state: State, active: Bool[Tensor, " systems"]) -> tuple[RolloutState, NeighborResult]:
-        """The moment from which those systems set out that are going, with room for all of their neighbours."""
+        """State to step from, with enough capacity for all neighbours; only `active` systems will move."""
         while True:
             rollout_state, result = self.stepper.begin(state, active)
             required_capacity, capacity = result.required_capacity.tolist(), self.stepper.search.capacity
@@ -64,22 +64,26 @@ class Bursts:
         remove_com_motion: Sequence[bool],
         kept: Sequence[bool],
     ) -> Burst:
-        """As many steps as there are random numbers.
+        """Run a burst.
 
-        For each the thermostat's temperature (K), whether momenta are zeroed, and whether a frame is kept.
+        Args:
+            normals: Normal random numbers of each step, as the thermostat needs them.
+            targets_K: Target temperature of each step, K.
+            remove_com_motion: Whether to remove COM motion, for each step.
+            kept: Whether to keep a frame, for each step.
         """
         state, active = rollout_state.state, rollout_state.active.clone()
         state = replace(state, positions=state.positions.clone(), velocities=state.velocities.clone())
         while True:
             burst, required_capacity = self._run(rollout_state, normals, targets_K, remove_com_motion, kept)
-            missing = [
+            exceeding = [
                 row
                 for row in required_capacity
                 if any(n > s for n, s in zip(row, self.stepper.search.capacity, strict=True))
             ]
-            if not missing:
+            if not exceeding:
                 return burst
-            self.stepper = replace(self.stepper, search=self.stepper.search.with_capacity(missing[0]))
+            self.stepper = replace(self.stepper, search=self.stepper.search.with_capacity(exceeding[0]))
             self._step = None
             rollout_state, _ = self.begin(state, active)
 
@@ -100,15 +104,14 @@ class Bursts:
         frames: list[tuple[Tensor, Tensor]] = []
         for normal, target_K, remove, keep in zip(normals, targets_K, remove_com_motion, kept, strict=True):
             rollout_state, report = self._step(rollout_state, normal, target_K, remove_com_motion=remove)
-            seen = report.readings
-            reports.append(
-                tuple(x.clone() for x in (seen.finite, seen.temperature, seen.closest, report.required_capacity))
-            )
+            readings = report.readings
+            values = readings.finite, readings.temperature, readings.closest, report.required_capacity
+            reports.append(tuple(x.clone() for x in values))
             if keep:
                 state = rollout_state.state
                 frames.append((_single(state.positions), _single(state.velocities)))
-        nothing = torch.empty(0, rollout_state.state.n_atoms, 3)
-        positions, velocities = (_on_host(x) for x in zip(*frames, strict=True)) if frames else (nothing, nothing)
+        no_frames = torch.empty(0, rollout_state.state.n_atoms, 3)
+        positions, velocities = (_on_host(x) for x in zip(*frames, strict=True)) if frames else (no_frames, no_frames)
         finite, temperature, closest, required_capacity = (torch.stack(x).cpu() for x in zip(*reports, strict=True))
         return Burst(
             rollout_state, Readings(finite, temperature, closest), positions, velocities
@@ -120,7 +123,7 @@ def _single(x: Tensor) -> Tensor:
 
 
 def _on_host(frames: Sequence[Tensor]) -> Tensor:
-    """Copied while the host goes on; there when anything that is asked for later is."""
+    """Copy asynchronously to pinned memory; complete once any later copy to the host has finished."""
     stacked = torch.stack(list(frames))
     if stacked.device.type == "cpu":
         return stacked

@@ -1,4 +1,4 @@
-"""A step recorded as a CUDA graph: one launch replays its kernels, of which a small system needs hundreds."""
+"""Rollout steps as CUDA graphs: a single launch replays the hundreds of short kernels of a step."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from trajcast.rollout.step import Report, RolloutState, Stepper
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-WARM_UP = 3  # steps before the recording, in which libraries set themselves up
+WARM_UP = 3  # steps before the capture, in which libraries initialise
 
 
 class CapturedStep:
-    """Steps as `stepper` does; each call overwrites the moment and the report that the last one returned."""
+    """`stepper` as a CUDA graph; each call overwrites the state and report returned by the previous call."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class CapturedStep:
         *,
         remove_com_motion: bool,
     ) -> tuple[RolloutState, Report]:
-        """The moment one horizon later."""
+        """State one horizon later."""
         if rollout_state is not self._rollout_state:
             _copy(rollout_state, self._rollout_state)
         self._normal.copy_(normal)

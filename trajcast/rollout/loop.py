@@ -1,4 +1,4 @@
-"""Rollouts: one forward pass a step, conservation inside the model, a thermostat after it."""
+"""Rollouts: one forward pass per step, with conservation laws inside the model, followed by a thermostat."""
 
 from __future__ import annotations
 
@@ -52,17 +52,32 @@ def run_rollout(
     velocities: Float[Tensor, "atoms 3"] | None = None,
     reporter: type[Reporter] = Recorder,
 ) -> list[dict[str, Any]]:
-    """Roll out from `positions` and `velocities`, thermal ones without; an H5MD file and a JSON outcome a replica.
+    """Roll a model out and write a trajectory and a JSON outcome for each replica.
 
-    Returns the outcomes. A rollout that the guard ends keeps its frames and says why in its outcome. `record` goes
-    into the provenance and, together with settings and start, decides which interrupted run is continued. One process
-    at a time: commands hold `files.exclusive_lock`.
+    If the guard ends a rollout, its frames are kept and the outcome gives the reason. An interrupted run resumes if
+    settings, start and `record` are unchanged. Only one process may write an output: commands hold
+    `io.locks.exclusive_lock`.
+
+    Args:
+        positions: Positions of the start, Å.
+        output: Path of the first replica's trajectory; the others are numbered.
+        outcome: Path of the first replica's outcome; the others are numbered.
+        record: Additional provenance.
+        velocities: Velocities of the start, Å/fs; thermal if None.
+        reporter: What is kept of the frames.
+
+    Returns:
+        The outcome of each replica.
+
+    Raises:
+        UserError: A start position is not finite, or the settings do not fit the model's horizon or elements.
+        Stopped: A signal or the end of the time limit interrupted the run; it was saved.
     """
     if not torch.isfinite(positions).all():
-        raise UserError("rollout: a position of the start is not a finite number; start from another trajectory")
+        raise UserError("rollout: a start position is not finite; start from another trajectory")
     device = model.device
-    given = torch.zeros_like(positions) if velocities is None else velocities
-    start = spec.state(positions.numpy(), given.numpy()).to(device=device)
+    initial = torch.zeros_like(positions) if velocities is None else velocities
+    start = spec.state(positions.numpy(), initial.numpy()).to(device=device)
     counts = step_counts(settings, model.scales.horizon_fs)
     bursts = Bursts(stepper(prepared(model), settings, join([start] * settings.replicas)))
     logging.info("backend %s on %s", backend_name(model), device)
@@ -76,16 +91,16 @@ def run_rollout(
     )
     replicas = []
     for number in range(1, settings.replicas + 1):
-        own = reporter(
+        replica_reporter = reporter(
             numbered(output, number),
             spec,
             identity=identity | {"replica": number},
             provenance=origin | {"replica": number},
         )
         rng = replica_generator(settings.seed, number)
-        replicas.append(Replica(own, numbered(outcome, number), rng))
+        replicas.append(Replica(replica_reporter, numbered(outcome, number), rng))
     if results := finished(replicas):
-        logging.info("%s: finished already; remove it to roll out again", output)
+        logging.info("%s: already finished; remove it to roll out again", output)
         return results
     run = begin(bursts, counts, replicas, start, spec, thermal=velocities is None)
     _advance(run)
@@ -93,13 +108,13 @@ def run_rollout(
     for replica, result in zip(replicas, results, strict=True):
         write_json(replica.outcome, result)
         replica.reporter.join(outcome=result)
-    for replica in replicas:  # only now: before, a kill must find the segments of all of them
+    for replica in replicas:  # only now: after a kill before this point, a restart needs the segments of all replicas
         remove_segments(replica.reporter.path)
     return results
 
 
 def _advance(run: RolloutRun) -> None:
-    """Step to the end, or until the guard has stopped every replica; then everything is committed."""
+    """Step to the end or until the guard has stopped every replica, and commit everything."""
     horizon_fs, length = run.bursts.stepper.model.scales.horizon_fs, 1
     committed = last = time.monotonic()
     with (
@@ -128,7 +143,7 @@ def _advance(run: RolloutRun) -> None:
 
 
 def _digest(start: State) -> str:
-    """Changes with any of the numbers that a rollout starts from."""
+    """SHA-256 of the state that a rollout starts from."""
     digest = hashlib.sha256()
     for tensor in (start.positions, start.velocities, start.masses, start.numbers, start.cell, start.pbc):
         digest.update(np.ascontiguousarray(tensor.cpu().numpy()).tobytes())

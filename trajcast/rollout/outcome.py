@@ -1,4 +1,4 @@
-"""How a rollout ended, as its outcome file tells it."""
+"""The outcome of a rollout, as written to its JSON file."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from trajcast.rollout.steps import StepCounts
 
 
 def outcome_record(model: TrajCast, settings: RolloutSettings, counts: StepCounts, replica: Replica) -> dict[str, Any]:
+    """How one replica ended, with its length, speed, device and settings."""
     horizon_fs, alarm = model.scales.horizon_fs, replica.alarm
     produced = max(0, replica.steps - counts.equilibration)
     simulated_ns = replica.steps * horizon_fs / PS / 1000
@@ -41,10 +42,12 @@ def outcome_record(model: TrajCast, settings: RolloutSettings, counts: StepCount
 
 
 def backend_name(model: TrajCast) -> str:
+    """Name of the backend that the model computes with."""
     return model.ops.__name__.rpartition(".")[2]
 
 
 def ensemble(settings: RolloutSettings) -> str:
+    """Ensemble and thermostat, e.g. "NVT (CSVR)"."""
     if settings.thermostat is None:
         return "NVE"
     ramp = "" if settings.final_temperature_K is None else f", to {settings.final_temperature_K:g} K"
@@ -52,6 +55,6 @@ def ensemble(settings: RolloutSettings) -> str:
 
 
 def canonical_temperature(settings: RolloutSettings) -> float | None:
-    """The temperature (K) of the canonical ensemble that a rollout samples; None at constant energy and on a ramp."""
+    """Temperature (K) of the canonical ensemble that a rollout samples; None at constant energy or along a ramp."""
     constant = settings.thermostat is not None and settings.final_temperature_K is None
     return settings.temperature_K if constant else None

@@ -1,4 +1,4 @@
-"""The temperature that the thermostat holds along a rollout: constant, or a ramp that is linear in steps."""
+"""Target temperature of the thermostat along a rollout: constant, or a ramp linear in steps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def targets(settings: RolloutSettings, counts: StepCounts, steps: range) -> Float[Tensor, " steps"]:
-    """The thermostat's temperature (K, float64) in each of these steps, counted from 1.
+    """Target temperature (K, float64) of each of these steps, counted from 1.
 
-    `temperature_K` to the end of the equilibration; from there the ramp, whose last step has `final_temperature_K`.
+    `temperature_K` until the end of the equilibration, then a ramp that reaches `final_temperature_K` in the last step.
     """
     first, last = settings.temperature_K, settings.final_temperature_K
     number = torch.arange(steps.start, steps.stop, dtype=torch.float64)

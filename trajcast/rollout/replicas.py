@@ -1,4 +1,4 @@
-"""Copies of one start that are rolled out side by side, each with velocities, noise, files and an end of its own."""
+"""Replicas: copies of one start rolled out together, each with its own velocities, noise, files and outcome."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 
 
 def replica_generator(seed: int, replica: int) -> Generator:
-    """The random numbers of one replica, whichever others there are; those of the first come from `seed` itself."""
-    own = seed if replica == 1 else int(np.random.SeedSequence((seed, replica)).generate_state(1)[0])
-    return torch.Generator().manual_seed(own)
+    """Random numbers of one replica, independent of the number of replicas; the first uses `seed` itself."""
+    replica_seed = seed if replica == 1 else int(np.random.SeedSequence((seed, replica)).generate_state(1)[0])
+    return torch.Generator().manual_seed(replica_seed)
 
 
 @dataclass
 class Replica:
-    """One of the copies: what changes of it during a rollout, apart from its atoms."""
+    """Files and progress of one replica; its atoms are in the batched state."""
 
     reporter: Reporter
     outcome: Path
     rng: Generator
-    steps: int = 0  # done, up to where the guard stopped it
-    wall_s: float = 0.0  # time they took, earlier processes included
+    steps: int = 0  # completed, until the guard stopped it
+    wall_s: float = 0.0  # time for these steps, including earlier processes
     alarm: Alarm | None = None
 
     def noise(self, steps: int, shape: Sequence[int]) -> Float[Tensor, "steps ..."]:
-        """The random numbers of the next steps: the same however many are drawn at a time."""
+        """Normal random numbers of the next steps, independent of how many are drawn at a time."""
         return torch.stack([torch.randn(*shape, generator=self.rng, dtype=torch.float64) for _ in range(steps)])
 
     def restart_data(self, positions: NDArray, velocities: NDArray, step: int) -> dict[str, Any]:
-        """All that it takes to go on from a step that all replicas have come to."""
+        """Everything needed to resume from a step that all replicas have reached."""
         return {
             "positions": positions,
             "velocities": velocities,
@@ -56,7 +56,7 @@ class Replica:
         }
 
     def go_on(self, saved: dict[str, Any]) -> None:
-        """Be as when `restart_data` was called."""
+        """Restore the state saved by `restart_data`."""
         self.rng.set_state(torch.as_tensor(saved["rng"]))
         self.steps, self.wall_s = int(saved["steps"]), float(saved["wall_s"])
         if ending := saved["ending"].decode():
@@ -64,9 +64,9 @@ class Replica:
 
 
 def common_restart(reporters: Sequence[Reporter]) -> list[dict[str, Any]] | None:
-    """The last restart data that all replicas have, each its own; None when they start from the beginning.
+    """Restart data of the last segment that all replicas have, one for each; None if they start from the beginning.
 
-    A kill between the commits of two replicas leaves one of them a segment ahead: it is removed.
+    A kill between the commits of two replicas leaves one of them a segment ahead; that segment is removed.
     """
     segments = min(len(reporter.segments) for reporter in reporters)
     saved = []
@@ -77,9 +77,9 @@ def common_restart(reporters: Sequence[Reporter]) -> list[dict[str, Any]] | None
 
 
 def finished(replicas: Sequence[Replica]) -> list[dict[str, Any]]:
-    """The outcomes of a rollout that has come to its end; empty where it has not.
+    """Outcomes of a finished rollout; empty if it has not finished.
 
-    The process that this one had to wait for may have written them.
+    Another process may have finished it while this one waited for the lock.
     """
     outcomes = []
     for replica in replicas:

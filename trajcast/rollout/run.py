@@ -1,4 +1,4 @@
-"""Replicas on their way through a rollout, in bursts of steps."""
+"""A rollout in progress: replicas that advance together in bursts of steps."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ from trajcast.rollout.steps import StepCounts
 
 @dataclass
 class RolloutRun:
-    """All replicas on their way through the steps of the plan."""
+    """All replicas and the steps completed so far."""
 
     bursts: Bursts
     counts: StepCounts
     replicas: Sequence[Replica]
     rollout_state: RolloutState
-    step: int  # steps done, by replicas that the guard did not stop
+    step: int  # steps completed by the replicas that the guard has not stopped
 
     @property
     def active(self) -> list[Replica]:
+        """Replicas that the guard has not stopped."""
         return [replica for replica in self.replicas if replica.alarm is None]
 
     def run_burst(self, count: int) -> None:
-        """Some steps of all replicas: stop those whose guard rings, keep the frames before that."""
+        """Advance all replicas by `count` steps and keep their frames up to a violation of the guard."""
         stepper, active = self.bursts.stepper, self.active
         numbers = range(self.step + 1, self.step + count + 1)
         noise = torch.stack([replica.noise(count, stepper.noise_shape) for replica in self.replicas], dim=1)
@@ -54,21 +55,21 @@ class RolloutRun:
             if replica.alarm is not None:
                 continue
             replica.steps = self.step
-            if rung := first_alarm(burst.readings, system, guard, ratios):
-                replica.steps, replica.alarm = numbers[0] + rung[0] - 1, rung[1]
+            if violation := first_alarm(burst.readings, system, guard, ratios):
+                replica.steps, replica.alarm = numbers[0] + violation[0] - 1, violation[1]
         frames = [number for number in numbers if self.counts.keeps(number)]
         for number, positions, velocities in zip(frames, burst.positions, burst.velocities, strict=True):
             self.keep(number, positions, velocities, active)
 
     def keep(self, number: int, positions: Tensor, velocities: Tensor, active: Sequence[Replica]) -> None:
-        """The frames after one step, of replicas that came so far."""
+        """Record the frames after one step, for the replicas that reached it."""
         time_fs = (number - self.counts.equilibration) * self.bursts.stepper.model.scales.horizon_fs
         for replica, r, v in zip(self.replicas, *self._parts(positions, velocities), strict=True):
             if replica in active and replica.steps >= number:
                 replica.reporter.add(number, time_fs, r.numpy(), v.numpy())
 
     def restarts(self) -> list[dict[str, Any]]:
-        """What each replica needs to go on from here."""
+        """Restart data of each replica at the present step."""
         parts = self._parts(self.rollout_state.state.positions.cpu(), self.rollout_state.state.velocities.cpu())
         return [
             replica.restart_data(r.numpy(), v.numpy(), self.step)
@@ -82,7 +83,7 @@ class RolloutRun:
 def begin(
     bursts: Bursts, counts: StepCounts, replicas: Sequence[Replica], start: State, spec: SystemSpec, *, thermal: bool
 ) -> RolloutRun:
-    """Set out from the start, with `thermal` velocities or its own, or go on where an interrupted run was."""
+    """Begin at `start`, with its own or (`thermal`) drawn velocities, or resume an interrupted run."""
     device, settings = start.positions.device, bursts.stepper.settings
     saved = common_restart([replica.reporter for replica in replicas])
     if saved is None:

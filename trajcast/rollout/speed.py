@@ -1,4 +1,4 @@
-"""How fast a model rolls out: the rollout's steps without output, timed."""
+"""Speed of a model: timed rollout steps without output."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from trajcast.rollout.steps import step_counts
 if TYPE_CHECKING:
     from jaxtyping import Float
 
-WARM_UP = 5  # steps before the clock starts: compilation, CUDA graphs, neighbour lists that find their size
+WARM_UP = 5  # steps before the clock starts: compilation, CUDA graphs, growth of the neighbour capacity
 
 
 def measure_speed(
     model: TrajCast, settings: RolloutSettings, spec: SystemSpec, positions: Float[torch.Tensor, "atoms 3"]
 ) -> dict[str, Any]:
-    """Time of the steps of `settings.duration_ps`, one system of `spec`, after some that are not counted.
+    """Time the steps of `settings.duration_ps` for one system, after a few warm-up steps.
 
-    A system that the guard stops is computed on as long as it takes, standing still; the result says so.
+    A system that the guard stops stays fixed but is computed to the end; the result states the guard's reason.
     """
     counts = replace(step_counts(settings, model.scales.horizon_fs), frame_every=0)
     at_rest = spec.state(positions.numpy(), np.zeros(positions.shape)).to(device=model.device)

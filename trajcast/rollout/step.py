@@ -1,4 +1,4 @@
-"""One step of a rollout, without a look at what it computes: a device never has to wait for Python."""
+"""One rollout step without synchronisation, so that the GPU never waits for Python."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RolloutState:
-    """All systems at one step, with what the next step needs.
+    """State of all systems after one step, with the neighbours for the next.
 
-    A system that the guard stopped does not move any more; its numbers are finite.
+    Systems that the guard has stopped no longer move; their values are finite.
     """
 
     state: State
     neighbors: Neighbors
-    active: Bool[Tensor, " systems"]  # not stopped
+    active: Bool[Tensor, " systems"]  # not stopped by the guard
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What is to be looked at after a step; in a burst for each step."""
+    """Values to inspect after a step, or after each step of a burst."""
 
     readings: Readings
     required_capacity: Int[Tensor, "*steps sizes"]  # see `NeighborResult`
@@ -45,18 +45,18 @@ class Report:
 
 @dataclass(frozen=True, kw_only=True)
 class Stepper:
-    """A model with everything that stays the same over a rollout of the systems it was made for."""
+    """A model with everything that is constant during a rollout of its systems."""
 
     model: TrajCast
     settings: RolloutSettings
     constants: CachedConstants
     degrees_of_freedom: Float[Tensor, " systems"]
     thermostat: ModuleType | None
-    noise_shape: tuple[int, ...]  # of the normal random numbers that a step takes for each system
+    noise_shape: tuple[int, ...]  # of the normal random numbers per step and system
     search: Search
 
     def begin(self, state: State, active: Bool[Tensor, " systems"]) -> tuple[RolloutState, NeighborResult]:
-        """The moment from which those systems set out that are going and whose atoms do not overlap."""
+        """State to step from; of the `active` systems, those with overlapping atoms are stopped."""
         result = self.search(state)
         return RolloutState(
             state, result.neighbors, active & distance_allowed(result.closest, self.settings.guard)
@@ -71,10 +71,14 @@ class Stepper:
         *,
         remove_com_motion: bool,
     ) -> tuple[RolloutState, Report]:
-        """The moment one horizon later.
+        """State one horizon later.
 
-        `target_K` is the temperature of the thermostat; `remove_com_motion`: P is zeroed, and L of isolated systems.
-        A system that may not go on keeps the last state that it may have, or one whose atoms are too close.
+        A system whose temperature or numbers violate the guard keeps its last valid state; one whose atoms come too
+        close stops in the new state.
+
+        Args:
+            target_K: Target temperature of the thermostat, K.
+            remove_com_motion: Whether to set P, and L of isolated systems, to zero.
         """
         state, settings, guard = rollout_state.state, self.settings, self.settings.guard
         predicted = self.model(state, rollout_state.neighbors, self.constants)
@@ -100,7 +104,11 @@ class Stepper:
 
 
 def stepper(model: TrajCast, settings: RolloutSettings, state: State) -> Stepper:
-    """The stepper for systems like `state`; UserError for an unknown thermostat or element."""
+    """Stepper for systems such as `state`.
+
+    Raises:
+        UserError: The thermostat or an element is unknown.
+    """
     constants, dof = model.constants(state), degrees_of_freedom(state)
     thermostat = named_module("rollout.rules.thermostats", settings.thermostat) if settings.thermostat else None
     return Stepper(
@@ -115,7 +123,7 @@ def stepper(model: TrajCast, settings: RolloutSettings, state: State) -> Stepper
 
 
 def _where(systems: Bool[Tensor, " systems"], new: State, old: State) -> State:
-    """`new` for some systems, `old` for the others; not a number of the one gets into the other."""
+    """`new` for the selected systems, `old` for the others; NaNs of one do not reach the other."""
     atoms = systems[new.system_idx, None]
     return replace(
         old,

@@ -1,4 +1,4 @@
-"""How many steps a rollout takes and which of them are kept."""
+"""Number of steps of a rollout, and which of them are kept as frames."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from trajcast.core.units import PS
 
 @dataclass(frozen=True, kw_only=True)
 class StepCounts:
-    """Numbers of steps; frames are kept from the end of the equilibration on."""
+    """Numbers of steps; frames are kept from the end of the equilibration onwards."""
 
     equilibration: int
     production: int
-    frame_every: int  # 0: no frames
+    frame_every: int  # steps between frames; 0: no frames
 
     @property
     def total(self) -> int:
+        """Steps of equilibration and production."""
         return self.equilibration + self.production
 
     def keeps(self, step: int) -> bool:
@@ -29,14 +30,18 @@ class StepCounts:
         )
 
     def frames(self, step: int) -> int:
-        """How many frames the first `step` steps give."""
+        """Number of frames kept in the first `step` steps."""
         return (step - self.equilibration) // self.frame_every + 1 if step >= self.equilibration else 0
 
 
 def step_counts(settings: RolloutSettings, horizon_fs: float) -> StepCounts:
-    """Steps of a rollout; UserError when the durations are not whole multiples of the horizon, or it is unknown."""
+    """Numbers of steps of a rollout.
+
+    Raises:
+        UserError: The horizon is unknown, or a duration is not a whole multiple of it.
+    """
     if math.isnan(horizon_fs):
-        raise UserError("the model's file does not say its horizon; import it again with --horizon-fs")
+        raise UserError("the model's file does not state its horizon; import it again with --horizon-fs")
     steps = []
     for name in ("equilibration_ps", "duration_ps"):
         duration = getattr(settings, name) * PS

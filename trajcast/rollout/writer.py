@@ -1,4 +1,4 @@
-"""Frames written beside the stepping: in a thread of its own, one commit whole before the next begins."""
+"""Writes frames in a separate thread while the rollout continues, one commit at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from trajcast.rollout.reporters import Reporter
 
 
 class Writer:
-    """Commits to several reporters; use as a context manager, which ends when all is written.
+    """Commits to several reporters; a context manager that exits once everything is written.
 
-    An error of the thread is raised by the next call.
+    An error in the thread is raised by the next call.
     """
 
     def __init__(self, reporters: Sequence[Reporter]):
@@ -22,7 +22,7 @@ class Writer:
         self._last: Future[None] | None = None
 
     def commit(self, restarts: Sequence[Mapping[str, Any]]) -> None:
-        """Have the frames added so far written with each reporter's restart data; waits for the commit before."""
+        """Write the frames added so far with each reporter's restart data, once the previous commit has finished."""
         self.wait()
         writes = [reporter.segment(restart) for reporter, restart in zip(self.reporters, restarts, strict=True)]
 
@@ -33,12 +33,12 @@ class Writer:
         self._last = self._thread.submit(write_all)
 
     def check(self) -> None:
-        """Raise the error of a commit that failed."""
+        """Raise the error if the last commit has failed."""
         if self._last is not None and self._last.done():
             self._last.result()
 
     def wait(self) -> None:
-        """Wait until the last commit is whole."""
+        """Wait until the last commit has finished."""
         if self._last is not None:
             self._last.result()
 

@@ -17,7 +17,7 @@ MODELS = FOLDER / "models"
 
 def names() -> list[str]:
     """Names of all shipped models."""
-    return sorted(path.parent.name for path in MODELS.glob("*/model.json"))
+    return sorted(path.parent.name for path in MODELS.glob(f"*/{layout.RECORD_FILE}"))
 
 
 def resolve(model: str) -> Path:

@@ -24,7 +24,7 @@ from trajcast.model.store import read_record, save_model
 from trajcast.training.checkpoint import read_checkpoint, write_checkpoint
 from trajcast.training.initialization import initial_identity
 from trajcast.training.metrics import tensorboard, write_csv
-from trajcast.training.run import Run
+from trajcast.training.run import TrainingRun
 from trajcast.training.schedule import stop_reason
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def train(
         return
     path = checkpoint or folder.parent / f".{folder.name}.{identity}.checkpoint"
     with tensor_float_32(settings.tf32):
-        run = Run(settings, dataset, device, backend, processes, stream)
+        run = TrainingRun(settings, dataset, device, backend, processes, stream)
         saved = read_checkpoint(path)
         processes.barrier()  # rank zero must not replace or remove it before all have read it
         if saved is not None:

@@ -35,7 +35,7 @@ STOP_CHECK_EVERY_S = 1.0
 log = logging.getLogger(__name__)
 
 
-class Run:
+class TrainingRun:
     """The state of a training run: model, optimizer, schedule, and metrics."""
 
     def __init__(

@@ -1,4 +1,4 @@
-# What all stages share: how a run begins, how shells treat signals, how resources grow, what this machine runs with.
+# Common parts of all stages: start of a run, signals, environments and resources.
 
 import os
 import time
@@ -16,12 +16,12 @@ from trajcast.pipeline.jobs import ANNOUNCE, JobAnnouncer
 from trajcast.core.errors import UserError
 from trajcast.pipeline.resources import growing
 
-# Slurm sends SIGTERM to all processes of a job: shells and tee have to wait until the stage has saved its work.
+# Slurm sends SIGTERM to all processes of a job; shells and tee must wait until the stage has saved its work.
 shell.prefix("set -euo pipefail; trap '' TERM; ")
 
 
 os.environ.update(plan.config.machine.environment())
-networks = f"../../envs/trajcast{'-cuda' if plan.config.machine.cuda else ''}.yaml"  # environment of rules with `gpu`
+networks = f"../../envs/trajcast{'-cuda' if plan.config.machine.cuda else ''}.yaml"  # environment of the rules that run networks
 
 
 with_forces = partial(resources.with_forces, plan)

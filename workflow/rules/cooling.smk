@@ -1,4 +1,4 @@
-# Cooling outside of the training data: reference MD and rollouts along the same ramp, from the same frames of the NVT run.
+# Cooling beyond the training data: reference MD and rollouts along the same ramp, from the same frames of the NVT run.
 
 from trajcast.config.validation import section_json
 from trajcast.pipeline.cooling import cooled_md, cooled_rollouts, cooling_study, ramp, rollout_settings, start_frame

@@ -1,4 +1,4 @@
-# Pairs one horizon apart; only from reference MD whose health was found good.
+# Data sets of pairs one horizon apart, only from reference MD that passed the health checks.
 
 
 rule dataset:
@@ -20,7 +20,7 @@ rule dataset:
     resources:
         mem_mb=growing(2000),
         runtime=growing(15),
-        turn=1,  # one after the other where profiles/slurm sends several of them together
+        turn=1,  # run one by one if profiles/slurm groups several of them
     params:
         settings=lambda wildcards: plan.dataset_settings(wildcards.system, wildcards.horizon),
         code=CODE["dataset"],

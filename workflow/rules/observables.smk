@@ -1,4 +1,4 @@
-# The same quantities from reference MD, a second MD run and a rollout, at the rollout's frame spacing.
+# Observables of reference MD, a second MD run and a rollout, at the rollout's frame spacing.
 
 
 rule observe:

@@ -1,4 +1,4 @@
-# The published figures and tables, each beside the published numbers, and the page that shows them.
+# The published figures and tables, compared with the published values, and the page that shows them.
 
 import json
 from itertools import chain
@@ -25,7 +25,7 @@ rule paper_figure:
     resources:
         mem_mb=growing(3000),
         runtime=growing(10),
-        turn=1,  # one after the other where profiles/slurm sends several of them together
+        turn=1,  # run one by one if profiles/slurm groups several of them
     params:
         path=lambda wildcards: layout.at(layout.PAPER_FIGURE, figure=wildcards.figure),
         sources=lambda wildcards: json.dumps(figures()[wildcards.figure].sources(plan)),

@@ -1,4 +1,4 @@
-# Reference MD: equilibration, then the NVE and NVT runs side by side, then their health and published numbers beside theirs.
+# Reference MD: equilibration, parallel NVE and NVT runs, their health checks and a comparison with published values.
 
 
 rule equilibration:
@@ -64,7 +64,7 @@ rule nvt:
         "logs/{system}/reference/nvt.log",
     benchmark:
         "logs/{system}/reference/nvt.tsv"
-    priority: 1  # the longest of the runs: started first, the others fit beside it
+    priority: 1  # the longest run starts first, so that the others run in parallel
     conda:
         with_forces("lammps")
     threads: 1
@@ -96,7 +96,7 @@ rule health:
         nve=lambda wildcards: plan.nve(wildcards.system),
         nvt=lambda wildcards: plan.nvt(wildcards.system),
     output:
-        layout.HEALTH,  # not health.csv: it stays, for reading, when the check fails
+        layout.HEALTH,  # not health.csv, which remains for inspection if a check fails
     log:
         "logs/{system}/reference/health.log",
     benchmark:

@@ -1,4 +1,4 @@
-# One page per system: verdict, figures, settings, versions.
+# Reports, one page per system: verdict, figures, settings, versions.
 
 
 rule report:

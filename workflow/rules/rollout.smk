@@ -1,5 +1,5 @@
-# Rollouts; they start from the trajectory that neither training nor validation has seen. What a rule writes
-# can't depend on a function of its wildcards: there is one for each number of replicas. Later stages read the first.
+# Rollouts, from the NVE trajectory that is not used in training or validation. Snakemake outputs cannot be functions of
+# wildcards, hence one rule for each number of replicas. Later stages read the first replica.
 
 for replicas, runs in plan.replicas().items():
 
@@ -7,8 +7,7 @@ for replicas, runs in plan.replicas().items():
         name:
             "rollout" if replicas == 1 else f"rollout_{replicas}_replicas"
         input:
-            model=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.safetensors",
-            card=lambda wildcards: f"{plan.run_model_folder(wildcards.system, wildcards.run)}/model.json",
+            unpack(lambda wildcards: plan.run_model(wildcards.system, wildcards.run)),
             start=lambda wildcards: plan.nve(wildcards.system)[-1],
         output:
             settings=layout.ROLLOUT_SETTINGS,

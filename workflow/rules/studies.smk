@@ -1,4 +1,4 @@
-# What is asked of the rolled-out model beyond its report: thermostat, rollouts from reference states, speed.
+# Studies beyond the report: thermostat, rollouts from states of reference MD, speed.
 
 
 rule thermostat:

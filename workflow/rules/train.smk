@@ -1,4 +1,4 @@
-# Training at one horizon, or a finished model in its place, and the errors of the model on the test set.
+# Training at one horizon, or a finished model instead, and the errors of the model on the test split.
 
 
 rule train:
@@ -78,7 +78,7 @@ rule evaluate:
         mem_mb=growing(2000),
         runtime=growing(15),
         gpu=1,
-        turn=1,  # one after the other where profiles/slurm sends several of them together
+        turn=1,  # run one by one if profiles/slurm groups several of them
     params:
         code=CODE["evaluate"],
     shell:

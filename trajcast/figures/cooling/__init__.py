@@ -1,1 +1,1 @@
-"""Cooling outside of the training data: reference MD and rollouts along the same ramp, compared window by window."""
+"""Cooling outside the training data: reference MD and rollouts along the same ramp, compared window by window."""

@@ -1,4 +1,4 @@
-"""The windows of reference MD and of the rollouts at each horizon, measured and kept as files."""
+"""Measure reference MD and the rollouts at each horizon window by window; write and read the results."""
 
 from __future__ import annotations
 
@@ -27,20 +27,25 @@ COLUMNS = ["method", "from / K", "to / K", "runs", "quantity", "unit", "value", 
 class Method:
     """Reference MD, or the rollouts at one horizon."""
 
-    horizon_fs: float | None  # None: MD
+    horizon_fs: float | None  # None for MD
     runs: int
     endings: list[str]  # of the rollouts that ended early
     windows: list[Window]
 
     @property
     def name(self) -> str:
+        """Name in figures and tables."""
         return "reference MD" if self.horizon_fs is None else f"rollout, Δt = {self.horizon_fs:g} fs"
 
 
 def compare(
     md: Sequence[Path], rollouts: Sequence[Path], cooling: CoolingStudy, context: Context, folder: Path
 ) -> None:
-    """Measure everything and write windows.json and windows.csv into `folder`."""
+    """Measure all runs and write windows.json and windows.csv into `folder`.
+
+    Raises:
+        UserError: If a trajectory among `rollouts` is not a rollout.
+    """
     by_horizon: dict[float, list[Path]] = {}
     endings: dict[float, list[str]] = {}
     for path in rollouts:
@@ -52,7 +57,7 @@ def compare(
         if outcome["reason"]:
             how = f"{outcome['outcome']} at {outcome['time_ps']:g} of {outcome['planned_ps']:g} ps: {outcome['reason']}"
             endings.setdefault(outcome["horizon_fs"], []).append(how)
-    context = replace(context, settings=context.settings.model_copy(update={"blocks": 2}))  # errors are those of runs
+    context = replace(context, settings=context.settings.model_copy(update={"blocks": 2}))  # errors come from the runs
     methods = []
     for horizon_fs, paths in [(None, md), *sorted(by_horizon.items())]:
         log.info("%s: %d runs", "reference MD" if horizon_fs is None else f"{horizon_fs:g} fs", len(paths))
@@ -73,21 +78,21 @@ def compare(
 
 
 def read_methods(path: Path | str) -> list[Method]:
-    """What `compare` wrote; MD first."""
+    """Read the results of `compare`, MD first."""
     values: list[dict[str, Any]] = json.loads(Path(path).read_text(encoding="utf-8"))["methods"]
-    return [Method(**(one | {"windows": [window_of(window) for window in one["windows"]]})) for one in values]
+    return [Method(**(value | {"windows": [window_of(window) for window in value["windows"]]})) for value in values]
 
 
 def _write_table(path: Path, methods: Sequence[Method]) -> None:
-    with atomic_write(path) as aside, open(aside, "w", encoding="utf-8", newline="") as handle:
+    with atomic_write(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as handle:
         table = csv.writer(handle)
         table.writerow(COLUMNS)
         for method in methods:
             for window in method.windows:
-                where = [method.name, f"{window.from_K:g}", f"{window.to_K:g}", window.runs]
+                row = [method.name, f"{window.from_K:g}", f"{window.to_K:g}", window.runs]
                 if not window.runs:
-                    table.writerow([*where, "", "", "", "", "no run came to the end of this window"])
+                    table.writerow([*row, "", "", "", "", "no run reached the end of this window"])
                 table.writerows(
-                    [*where, s.name, s.unit, *("" if x is None else x for x in (s.value, s.error)), s.note]
+                    [*row, s.name, s.unit, *("" if x is None else x for x in (s.value, s.error)), s.note]
                     for s in window.scalars
                 )

@@ -1,4 +1,4 @@
-"""The figure of the cooling study: temperature, diffusion and order along the ramp, structure in its windows."""
+"""Figure of the cooling study: temperature, diffusion and order along the ramp, structure in selected windows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from trajcast.figures.style import GUIDE, REFERENCE, REFERENCE_BAND, horizon_sty
 from trajcast.observables.result import Curve
 from trajcast.observables.score import halves, score
 
-STRUCTURES = 4  # windows whose structure is drawn, at most
+STRUCTURES = 4  # maximum number of windows whose structure is drawn
 MARKERS = "o^sDv"
 Point = tuple[float | None, float | None]  # value and standard error
 
 
 def draw(path: Path | str) -> Drawing:
-    """What `trajcast cooling` measured."""
+    """Draw the results of `trajcast cooling`."""
     methods = read_methods(path)
     figure = Figure(figsize=(PRINT_WIDTH_IN, 4.6), layout="constrained")
     axes = figure.subplots(2, STRUCTURES, squeeze=False)
@@ -48,12 +48,13 @@ def draw(path: Path | str) -> Drawing:
     first, last = methods[0].windows[0], methods[0].windows[-1]
     return Drawing(
         title=f"Cooling from {first.from_K:g} to {last.to_K:g} K",
-        caption="Reference MD and rollouts along the same ramp, linear in time, by models trained at "
-        f"{first.from_K:g} K alone. In windows of equal length: deviation of each element's kinetic temperature from "
-        "the middle of the window; diffusion coefficient D from the mean squared displacement (not corrected for the "
-        "size of the box); tetrahedral order q (Errington & Debenedetti 2001); score of the radial distribution "
-        f"function {heaviest} against MD, its ceiling the score of halves of the MD runs against each other. Below: "
-        "that function. Points lie in the middle of their windows; bars and bands: one standard error of the mean over "
+        caption="Reference MD and rollouts along the same temperature ramp, linear in time; the models were trained at "
+        f"{first.from_K:g} K only. Top, in windows of equal length: deviation of the kinetic temperature of each "
+        "element from the central temperature of the window; diffusion coefficient D from the mean squared "
+        "displacement (not corrected for the finite size of the box); tetrahedral order q (Errington & Debenedetti "
+        f"2001); score of the radial distribution function {heaviest} against MD, with the score of halves of the MD "
+        "runs against each other as ceiling. Bottom: this function in selected windows. Points are drawn at the "
+        "central temperatures of the windows; bars and bands: one standard error of the mean over "
         f"{methods[0].runs} runs.",
         columns=FIGURE_COLUMNS,
         rows=rows,
@@ -63,19 +64,19 @@ def draw(path: Path | str) -> Drawing:
 
 
 def _look(index: int) -> dict[str, Any]:
-    """How a method is drawn: MD first, then the horizons."""
+    """Style of a method: MD first, then the horizons."""
     return REFERENCE if index == 0 else horizon_style(index - 1)
 
 
 def _scalar(window: Window, key: str) -> Point:
-    found = window.scalar(key)
-    return (None, None) if found is None else (found.value, found.error)
+    scalar = window.scalar(key)
+    return (None, None) if scalar is None else (scalar.value, scalar.error)
 
 
 def _along(
     ax: Axes, methods: Sequence[Method], label: str, value: Callable[[Window], Point], marker: str = "o", **look: Any
 ) -> list[list[Value]]:
-    """A quantity of every window against the temperature in its middle; the rows of data."""
+    """Draw a quantity against the central temperature of the windows; return the data rows."""
     rows: list[list[Value]] = []
     for index, method in enumerate(methods):
         points = [(window.middle_K, *value(window)) for window in method.windows]
@@ -110,7 +111,7 @@ def _temperature_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]
 
 
 def _diffusion_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
-    """On a logarithmic scale where all values allow it: those of short runs may not be positive."""
+    """D on a logarithmic scale, or on a linear one if a value is not positive, as may be in short runs."""
     rows = _along(ax, methods, "D / 10⁻⁹ m² s⁻¹", lambda window: _scalar(window, "diffusion."))
     values = [row[4] for row in rows if isinstance(row[4], float)]
     if values and min(values) > 0:
@@ -122,16 +123,16 @@ def _diffusion_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
 
 
 def _score_panel(ax: Axes, methods: Sequence[Method]) -> list[list[Value]]:
-    """Score of the heaviest pair's RDF in each window, and the MD's own ceiling."""
+    """Score of the RDF of the heaviest pair in each window, with the ceiling of MD."""
     reference, label = methods[0], "RDF score"
 
-    def own(window: Window) -> Point:
+    def ceiling(window: Window) -> Point:
         md = _pair(window)
         return (halves(md) or (None, None)) if md else (None, None)
 
-    rows = _along(ax, [reference], label, own)
+    rows = _along(ax, [reference], label, ceiling)
     for index, method in enumerate(methods[1:], 1):
-        same = {id(own): md for own, md in zip(method.windows, reference.windows, strict=True)}
+        same = {id(window): md for window, md in zip(method.windows, reference.windows, strict=True)}
 
         def against_md(window: Window, same: dict[int, Window] = same) -> Point:
             md, curve = _pair(same[id(window)]), _pair(window)
@@ -172,16 +173,16 @@ def _structure_panel(ax: Axes, methods: Sequence[Method], index: int) -> list[li
 
 
 def _chosen(windows: int) -> list[int]:
-    """Windows whose structure is drawn: the first, the last, and some evenly between."""
+    """Indices of the windows whose structure is drawn: first, last, and evenly spaced ones between them."""
     return sorted({round(float(x)) for x in np.linspace(0, windows - 1, min(STRUCTURES, windows))})
 
 
 def _notes(methods: Sequence[Method]) -> list[str]:
-    notes = [f"{method.name}, ended early: {how}." for method in methods for how in method.endings]
+    notes = [f"{method.name}, one run ended early: {how}." for method in methods for how in method.endings]
     for method in methods:
         missing = [window for window in method.windows if window.runs < method.runs]
         notes += [
-            f"{method.name}: {window.runs} of {method.runs} runs from {window.from_K:g} to {window.to_K:g} K."
+            f"{method.name}: {window.runs} of {method.runs} runs cover {window.from_K:g} to {window.to_K:g} K."
             for window in missing
         ]
     return notes

@@ -1,4 +1,4 @@
-"""What is measured along a ramp: in windows of equal length, over several runs whose spread gives the errors."""
+"""Measurements along a ramp in windows of equal length; the spread of several runs gives the errors."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from trajcast.observables.result import Curve, Result, Scalar
 from trajcast.observables.selection import Selection
 
 MEASURED: tuple[ModuleType, ...] = (temperature, msd, tetrahedral, rdf)
-OF_THE_RAMP = ("temperature_width",)  # numbers that the moving temperature falsifies
+OF_THE_RAMP = ("temperature_width",)  # quantities that are meaningless at a changing temperature
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """One part of the ramp: means over the runs that came to its end, with standard errors where there are several."""
+    """One part of the ramp: means over the runs that reached its end, with standard errors if there are several."""
 
     from_K: float
     to_K: float
@@ -34,10 +34,11 @@ class Window:
 
     @property
     def middle_K(self) -> float:
+        """Central temperature."""
         return (self.from_K + self.to_K) / 2
 
     def scalar(self, key: str) -> Scalar | None:
-        """A number by its key, or the first of a quantity (`diffusion.`), whatever it belongs to."""
+        """Number with this key; a key that ends with a dot (`diffusion.`) gives the first number of that quantity."""
         return next(
             (
                 scalar
@@ -49,11 +50,11 @@ class Window:
 
 
 def measure_windows(paths: Sequence[Path], first_K: float, cooling: CoolingStudy, context: Context) -> list[Window]:
-    """The windows of one method's runs along the ramp from `first_K`; without runs where all of them ended early."""
-    found: list[list[list[Result]]] = [[] for _ in range(cooling.windows)]  # window, run, observable
+    """Windows of the runs of one method along the ramp from `first_K`; no runs in windows that none reached."""
+    measured: list[list[list[Result]]] = [[] for _ in range(cooling.windows)]  # window, run, observable
     for path in paths:
         with Trajectory(path) as trajectory:
-            for index, results in enumerate(found):
+            for index, results in enumerate(measured):
                 part = window(trajectory, index, cooling)
                 if part is not None:
                     results.append([module.measure(part, context) for module in MEASURED])
@@ -66,12 +67,12 @@ def measure_windows(paths: Sequence[Path], first_K: float, cooling: CoolingStudy
             scalars=_scalars(results),
             curves=_curves(results),
         )
-        for index, results in enumerate(found)
+        for index, results in enumerate(measured)
     ]
 
 
 def window(trajectory: Trajectory, index: int, cooling: CoolingStudy) -> Selection | None:
-    """The frames of one window, both ends included; None where the trajectory does not come to its end."""
+    """Frames of one window, including both ends; None if the trajectory does not reach its end."""
     length_fs = cooling.window_fs
     begin, end = index * length_fs - 1e-6, (index + 1) * length_fs + 1e-6
     if not len(trajectory) or trajectory.times[-1] < end - 2e-6:
@@ -81,15 +82,15 @@ def window(trajectory: Trajectory, index: int, cooling: CoolingStudy) -> Selecti
 
 
 def _scalars(runs: Sequence[Sequence[Result]]) -> list[Scalar]:
-    """Each number's mean over the runs that have it."""
-    found: dict[str, list[Scalar]] = {}
+    """Mean of each number over the runs that have it."""
+    by_key: dict[str, list[Scalar]] = {}
     for scalar in (scalar for run in runs for result in run for scalar in result.scalars):
         if scalar.key not in OF_THE_RAMP:
-            found.setdefault(scalar.key, []).append(scalar)
+            by_key.setdefault(scalar.key, []).append(scalar)
     means = []
-    for key, scalars in found.items():
+    for key, scalars in by_key.items():
         values = np.array([scalar.value for scalar in scalars if scalar.value is not None])
-        why = next((scalar.note for scalar in scalars if scalar.value is None), "")
+        reason = next((scalar.note for scalar in scalars if scalar.value is None), "")
         means.append(
             Scalar(
                 key=key,
@@ -97,14 +98,14 @@ def _scalars(runs: Sequence[Sequence[Result]]) -> list[Scalar]:
                 value=float(values.mean()) if len(values) else None,
                 error=float(standard_error(values)) if len(values) > 1 else None,
                 unit=scalars[0].unit,
-                note=f"{len(scalars) - len(values)} of {len(scalars)} runs: {why}" if why else "",
+                note=f"{len(scalars) - len(values)} of {len(scalars)} runs: {reason}" if reason else "",
             )
         )
     return means
 
 
 def _curves(runs: Sequence[Sequence[Result]]) -> dict[str, list[Curve]]:
-    """Each structural curve's mean over the runs: all of them have it on the same grid."""
+    """Mean of each structural curve over the runs, which share one grid."""
     curves: dict[str, list[Curve]] = {}
     for results in zip(*runs, strict=True):
         if results[0].observable not in ("rdf", "tetrahedral"):
@@ -124,7 +125,7 @@ def _curves(runs: Sequence[Sequence[Result]]) -> dict[str, list[Curve]]:
 
 
 def window_of(values: dict[str, Any]) -> Window:
-    """A window from its values in JSON."""
+    """Restore a window from its JSON object."""
     scalars = [Scalar(**scalar_record(scalar)) for scalar in values["scalars"]]
     curves = {name: [Curve(**curve) for curve in some] for name, some in values["curves"].items()}
     return Window(**(values | {"scalars": scalars, "curves": curves}))

@@ -1,11 +1,11 @@
-"""The published figures and tables, one file each, drawn from the workflow's results beside the published numbers.
+"""The published figures and tables, one module each, drawn from the workflow's results with the published numbers.
 
-A module of this folder whose name begins with `fig` or `table` has the functions
+A module of this folder whose name begins with `fig` or `table` is drawn by `trajcast paper` and has the functions
 
-    sources(plan: Plan) -> dict[str, list[str]]       the result files that it reads, by their role; empty: none
-    draw(sources: dict[str, list[str]]) -> Drawing    the same files, drawn
+    sources(plan: Plan) -> dict[str, list[str]]       result files to read, by role; empty if none
+    draw(sources: dict[str, list[str]]) -> Drawing    figure or table of these files
 
-and is made by `trajcast paper`; the other modules are what they share.
+The other modules are shared by them.
 """
 
 from __future__ import annotations
@@ -15,24 +15,26 @@ import pkgutil
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from trajcast.figures.published import SUBSTANCES
+
 if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
 
-KINDS = ("molecule", "crystal", "liquid")
-"""The paper's systems by the names of their files in `trajcast/reference/systems/`."""
+KINDS = tuple(SUBSTANCES)
+"""The paper's systems, by the names of their modules in `trajcast/reference/systems/`."""
 
 
 def figures() -> dict[str, ModuleType]:
-    """Every figure and table of this folder, by its module's name."""
+    """Modules of all figures and tables, by name."""
     names = sorted(module.name for module in pkgutil.iter_modules(__path__))
     return {name: importlib.import_module(f"{__name__}.{name}") for name in names if name.startswith(("fig", "table"))}
 
 
 def drawable(plan: Plan) -> list[str]:
-    """Names of the figures and tables that at least one of the configured results belongs to."""
+    """Names of the figures and tables for which the configuration has at least one result."""
     return [name for name, module in figures().items() if any(module.sources(plan).values())]
 
 
 def system_of_kind(plan: Plan, kind: str) -> str | None:
-    """The first configured system of one of the paper's kinds."""
+    """Name of the first configured system of this kind; None if there is none."""
     return next((name for name in plan.systems if plan.system(name).reference.system == kind), None)

@@ -1,4 +1,4 @@
-"""Reference MD and rollout of one system side by side: what figures 2, 3 and 4 are made of."""
+"""Comparison of reference MD and rollout of one system, as shown in figures 2, 3 and 4."""
 
 from __future__ import annotations
 
@@ -32,35 +32,35 @@ METHODS = {"md": ("reference MD", REFERENCE, REFERENCE_BAND), "rollout": ("rollo
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The results of `trajcast observe` for one rollout, and how that ended."""
+    """Results of `trajcast observe` for one rollout, and its outcome."""
 
     outcome: dict[str, Any]
     summary: list[dict[str, Any]]
     results: dict[str, dict[str, Result]]  # "md" or "rollout" → observable → result
 
     def curve(self, method: str, observable: str, name: str) -> Curve | None:
-        """One curve of a method, where it was measured."""
+        """One curve of a method; None if not measured."""
         result = self.results[method].get(observable)
         return next((curve for curve in result.curves if curve.name == name and curve.x), None) if result else None
 
     def scalar(self, method: str, observable: str, key: str) -> Scalar | None:
-        """One number of a method, if it was measured."""
+        """One number of a method; None if not measured."""
         result = self.results[method].get(observable)
         return next((s for s in result.scalars if s.key == key), None) if result else None
 
     def names(self, observable: str) -> list[str]:
-        """The curves that MD or rollout has."""
-        found = [self.results[method].get(observable) for method in METHODS]
-        return list(dict.fromkeys(curve.name for result in found if result for curve in result.curves))
+        """Names of all curves of MD and rollout."""
+        results = [self.results[method].get(observable) for method in METHODS]
+        return list(dict.fromkeys(curve.name for result in results if result for curve in result.curves))
 
     def score(self, observable: str, curve: str) -> dict[str, Any] | None:
-        """The summary's row of a scored curve."""
+        """Summary row of a scored curve; None if there is none."""
         name = curve_quantity(observable, curve)
         return next((row for row in self.summary if row["quantity"] == name and row["score"] is not None), None)
 
 
 def comparison_sources(plan: Plan, kind: str, published_horizon_fs: float) -> dict[str, list[str]]:
-    """The observables of the first rollout at the published horizon, or at the nearest one that is rolled out."""
+    """Observables of the main rollout at the horizon nearest to the published one."""
     system = system_of_kind(plan, kind)
     if system is None:
         return {}
@@ -73,7 +73,7 @@ def comparison_sources(plan: Plan, kind: str, published_horizon_fs: float) -> di
 
 
 def read_comparison(sources: dict[str, list[str]]) -> Comparison:
-    """The results beside the summary, and the rollout's outcome."""
+    """Read the summary, the results beside it and the outcome of the rollout."""
     (summary,), (outcome,) = sources["summary"], sources["outcome"]
     return Comparison(
         outcome=json.loads(Path(outcome).read_text(encoding="utf-8")),
@@ -88,7 +88,7 @@ def read_comparison(sources: dict[str, list[str]]) -> Comparison:
 def curve_panel(
     ax: Axes, compared: Comparison, observable: str, name: str, sigmas: float = 1.0, origin: float = 0.0
 ) -> list[list[Value]]:
-    """Draw one curve of MD and rollout with x counted from `origin`; the rows of data, with x as it is."""
+    """Draw one curve of MD and rollout with x relative to `origin`; return the data rows, with absolute x."""
     rows: list[list[Value]] = []
     missing = []
     for method, (label, line, band) in METHODS.items():
@@ -101,7 +101,7 @@ def curve_panel(
         panel = f"{observable} {name}"
         rows += [[panel, label, x, None, y, error] for x, y, error in zip(curve.x, curve.y, errors, strict=True)]
     if missing:
-        ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # room above what there is
+        ax.set_ylim(top=1.25 * ax.get_ylim()[1])  # space for the message
         text = f"no {' and no '.join(missing)}"
         ax.text(0.5, 0.97, text, transform=ax.transAxes, ha="center", va="top", color=ROLLOUT["color"])
     result = compared.results["md"].get(observable)
@@ -128,7 +128,7 @@ def curve_panel(
 
 
 def score_label(ax: Axes, compared: Comparison, observable: str, name: str, published: str = "") -> list[list[Value]]:
-    """Write a curve's score with its ceiling, and the published one, into the panel; the rows of data."""
+    """Write score, ceiling and published score of a curve into the panel; return the data rows."""
     row = compared.score(observable, name)
     if row is None:
         return []
@@ -138,7 +138,7 @@ def score_label(ax: Axes, compared: Comparison, observable: str, name: str, publ
         lines.append(f"ceiling {fixed(row['ceiling'], 3)}" + ("" if spread is None else f" ± {fixed(spread, 3)}"))
     if published:
         lines.append(f"paper {published}")
-    ax.set_ylim(top=ax.get_ylim()[1] * (1 + 0.13 * len(lines)))  # room above the curves
+    ax.set_ylim(top=ax.get_ylim()[1] * (1 + 0.13 * len(lines)))  # space above the curves
     ax.text(0.98, 0.98, "\n".join(lines), transform=ax.transAxes, ha="right", va="top", fontsize=7.5, bbox=LABEL_BOX)
     panel = f"score of {observable} {name}"
     return [
@@ -148,28 +148,27 @@ def score_label(ax: Axes, compared: Comparison, observable: str, name: str, publ
 
 
 def published_text(figure: str, quantity: str) -> str:
-    """A published value as the paper states it: "≈ 0.95"."""
+    """A published value as stated in the paper, e.g. "≈ 0.95"."""
     row = published_result(figure, quantity)
     return f"{row['relation']} {row['value']}"
 
 
 def method_legend(figure: Figure, compared: Comparison) -> None:
-    """Which line is which, above the panels."""
+    """Legend of the two methods, above the panels."""
     horizon = horizon_name(compared.outcome["horizon_fs"])
     handles = [Line2D([], [], **line) for _, line, _ in METHODS.values()]
     figure.legend(handles, ["reference MD", f"rollout, {horizon}"], loc="outside upper center", ncols=2)
 
 
 def outcome_notes(compared: Comparison, published_horizon_fs: float, observables: Sequence[str]) -> list[str]:
-    """What a reader must know of the rollout: its thermostat, another horizon than the paper's, an early end, gaps."""
+    """Notes on the rollout: its ensemble, a horizon other than the published one, an early end, missing results."""
     outcome = compared.outcome
-    notes = [f"Rollout: {outcome['ensemble']}; the paper's: {PUBLISHED_ENSEMBLE}."]
+    notes = [f"Ensemble of the rollout: {outcome['ensemble']}; in the paper: {PUBLISHED_ENSEMBLE}."]
     if abs(outcome["horizon_fs"] - published_horizon_fs) > 1e-6:
-        notes.append(f"Horizon {outcome['horizon_fs']:g} fs; the paper shows {published_horizon_fs:g} fs.")
+        notes.append(f"Horizon: {outcome['horizon_fs']:g} fs; the paper shows {published_horizon_fs:g} fs.")
     if outcome["outcome"] != "completed":
-        notes.append(
-            f"The rollout ended early ({outcome['outcome']}): {outcome['time_ps']:g} of {outcome['planned_ps']:g} ps."
-        )
+        reached = f"{outcome['time_ps']:g} of {outcome['planned_ps']:g} ps"
+        notes.append(f"The rollout ended early ({outcome['outcome']}) after {reached}.")
     for method, (label, _, _) in METHODS.items():
         for result in compared.results[method].values():
             if result.note and result.observable in observables:

@@ -1,4 +1,4 @@
-"""Figure 2: vibrations, energy and free-energy surface of the molecule, 7 fs a step."""
+"""Figure 2: vibrations, energy and free-energy surface of paracetamol at a horizon of 7 fs."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
 
 HORIZON_FS = 7.0
-CUTS = 2  # of the surface: along either angle where the other is 0°
+CUTS = 2  # through the surface, along either dihedral angle at 0° of the other
 LEVELS = np.linspace(0.0, 300.0, 13)  # meV
 RIGHT_ANGLES = [-180, -90, 0, 90, 180]
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The molecule's observables, and the rollout's settings for its temperature."""
+    """Observables of paracetamol, and the settings of the rollout, which give its temperature."""
     found = comparison_sources(plan, "molecule", HORIZON_FS)
     settings = [str(Path(outcome).with_name(layout.ROLLOUT_SETTINGS_FILE)) for outcome in found.get("outcome", [])]
     return found | {"settings": settings} if settings else {}
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
-    """Spectra per element, distribution of the energy, free-energy surface with its cuts."""
+    """Spectra of the elements, energy distribution, cuts through the free-energy surface, and the surface itself."""
     compared = read_comparison(sources)
     thermal_meV = 1000 * BOLTZMANN * read_settings(RolloutSettings, sources["settings"][0]).temperature_K
     elements = compared.names("vdos")
@@ -77,13 +77,13 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     letter_panels(axes)
     method_legend(figure, compared)
     return Drawing(
-        title="Molecule: vibrations, energy and free energy",
+        title="Paracetamol: vibrations, energy and free energy",
         caption="Vibrational density of states of each element; distribution of the potential energy, recomputed with "
-        "the reference force field; cuts of the free-energy surface F = −kT ln P along either dihedral angle where the "
-        "other is 0°, with the height of the barrier ΔF; the surface of reference MD and of the rollout (white: never "
-        "visited). Ceiling: score of MD against MD. Dark: "
-        "reference MD; dashed: rollout; bands: one standard error. Published: barriers within "
-        f"{paper['relation']} {paper['value']} {paper['unit']} of those of MD; kT is {thermal_meV:.1f} meV here.",
+        "the reference force field; cuts through the free-energy surface F = −kT ln P along either dihedral angle at "
+        "0° of the other, with the barrier height ΔF; the surface from reference MD and from the rollout (white: not "
+        "visited). Ceiling: score of MD against MD. Dark lines: reference MD; dashed lines: rollout; bands: one "
+        "standard error on either side. Published: barriers within "
+        f"{paper['relation']} {paper['value']} {paper['unit']} of those of MD; here kT = {thermal_meV:.1f} meV.",
         columns=FIGURE_COLUMNS,
         rows=rows + barriers + _differences(compared, thermal_meV),
         figure=figure,
@@ -92,7 +92,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
 
 
 def _row(figure: Figure, place: SubplotSpec, panels: int) -> list[Axes]:
-    """So many panels of equal width."""
+    """A row of panels of equal width."""
     parts = place.subgridspec(1, max(1, panels))
     return [figure.add_subplot(parts[0, i]) for i in range(panels)]
 
@@ -115,7 +115,7 @@ def _cut_panel(ax: Axes, compared: Comparison, name: str, thermal_meV: float) ->
 
 
 def _barriers(compared: Comparison) -> tuple[list[list[Value]], list[str]]:
-    """The rows of all barriers, and why some are missing."""
+    """Data rows of all barriers, and notes on missing ones."""
     rows: list[list[Value]] = []
     notes = []
     for method, (label, _, _) in METHODS.items():
@@ -128,7 +128,7 @@ def _barriers(compared: Comparison) -> tuple[list[list[Value]], list[str]]:
 
 
 def _differences(compared: Comparison, thermal_meV: float) -> list[list[Value]]:
-    """Barriers of the rollout less those of MD in kT, where both are known, with the published largest difference."""
+    """Barriers of the rollout minus those of MD in kT, if both are known, and the largest published difference."""
     paper = published_result("fig2", "difference of barriers")
     md, rollout = (
         {s.name: s for s in result.scalars} if (result := compared.results[method].get("free_energy")) else {}
@@ -136,17 +136,18 @@ def _differences(compared: Comparison, thermal_meV: float) -> list[list[Value]]:
     )
     rows: list[list[Value]] = []
     for name in (name for name in md if name in rollout):
-        ours, theirs = rollout[name], md[name]
-        if ours.value is not None and theirs.value is not None:
-            both = [s.error for s in (ours, theirs) if s.error is not None]
-            error = math.hypot(*both) / thermal_meV if len(both) == 2 else None
-            rows.append([f"{name} / kT", "rollout − MD", None, None, (ours.value - theirs.value) / thermal_meV, error])
+        ours, reference = rollout[name], md[name]
+        if ours.value is not None and reference.value is not None:
+            errors = [s.error for s in (ours, reference) if s.error is not None]
+            error = math.hypot(*errors) / thermal_meV if len(errors) == 2 else None
+            difference = (ours.value - reference.value) / thermal_meV
+            rows.append([f"{name} / kT", "rollout − MD", None, None, difference, error])
     published = ["|difference of barriers| / kT", "published", None, None, float(paper["value"]), None]
     return [*rows, published]
 
 
 def _surface_panel(ax: Axes, surface: Surface, label: str) -> QuadContourSet:
-    """Filled contours; the first bin is repeated at +180° so that the map closes."""
+    """Filled contours; the first bin is repeated at +180° to close the periodic map."""
     x, y = np.array([*surface.x, 180.0]), np.array([*surface.y, 180.0])
     z = np.array([[np.nan if value is None else value for value in row] for row in surface.z])
     z = np.ma.masked_invalid(np.pad(z, ((0, 1), (0, 1)), mode="wrap"))

@@ -1,4 +1,4 @@
-"""Figure 3: vibrational densities of states and potential energy of the crystal, 30 fs a step."""
+"""Figure 3: vibrational densities of states and potential energy of quartz at a horizon of 30 fs."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ HORIZON_FS = 30.0
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The crystal's observables."""
+    """Observables of quartz."""
     return comparison_sources(plan, "crystal", HORIZON_FS)
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
-    """Spectra per element and the distribution of the energy."""
+    """Spectra of the elements and energy distribution."""
     compared = read_comparison(sources)
     elements = compared.names("vdos")
     figure = Figure(figsize=(PRINT_WIDTH_IN, 2.5), layout="constrained")
@@ -33,10 +33,10 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     letter_panels(axes)
     method_legend(figure, compared)
     return Drawing(
-        title="Crystal: vibrations and energy",
+        title="Quartz: vibrations and energy",
         caption="Vibrational density of states of each element and distribution of the potential energy, recomputed "
-        "with the reference potential. Ceiling: score of MD against MD. Dark: "
-        "reference MD; dashed: rollout; bands: one standard error.",
+        "with the reference potential. Ceiling: score of MD against MD. Dark: reference MD; dashed: rollout; bands: "
+        "one standard error on either side.",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,

@@ -1,4 +1,4 @@
-"""Figure 4: vibrations, diffusion and structure of the liquid, 5 fs a step."""
+"""Figure 4: vibrations, diffusion and structure of water at a horizon of 5 fs."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
 
 HORIZON_FS = 5.0
-SIGMAS = 3.0  # of the bands of the mean squared displacement, as published
-BONDED_PEAKS_FROM = 4.0  # peaks of bonded pairs are an order of magnitude higher than what tells liquids apart
+SIGMAS = 3.0  # half width of the band of the mean squared displacement in standard errors, as published
+RDF_LIMIT = 4.0  # upper end of the axis; peaks of bonded pairs are ten times higher than the liquid structure
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The liquid's observables."""
+    """Observables of water."""
     return comparison_sources(plan, "liquid", HORIZON_FS)
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
-    """Spectra per element, mean squared displacement with D, radial distribution functions."""
+    """Spectra of the elements, mean squared displacement with D, radial distribution functions."""
     compared = read_comparison(sources)
     elements, pairs = compared.names("vdos"), compared.names("rdf")
     columns = max(len(elements) + 1, len(pairs))
@@ -49,7 +49,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     for place, (ax, pair) in enumerate(zip(axes[1], pairs, strict=False)):
         rows += curve_panel(ax, compared, "rdf", pair)
         ax.set_xlim(left=0)
-        ax.set_ylim(0, min(ax.get_ylim()[1], BONDED_PEAKS_FROM))
+        ax.set_ylim(0, min(ax.get_ylim()[1], RDF_LIMIT))
         rows += score_label(ax, compared, "rdf", pair)
         ax.set_title(f"RDF {pair}", loc="left")
         ax.set_ylabel("g(r)" if place == 0 else "")
@@ -59,12 +59,12 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     letter_panels(used)
     method_legend(figure, compared)
     return Drawing(
-        title="Liquid: vibrations, diffusion and structure",
+        title="Water: vibrations, diffusion and structure",
         caption="Vibrational density of states of each element; mean squared displacement of the heaviest element "
-        "with the diffusion coefficient D; radial distribution functions, bonded pairs included (their peaks are cut "
-        "off). Ceiling: score of MD against MD. Dark: "
-        "reference MD; dashed: rollout; bands: one standard error, three for the mean squared "
-        "displacement. D is not corrected for the size of the box. Published D: 4 blocks, fit 1–10 ps.",
+        "with the diffusion coefficient D; radial distribution functions including bonded pairs, whose peaks are "
+        "truncated. Ceiling: score of MD against MD. Dark: reference MD; dashed: rollout; bands: one standard error on "
+        "either side (mean squared displacement: three). D is not corrected for the finite size of the box. Published "
+        "D: 4 blocks, fit from 1 to 10 ps.",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,

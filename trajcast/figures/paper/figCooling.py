@@ -1,4 +1,4 @@
-"""The cooling study, outside of the training data: diffusion, order and structure along the ramp."""
+"""Cooling study: diffusion, order and structure along a temperature ramp outside the training data."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The windows of the first system whose cooling is asked for."""
+    """Windows of the first system with a cooling study."""
     cooled = [name for name in plan.systems if plan.system(name).studies.cooling]
     return {"windows": [at(layout.WINDOWS, system=cooled[0])]} if cooled else {}
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
-    """As in the system's folder."""
-    from trajcast.figures.cooling import figure  # needs PyTorch, which asking for the sources does not
+    """The same figure as in the results folder of the system."""
+    from trajcast.figures.cooling import figure  # needs PyTorch, unlike `sources`
 
     [windows] = sources["windows"]
     return figure.draw(windows)

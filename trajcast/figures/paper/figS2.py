@@ -1,4 +1,4 @@
-"""Figure S2: temperature error and width of thermostatted rollouts against the horizon, for each relaxation time."""
+"""Figure S2: error and width of the temperature of NVT rollouts against the horizon, for each relaxation time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from trajcast.figures.paper.comparison import PUBLISHED_ENSEMBLE
 from trajcast.figures.paper.model_errors import Estimate, over_seeds
 from trajcast.figures.paper.panels import points_with_errors
 from trajcast.figures.paper.sources import of_kinds
-from trajcast.figures.published import published_results
+from trajcast.figures.published import SUBSTANCES, published_results
 from trajcast.figures.style import GUIDE, PUBLISHED, THEORY, horizon_style
 from trajcast.pipeline import studies
 
@@ -31,8 +31,8 @@ PAPER: dict[str, Any] = {"color": PUBLISHED["color"], "linestyle": ":", "linewid
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """Temperature of one rollout; None where it ended too early to tell."""
+class ThermostatRun:
+    """Temperature of one rollout of the thermostat study; None if it ended early."""
 
     horizon_fs: float
     tau_horizons: float
@@ -43,11 +43,11 @@ class Run:
     theory_K: float | None  # canonical width
     atoms: int
     ensemble: str
-    ended: str  # how, if early
+    ended: str  # outcome of a rollout that ended early, otherwise empty
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The thermostat study of each system: temperatures, and how each rollout ended."""
+    """Temperatures and outcomes of the thermostat study of each system."""
     found: dict[str, list[str]] = {}
     for kind in KINDS:
         if system := system_of_kind(plan, kind):
@@ -57,25 +57,26 @@ def sources(plan: Plan) -> dict[str, list[str]]:
 
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
-    """Mean of T less its target above, width of T with its theory below, one column per system."""
+    """Mean of T minus its target at the top, width of T with its theory at the bottom, one column per system."""
     runs = {kind: _read(files) for kind, files in of_kinds(sources).items()}
     figure = Figure(figsize=(PRINT_WIDTH_IN, 4.6), layout="constrained")
     axes = figure.subplots(2, len(runs), squeeze=False, sharex="col")
     rows: list[list[Value]] = []
-    for column, (kind, found) in enumerate(runs.items()):
-        rows += _column(axes[0, column], axes[1, column], kind, found)
+    for column, (kind, study) in enumerate(runs.items()):
+        rows += _column(axes[0, column], axes[1, column], kind, study)
     axes[0, 0].set_ylabel("⟨T⟩ − target / K")
     axes[1, 0].set_ylabel("σ(T) / K")
     letter_panels(axes.flat)
     handles, labels = max((ax.get_legend_handles_labels() for ax in axes[1]), key=lambda both: len(both[1]))
     figure.legend(handles, labels, loc="outside upper center", ncols=len(labels))
     return Drawing(
-        title="Temperature against the thermostat's relaxation time",
-        caption="Mean temperature of NVT rollouts less its target, and standard deviation of the temperature, against "
-        "the horizon, for relaxation times τ of so many horizons. Points: means over seeds with their standard errors; "
-        "crosses: horizons at which a rollout ended early, which is left out. Theory: T √(2/dof) with the degrees of "
-        "freedom that are left. Violet: the paper's theory, T √(2/3N), and its largest error of the mean with "
-        f"τ = {PUBLISHED_TAU:g} Δt, whose sign and horizon its text leaves open, on either side of zero.",
+        title="Temperature of NVT rollouts for several relaxation times of the thermostat",
+        caption="Mean temperature minus target temperature, and standard deviation of the temperature, against the "
+        "horizon Δt for relaxation times τ in multiples of Δt. Points: means over seeds with standard errors; crosses: "
+        "horizons at which a rollout ended early and is excluded. Theory: T √(2/dof) with the number of degrees of "
+        "freedom dof. Violet: the paper's theory, T √(2/3N), and its largest error of the mean for "
+        f"τ = {PUBLISHED_TAU:g} Δt, drawn on both sides of zero because the paper states neither its sign nor its "
+        "horizon.",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,
@@ -83,16 +84,16 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     )
 
 
-def _read(paths: Sequence[str]) -> list[Run]:
-    found = []
+def _read(paths: Sequence[str]) -> list[ThermostatRun]:
+    runs = []
     for path in map(Path, paths):
         if path.stem.endswith("-outcome"):
             continue
         summary = json.loads(path.read_text(encoding="utf-8"))
         outcome = json.loads(path.with_name(f"{path.stem}-outcome.json").read_text(encoding="utf-8"))
         early = outcome["outcome"] != "completed"
-        found.append(
-            Run(
+        runs.append(
+            ThermostatRun(
                 horizon_fs=outcome["horizon_fs"],
                 tau_horizons=summary["tau_horizons"],
                 seed=summary["seed"],
@@ -105,45 +106,46 @@ def _read(paths: Sequence[str]) -> list[Run]:
                 ended=outcome["outcome"] if early else "",
             )
         )
-    return found
+    return runs
 
 
-def _column(above: Axes, below: Axes, kind: str, runs: Sequence[Run]) -> list[list[Value]]:
+def _column(above: Axes, below: Axes, kind: str, runs: Sequence[ThermostatRun]) -> list[list[Value]]:
     rows: list[list[Value]] = []
+    substance = SUBSTANCES[kind]
     above.axhline(0, **GUIDE)
     theory = next((run.theory_K for run in runs if run.theory_K is not None), None)
     if theory is not None:
         below.axhline(theory, **THEORY, label="theory")
-        rows.append([f"{kind}, σ(T) / K", "theory", None, None, theory, None])
+        rows.append([f"{substance}, σ(T) / K", "theory", None, None, theory, None])
     rows += _published(above, below, kind, runs[0])
     for place, tau in enumerate(sorted({run.tau_horizons for run in runs})):
-        own = [run for run in runs if run.tau_horizons == tau]
+        same_tau = [run for run in runs if run.tau_horizons == tau]
         look = {"label": f"τ = {tau:g} Δt", "marker": "os^Dv"[place % 5], "markersize": 4, **horizon_style(place)}
-        off = _by_horizon([(run.horizon_fs, run.mean_K - run.target_K) for run in own if run.mean_K is not None])
-        width = _by_horizon([(run.horizon_fs, run.width_K) for run in own if run.width_K is not None])
-        for ax, found, label in ((above, off, "⟨T⟩ − target / K"), (below, width, "σ(T) / K")):
-            rows += points_with_errors(ax, f"{kind}, {label}", f"τ = {tau:g} Δt", found, **look)
-        ended = sorted({run.horizon_fs for run in own if run.ended})
+        errors = [(run.horizon_fs, run.mean_K - run.target_K) for run in same_tau if run.mean_K is not None]
+        widths = [(run.horizon_fs, run.width_K) for run in same_tau if run.width_K is not None]
+        for ax, values, label in ((above, errors, "⟨T⟩ − target / K"), (below, widths, "σ(T) / K")):
+            rows += points_with_errors(ax, f"{substance}, {label}", f"τ = {tau:g} Δt", _by_horizon(values), **look)
+        ended = sorted({run.horizon_fs for run in same_tau if run.ended})
         above.plot(
             ended, [0.04 + 0.06 * place] * len(ended), "x", color=look["color"], transform=above.get_xaxis_transform()
         )
-    above.set_title(kind, loc="left")
-    below.set_title(kind, loc="left")
+    above.set_title(substance, loc="left")
+    below.set_title(substance, loc="left")
     below.set_xlabel("Δt / fs")
     return rows
 
 
-def _published(above: Axes, below: Axes, kind: str, run: Run) -> list[list[Value]]:
-    """The paper's formula for the width, and its largest error of the mean where it states one."""
+def _published(above: Axes, below: Axes, kind: str, run: ThermostatRun) -> list[list[Value]]:
+    """The paper's formula for the width and, if stated, its largest error of the mean."""
     formula = run.target_K * float(np.sqrt(2 / (3 * run.atoms)))
     below.axhline(formula, **PAPER, label="paper")
-    rows: list[list[Value]] = [[f"{kind}, σ(T) / K", "theory, published", None, None, formula, None]]
+    rows: list[list[Value]] = [[f"{SUBSTANCES[kind]}, σ(T) / K", "theory, published", None, None, formula, None]]
     if paper := published_results("figS2", f"temperature error at τ = {PUBLISHED_TAU} Δt").get(kind):
         largest = float(paper["value"])
         for sign in (-1, 1):
             above.axhline(sign * largest, **PAPER)
         series = f"τ = {PUBLISHED_TAU} Δt, published largest"
-        rows.append([f"{kind}, |⟨T⟩ − target| / K", series, None, None, largest, None])
+        rows.append([f"{SUBSTANCES[kind]}, |⟨T⟩ − target| / K", series, None, None, largest, None])
     return rows
 
 
@@ -151,20 +153,21 @@ def _by_horizon(values: Sequence[tuple[float, float]]) -> dict[float, Estimate]:
     return {h: over_seeds([value for at, value in values if at == h]) for h in sorted({at for at, _ in values})}
 
 
-def _notes(runs: dict[str, list[Run]]) -> list[str]:
+def _notes(runs: dict[str, list[ThermostatRun]]) -> list[str]:
     notes = []
-    for kind, found in runs.items():
-        own = ", ".join(dict.fromkeys(run.ensemble for run in found))
-        notes.append(f"{kind}, rollouts: {own}; the paper's: {PUBLISHED_ENSEMBLE}.")
-        ended = [run for run in found if run.ended]
+    for kind, study in runs.items():
+        ensembles = ", ".join(dict.fromkeys(run.ensemble for run in study))
+        notes.append(f"{SUBSTANCES[kind]}, ensemble of the rollouts: {ensembles}; in the paper: {PUBLISHED_ENSEMBLE}.")
+        ended = [run for run in study if run.ended]
         if ended:
             which = dict.fromkeys(
                 f"{run.horizon_fs:g} fs with τ = {run.tau_horizons:g} Δt ({run.ended})" for run in ended
             )
             notes.append(
-                f"{kind}: {len(ended)} of {len(found)} rollouts ended early and are left out: {', '.join(which)}."
+                f"{SUBSTANCES[kind]}: {len(ended)} of {len(study)} rollouts are excluded because they ended early: "
+                f"{', '.join(which)}."
             )
-    alone = [kind for kind, found in runs.items() if len({run.seed for run in found}) < 2]
-    if alone:
-        notes.append(f"Without error bars where there is only one seed ({', '.join(alone)}).")
+    single = [SUBSTANCES[kind] for kind, study in runs.items() if len({run.seed for run in study}) < 2]
+    if single:
+        notes.append(f"No error bars with only one seed ({', '.join(single)}).")
     return notes

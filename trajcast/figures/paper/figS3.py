@@ -1,4 +1,4 @@
-"""Figure S3: the molecule at constant energy, rollout against MD from the same state."""
+"""Figure S3: paracetamol at constant energy, rollout and MD from the same state."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from trajcast.io.trajectory import Trajectory
     from trajcast.pipeline.plan import Plan
 
-BOND_TOLERANCE = 1.2  # bonds are shorter than this × the sum of covalent radii
-MARKED = 40  # frames of a rollout at most that get a marker each
-THIN = REFERENCE | {"linewidth": 1.3}  # bonds to hydrogen swing fast
+BOND_TOLERANCE = 1.2  # longest bond relative to the sum of the covalent radii
+MARKED = 40  # a rollout with at most this number of frames is drawn with markers
+THIN = REFERENCE | {"linewidth": 1.3}  # bonds to hydrogen oscillate fast
 
-Internal = Mapping[str, list[int]]  # name → its two or three atoms
+Internal = Mapping[str, list[int]]  # name → indices of its two or three atoms
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """The molecule's reference MD and rollout from the same state, horizon by horizon."""
+    """Reference MD and rollout of paracetamol from the same state, by horizon."""
     system = system_of_kind(plan, "molecule")
     if system is None:
         return {}
@@ -43,7 +43,7 @@ def sources(plan: Plan) -> dict[str, list[str]]:
 
 def draw(sources: dict[str, list[str]]) -> Drawing:
     """One row of panels per distance or angle, one column per horizon."""
-    from trajcast.io.trajectory import Trajectory  # needs PyTorch, which asking for the sources does not
+    from trajcast.io.trajectory import Trajectory  # needs PyTorch, unlike `sources`
 
     names = ["O–O / Å", "N–H / Å", "C–O–H / °"]
     figure = Figure(figsize=(PRINT_WIDTH_IN, 5.2), layout="constrained")
@@ -53,12 +53,12 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     for column, (role, files) in enumerate(sources.items()):
         horizon = float(role.removesuffix(" fs"))
         with Trajectory(Path(files[0])) as md, Trajectory(Path(files[1])) as rollout:
-            what = internal_coordinates(md)
+            coordinates = internal_coordinates(md)
             for ax, name in zip(axes[:, column], names, strict=True):
-                rows += _panel(ax, name, what[name], md, rollout, horizon)
+                rows += _panel(ax, name, coordinates[name], md, rollout, horizon)
             reached = rollout.times[-1] if len(rollout) else 0.0
             if reached < md.times[-1] - horizon:
-                notes.append(f"{horizon_name(horizon)}: the rollout ended early, after {reached:g} fs.")
+                notes.append(f"{horizon_name(horizon)}: the rollout ended early after {reached:g} fs.")
         axes[0, column].set_title(horizon_name(horizon), loc="left")
         axes[-1, column].set_xlabel("t / fs")
     for ax, name in zip(axes[:, 0], names, strict=True):
@@ -67,10 +67,10 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     handles = [Line2D([], [], **THIN), Line2D([], [], **ROLLOUT, marker="o", markersize=3)]
     figure.legend(handles, ["reference MD", "rollout"], loc="outside upper center", ncols=2)
     return Drawing(
-        title="Rollout and MD from the same state",
-        caption="The molecule at constant energy: distance of the two oxygen atoms, N–H bond and hydroxyl angle along "
-        "reference MD and along rollouts from the same positions and velocities. Neighbouring trajectories of a "
-        "molecule part exponentially: late differences need not be errors of the model.",
+        title="Paracetamol: rollout and MD from the same state",
+        caption="Paracetamol at constant energy: distance between the two oxygen atoms, N–H bond length and hydroxyl "
+        "angle along reference MD and along rollouts from the same positions and velocities. Neighbouring trajectories "
+        "of a molecule diverge exponentially: differences at late times need not be errors of the model.",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,
@@ -79,9 +79,10 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
 
 
 def internal_coordinates(trajectory: Trajectory) -> Internal:
-    """The atoms of the O–O distance, the N–H bond and the C–O–H angle, by the bonds of the first frame.
+    """Atoms of the O–O distance, the N–H bond and the C–O–H angle, from the bonds in the first frame.
 
-    UserError unless the molecule has two oxygen atoms, an N–H bond and a hydroxyl group on carbon.
+    Raises:
+        UserError: Unless the molecule has two oxygen atoms, an N–H bond and a hydroxyl group on carbon.
     """
     numbers = trajectory.spec.numbers
     atoms = Atoms(numbers=numbers, positions=trajectory.positions[0])
@@ -104,7 +105,7 @@ def internal_coordinates(trajectory: Trajectory) -> Internal:
 
 
 def values(trajectory: Trajectory, atoms: list[int]) -> NDArray[np.float64]:
-    """Distance (Å) of two atoms or angle (°) at the second of three, frame by frame."""
+    """Distance (Å) between two atoms or angle (°) at the second of three atoms in every frame."""
     positions = trajectory.positions[()].astype(np.float64)
     if len(atoms) == 2:
         return np.linalg.norm(positions[:, atoms[1]] - positions[:, atoms[0]], axis=1)
@@ -116,14 +117,14 @@ def values(trajectory: Trajectory, atoms: list[int]) -> NDArray[np.float64]:
 def _panel(
     ax: Axes, name: str, atoms: list[int], md: Trajectory, rollout: Trajectory, horizon_fs: float
 ) -> list[list[Value]]:
-    reference, found = values(md, atoms), values(rollout, atoms)
+    reference, predicted = values(md, atoms), values(rollout, atoms)
     times, steps = md.times[()], rollout.times[()]
     ax.plot(times, reference, **THIN)
-    ax.plot(steps, found, **ROLLOUT, marker="o" if len(steps) <= MARKED else None, markersize=3)
-    if len(found):
-        error = float(np.sqrt(np.mean((found - np.interp(steps, times, reference)) ** 2)))
+    ax.plot(steps, predicted, **ROLLOUT, marker="o" if len(steps) <= MARKED else None, markersize=3)
+    if len(predicted):
+        error = float(np.sqrt(np.mean((predicted - np.interp(steps, times, reference)) ** 2)))
         text = f"RMS difference {error:.2g}"
         ax.text(0.98, 0.96, text, transform=ax.transAxes, ha="right", va="top", fontsize=7, bbox=LABEL_BOX)
     panel = f"{name}, {horizon_fs:g} fs"
-    series = (("reference MD", times, reference), ("rollout", steps, found))
-    return [[panel, who, t, None, v, None] for who, at, what in series for t, v in zip(at.tolist(), what, strict=True)]
+    series = (("reference MD", times, reference), ("rollout", steps, predicted))
+    return [[panel, label, t, None, v, None] for label, ts, vs in series for t, v in zip(ts.tolist(), vs, strict=True)]

@@ -1,4 +1,4 @@
-"""Size: structure, vibrations and energies of larger cells than those of the training, against MD of that size."""
+"""Size transfer: structure, vibrations and energies of cells larger than the training cell, against MD of that size."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from trajcast.figures.paper.panels import energy_panel
 if TYPE_CHECKING:
     from trajcast.pipeline.plan import Plan
 
-BONDED_PEAKS_FROM = 8.0  # peaks of bonded pairs are cut off there
-RDFS = 2  # of each system, the heaviest pairs
+RDF_LIMIT = 8.0  # upper end of the axis; peaks of bonded pairs are higher
+RDFS = 2  # per system, for the heaviest pairs
 
 
 def sources(plan: Plan) -> dict[str, list[str]]:
-    """Every rollout of a larger cell."""
+    """Summaries and outcomes of all rollouts of larger cells."""
     return larger_sources(plan)
 
 
@@ -34,21 +34,21 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
     notes: list[str] = []
     for line, (name, files) in zip(axes, sources.items(), strict=True):
         compared = read_comparison({"summary": files[:1], "outcome": files[1:]})
-        outcome, own = compared.outcome, []
+        outcome, panels = compared.outcome, []
         for place, element in enumerate(compared.names("vdos")[:2]):
-            own += curve_panel(line[place], compared, "vdos", element)
-            own += score_label(line[place], compared, "vdos", element)
+            panels += curve_panel(line[place], compared, "vdos", element)
+            panels += score_label(line[place], compared, "vdos", element)
             line[place].set_title(f"VDOS of {element}", loc="left")
             line[place].set_yticks([])
-            line[place].set_xlabel("ν̃ / cm⁻¹")  # five panels side by side have no room for words
+            line[place].set_xlabel("ν̃ / cm⁻¹")  # five panels in a row leave no space for a longer label
             line[place].set_ylabel(f"{number_of(outcome['atoms'])} atoms" if place == 0 else "")
         for ax, pair in zip(line[2 : 2 + RDFS], compared.names("rdf"), strict=False):
-            own += curve_panel(ax, compared, "rdf", pair)
-            ax.set_ylim(0, min(ax.get_ylim()[1], BONDED_PEAKS_FROM))
-            own += score_label(ax, compared, "rdf", pair)
+            panels += curve_panel(ax, compared, "rdf", pair)
+            ax.set_ylim(0, min(ax.get_ylim()[1], RDF_LIMIT))
+            panels += score_label(ax, compared, "rdf", pair)
             ax.set_title(f"RDF {pair}", loc="left")
-        own += energy_panel(line[4], compared)
-        rows += [[f"{name}: {panel}", *rest] for panel, *rest in own]
+        panels += energy_panel(line[4], compared)
+        rows += [[f"{name}: {panel}", *rest] for panel, *rest in panels]
         ended = "" if outcome["outcome"] == "completed" else f", ended early ({outcome['outcome']})"
         notes.append(
             f"{name}: {number_of(outcome['atoms'])} atoms, {plain(outcome['time_ps'])} ps at a horizon of "
@@ -62,11 +62,11 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         ncols=2,
     )
     return Drawing(
-        title="Larger cells than those of the training",
-        caption="Vibrational densities of states, radial distribution functions (high peaks are cut off) and "
-        "distribution of the potential energy of cells that the models have not seen, against MD of the same cell. "
-        "Ceiling: the score of a second MD run as long as the rollout. Dark: reference MD; dashed: rollout; bands: "
-        "one standard error.",
+        title="Transfer to larger cells",
+        caption="Vibrational densities of states, radial distribution functions (high peaks are truncated) and "
+        "distribution of the potential energy of cells larger than the training cell, against MD of the same cell. "
+        "Ceiling: score of a second MD run as long as the rollout. Dark: reference MD; dashed: rollout; bands: one "
+        "standard error on either side.",
         columns=FIGURE_COLUMNS,
         rows=rows,
         figure=figure,

@@ -1,4 +1,4 @@
-"""Systems of the paper's kinds beside the first of each: cells that the models were not trained on."""
+"""Systems of the paper's kinds other than the first of each kind: larger cells, without training data of their own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 
 def larger_systems(plan: Plan) -> list[str]:
-    """The names of the other configured systems of each kind."""
+    """Names of the configured systems other than the first of each kind."""
     first = {system_of_kind(plan, kind) for kind in KINDS}
     return [name for name in plan.systems if plan.system(name).reference.system in KINDS and name not in first]
 
 
 def larger_sources(plan: Plan) -> dict[str, list[str]]:
-    """Summary and outcome of every rollout of these systems, by the names of both."""
+    """Summary and outcome of every rollout of these systems, by "system, run"."""
     return {
         f"{system}, {run}": [
             at(layout.SUMMARY, system=system, run=run),

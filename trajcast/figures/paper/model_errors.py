@@ -1,4 +1,4 @@
-"""Test errors of all trained models of the paper's systems, and how they fall with the number of samples."""
+"""Test errors of all models of the paper's systems, and their decrease with the number of samples."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class ModelErrors:
     """Mean absolute errors of one model on its test set."""
 
     horizon_fs: float
-    samples: int | None  # pairs that it was trained on; None for a model that was not trained here
+    samples: int | None  # number of training pairs; None for a model that was not trained here
     seed: int | None
     displacement_A: float
     velocity_A_per_fs: float
-    displacement_percent: float  # of the mean absolute value over the test set
+    displacement_percent: float  # relative to the mean absolute value over the test set
     velocity_percent: float
 
 
 @dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """A mean over seeds; without an error where there is one seed."""
+    """A mean over seeds with its standard error, which is None for one seed."""
 
     value: float
     error: float | None
@@ -44,7 +44,7 @@ class Estimate:
 
 
 def model_error_sources(plan: Plan) -> dict[str, list[str]]:
-    """test.json of every model of the learning curves, and of the configured one at every horizon, kind by kind."""
+    """Test errors and records of all models of the learning curves and of the main model at every horizon, by kind."""
     found: dict[str, list[str]] = {}
     for kind in KINDS:
         if system := system_of_kind(plan, kind):
@@ -59,21 +59,21 @@ def model_error_sources(plan: Plan) -> dict[str, list[str]]:
 
 
 def learning_sources(plan: Plan) -> dict[str, list[str]]:
-    """The same where learning curves are asked for; nothing where no system has one."""
-    asked = any(studies.learning(plan, system) for kind in KINDS if (system := system_of_kind(plan, kind)))
-    return model_error_sources(plan) if asked else {}
+    """The same if any system has learning curves, otherwise nothing."""
+    configured = any(studies.learning(plan, system) for kind in KINDS if (system := system_of_kind(plan, kind)))
+    return model_error_sources(plan) if configured else {}
 
 
 def read_model_errors(paths: Iterable[str]) -> list[ModelErrors]:
-    """The errors in every test.json of `paths`, with samples and seed from the model.json beside it."""
-    found = []
+    """Read every test.json in `paths`, with samples and seed from the model.json beside it."""
+    errors = []
     for path in map(Path, paths):
         if path.name == layout.TEST_FILE:
             test = json.loads(path.read_text(encoding="utf-8"))
-            card = json.loads((path.parent / layout.RECORD_FILE).read_text(encoding="utf-8"))
-            shipped = card.get("name") in shipped_models()  # trained, but neither here nor on these data
-            settings = {} if shipped else (card.get("provenance") or {}).get("settings") or {}
-            found.append(
+            record = json.loads((path.parent / layout.RECORD_FILE).read_text(encoding="utf-8"))
+            shipped = record.get("name") in shipped_models()  # trained elsewhere, on other data
+            settings = {} if shipped else (record.get("provenance") or {}).get("settings") or {}
+            errors.append(
                 ModelErrors(
                     horizon_fs=test["horizon_fs"],
                     samples=settings.get("samples"),
@@ -84,14 +84,15 @@ def read_model_errors(paths: Iterable[str]) -> list[ModelErrors]:
                     velocity_percent=test["velocity_mae_percent"],
                 )
             )
-    return found
+    return errors
 
 
 def best_trained(errors: Sequence[ModelErrors], horizon_fs: float) -> list[ModelErrors]:
-    """All seeds of the models with the most samples at a horizon; those that were not trained here where there are."""
-    here = [error for error in errors if error.horizon_fs == horizon_fs]
-    most = max((error.samples or 0 for error in here), default=0)
-    return [error for error in here if error.samples is None] or [e for e in here if e.samples == most]
+    """Models at one horizon: those not trained here, if any, otherwise all seeds with the most samples."""
+    at_horizon = [error for error in errors if error.horizon_fs == horizon_fs]
+    most = max((error.samples or 0 for error in at_horizon), default=0)
+    elsewhere = [error for error in at_horizon if error.samples is None]
+    return elsewhere or [error for error in at_horizon if error.samples == most]
 
 
 def horizons(errors: Iterable[ModelErrors]) -> list[float]:
@@ -100,7 +101,7 @@ def horizons(errors: Iterable[ModelErrors]) -> list[float]:
 
 
 def over_seeds(values: Sequence[float]) -> Estimate:
-    """Mean and standard error."""
+    """Mean and standard error of values from different seeds."""
     array = np.array(values, dtype=np.float64)
     return Estimate(
         value=float(array.mean()), error=float(standard_error(array)) if len(array) > 1 else None, seeds=len(array)
@@ -113,25 +114,25 @@ def curve(errors: Sequence[ModelErrors], horizon_fs: float, quantity: str) -> di
     for error in errors:
         if error.horizon_fs == horizon_fs and error.samples is not None:
             values.setdefault(error.samples, []).append(getattr(error, quantity))
-    return {samples: over_seeds(found) for samples, found in sorted(values.items())}
+    return {samples: over_seeds(seeds) for samples, seeds in sorted(values.items())}
 
 
 def exponent(errors: Sequence[ModelErrors], horizon_fs: float, quantity: str) -> Estimate | None:
-    """s of the power law error ∝ samples^s: the mean of the seeds' slopes and its standard error.
+    """Exponent s of the power law error ∝ samples^s: mean over seeds and its standard error.
 
-    Each seed's slope is that of the least-squares line through the logarithms. Only seeds with models of at least two
-    sizes count; None where there is none.
+    The exponent of each seed is the slope of a least-squares line through the logarithms. Seeds without models of at
+    least two numbers of samples are skipped; None if no seed is left.
     """
     slopes = []
     of_horizon = [error for error in errors if error.horizon_fs == horizon_fs and error.samples is not None]
     for seed in sorted({error.seed for error in of_horizon if error.seed is not None}):
-        own = [error for error in of_horizon if error.seed == seed]
-        samples = np.array([error.samples for error in own], dtype=np.float64)
+        of_seed = [error for error in of_horizon if error.seed == seed]
+        samples = np.array([error.samples for error in of_seed], dtype=np.float64)
         if len(set(samples)) > 1:
-            slopes.append(power(samples, np.array([getattr(error, quantity) for error in own])))
+            slopes.append(power(samples, np.array([getattr(error, quantity) for error in of_seed])))
     return over_seeds(slopes) if slopes else None
 
 
 def power(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """s of y ∝ x^s by least squares of the logarithms."""
+    """Exponent s of y ∝ x^s from a least-squares fit of the logarithms."""
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])

@@ -1,4 +1,4 @@
-"""One self-contained HTML page with all figures and tables that were made, published numbers beside ours."""
+"""One self-contained HTML page with all figures and tables that were drawn, including the published numbers."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from trajcast.figures.paper import figures
 from trajcast.figures.table import Cell, Table, text_cell
 from trajcast.io.files import write_text
 
-ERROR_OF = "± "  # a column of this name and the one before it belong together
+ERROR_OF = "± "  # prefix of a column with the standard errors of the preceding column
 
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """A figure or a table as the template needs it."""
+    """A figure or a table, ready for the template."""
 
     name: str
     label: str
@@ -32,7 +32,7 @@ class Shown:
 
 
 def write_page(sources: dict[str, list[str]], output: Path) -> None:
-    """Write the page to `output`, whole or not at all; PNG and CSV files lie beside the JSON files of `sources`."""
+    """Write the page to `output` atomically; PNG and CSV files must lie beside the JSON files of `sources`."""
     page = template("paper.html", Path(__file__).parent, FOLDER).render(
         version=__version__,
         shown=[_shown(name, Path(path)) for name, (path,) in sorted(sources.items())],
@@ -66,13 +66,13 @@ def _shown(name: str, path: Path) -> Shown:
 
 
 def _table(title: str, about: dict[str, Any], path: Path) -> Table:
-    """The CSV as a table, its rows grouped by the first column, errors behind their values."""
+    """The CSV file as a table with rows grouped by the first column and errors joined to their values."""
     with open(path.with_suffix(".csv"), encoding="utf-8", newline="") as handle:
         columns, *rows = csv.reader(handle)
     kept = [i for i, column in enumerate(columns) if i and not column.startswith(ERROR_OF)]
     groups = [
-        (heading, [[_cell(columns, row, i) for i in kept] for row in own])
-        for heading, own in itertools.groupby(rows, key=lambda row: row[0])
+        (heading, [[_cell(columns, row, i) for i in kept] for row in group])
+        for heading, group in itertools.groupby(rows, key=lambda row: row[0])
     ]
     return Table(
         title=title,

@@ -1,4 +1,4 @@
-"""Predicted against true velocities of a model's test pairs."""
+"""Predicted and true velocities of test pairs for parity plots."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from trajcast.data.dataset import read_dataset
 from trajcast.model.store import load_model
 from trajcast.training.batches import Batches
 
-ATOMS = 2000  # about as many are drawn
+ATOMS = 2000  # approximate number of atoms to draw
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parity:
-    """New velocities (Å/fs) of some test pairs, component by component."""
+    """Components of the true and predicted new velocities (Å/fs) of some test pairs."""
 
     horizon_fs: float
     true: NDArray[np.float64]
     predicted: NDArray[np.float64]
-    element: NDArray[np.str_]  # of each component's atom
+    element: NDArray[np.str_]  # of the atom of each component
 
 
 @torch.no_grad()
 def parity(weights: Path, dataset: Path) -> Parity:
-    """Predictions for evenly spaced pairs of the test set."""
+    """Predict the velocities of evenly spaced pairs of the test set."""
     model = load_model(weights, use_device("cpu", threads=1))
     pairs = read_dataset(dataset).split("test")
     count = min(len(pairs), max(1, ATOMS // pairs.spec.n_atoms))

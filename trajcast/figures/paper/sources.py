@@ -1,4 +1,4 @@
-"""The files that a figure reads, by their role, as they are given on the command line."""
+"""Files that a figure reads, by role, as given on the command line."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ KEY = "--sources"
 
 
 class Sources(dict[str, list[str]]):
-    """Files by role; UserError where a role that is needed is missing."""
+    """Files by role; looking up a missing role raises UserError."""
 
     def __missing__(self, role: str) -> NoReturn:
-        raise UserError(f"{KEY}: names no {role!r}, only {', '.join(self)}; give what trajcast.figures.paper names")
+        raise UserError(f"{KEY}: names no {role!r}, only {', '.join(self)}; give all roles that the figure reads")
 
 
 def read_sources(values: Any) -> Sources:
-    """Roles with lists of files that are there; UserError for anything else."""
+    """Validate files by role.
+
+    Raises:
+        UserError: Unless `values` maps roles to lists of existing files, at least one in all.
+    """
     sources = Sources(validate(dict[str, list[str]], values, KEY))
     paths = [path for files in sources.values() for path in files]
     if not paths:
@@ -33,7 +37,11 @@ def read_sources(values: Any) -> Sources:
 
 
 def of_kinds(sources: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The files of the paper's systems; UserError where there are none."""
+    """Files of the paper's systems, by kind.
+
+    Raises:
+        UserError: If there are none.
+    """
     found = {kind: sources[kind] for kind in KINDS if sources.get(kind)}
     if not found:
         raise UserError(f"{KEY}: names none of {', '.join(KINDS)}, only {', '.join(sources)}; name one of them")

@@ -1,1 +1,1 @@
-"""Figures, tables and the self-contained page."""
+"""Figures, tables and the self-contained HTML page of one system."""

@@ -1,4 +1,4 @@
-"""Settings, seeds, versions and machines of every stage, from the provenance that the results carry."""
+"""Settings, seeds, software versions and machine of every stage, from the provenance of the results."""
 
 from __future__ import annotations
 
@@ -12,67 +12,66 @@ from trajcast.figures.table import Cell, Table
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
-    """One stage of one rollout ("" where all share it) and the record of how it was run."""
+    """Provenance of one stage of one rollout; `rollout` is "" for a stage that all rollouts share."""
 
     stage: str
-    where: str
+    rollout: str
     provenance: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
-    """Settings of one stage as YAML, and the rollouts that used exactly them."""
+class SettingsBlock:
+    """Settings of one stage as YAML; the title names the rollouts that used them."""
 
     title: str
     text: str
 
 
 def origins(study: Study) -> list[Origin]:
-    """All stages of all rollouts that carry provenance, in the order of the workflow."""
-    found = [Origin(stage="reference", where="", provenance=study.provenance)]
+    """All stages with provenance, in the order of the workflow."""
+    found = [Origin(stage="reference", rollout="", provenance=study.provenance)]
     for stage in ("dataset", "training", "rollout", "observables"):
         for run in study.runs:
             if run.provenance.get(stage):
-                where = run.title
-                found.append(Origin(stage=stage, where=where, provenance=run.provenance[stage]))
+                found.append(Origin(stage=stage, rollout=run.title, provenance=run.provenance[stage]))
     return found
 
 
-def settings(study: Study) -> list[Settings]:
-    """Settings of every stage, those that are the same for several rollouts once."""
-    horizons: dict[tuple[str, str], list[str]] = {}
+def settings(study: Study) -> list[SettingsBlock]:
+    """Settings of every stage; settings that several rollouts share are given once."""
+    rollouts: dict[tuple[str, str], list[str]] = {}
     for origin in origins(study):
         text = yaml_text(origin.provenance["settings"])
-        horizons.setdefault((origin.stage, text), []).append(origin.where)
+        rollouts.setdefault((origin.stage, text), []).append(origin.rollout)
     return [
-        Settings(title=f"{stage} ({', '.join(where)})" if where[0] else stage, text=text)
-        for (stage, text), where in horizons.items()
+        SettingsBlock(title=f"{stage} ({', '.join(names)})" if names[0] else stage, text=text)
+        for (stage, text), names in rollouts.items()
     ]
 
 
 def seeds_table(study: Study) -> Table:
-    """Seed of every stage that draws random numbers."""
+    """Seed of every stage that uses random numbers."""
     rows = [
-        [Cell(text=f"{origin.stage} {origin.where}".strip()), Cell(text=str(origin.provenance["settings"]["seed"]))]
+        [Cell(text=f"{origin.stage} {origin.rollout}".strip()), Cell(text=str(origin.provenance["settings"]["seed"]))]
         for origin in origins(study)
         if "seed" in origin.provenance["settings"]
     ]
     return Table(
-        title="Seeds",
-        caption="Of every stage that draws random numbers.",
+        title="Random seeds",
+        caption="One for every stage that uses random numbers.",
         columns=["Stage", "Seed"],
         groups=[("", rows)],
     )
 
 
 def versions_table(study: Study) -> Table:
-    """Versions of the software in use at each stage, and the machine; one column where all stages agree."""
+    """Software versions and machine of each stage, in one column if all stages agree."""
     records: dict[str, dict[str, str]] = {}
     for origin in origins(study):
         machine = origin.provenance["machine"]
         names = [name for name in ("node", "processor", "system") if name in machine]
         record = origin.provenance["versions"] | {name: machine[name] for name in names}
-        records[f"{origin.stage} {origin.where}".strip()] = record
+        records[f"{origin.stage} {origin.rollout}".strip()] = record
     names = list(dict.fromkeys(name for record in records.values() for name in record))
     if len({tuple(sorted(record.items())) for record in records.values()}) == 1:
         records = {"all stages": next(iter(records.values()))}
@@ -81,8 +80,8 @@ def versions_table(study: Study) -> Table:
         for name in names
     ]
     return Table(
-        title="Versions and machine",
-        caption="As recorded by the stages themselves.",
-        columns=["Software", *records],
+        title="Software versions and hardware",
+        caption="As recorded by each stage.",
+        columns=["Component", *records],
         groups=[("", rows)],
     )

@@ -1,4 +1,4 @@
-"""The physics checks of the data sets that models were trained on."""
+"""Physical properties of the data sets that the models were trained on."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ SPLITS = ("training", "validation", "test")
 
 
 def data_table(study: Study) -> Table | None:
-    """What was found of every data set, beside its limits; None where no model's record tells."""
+    """Physical properties of every data set with their limits; None if no model records them."""
     sets: dict[float, dict[str, Any]] = {}
     for run in study.runs:
-        found = run.provenance.get("dataset", {}).get("physics")
-        if isinstance(found, dict) and all(isinstance(found.get(split), dict) for split in SPLITS):
-            sets[run.horizon_fs] = found
+        physics = run.provenance.get("dataset", {}).get("physics")
+        if isinstance(physics, dict) and all(isinstance(physics.get(split), dict) for split in SPLITS):
+            sets[run.horizon_fs] = physics
     if not sets:
         return None
     groups = [
-        (f"Δt = {horizon_fs:g} fs", [_row(split, found[split]) for split in SPLITS])
-        for horizon_fs, found in sorted(sets.items())
+        (f"Δt = {horizon_fs:g} fs", [_row(split, physics[split]) for split in SPLITS])
+        for horizon_fs, physics in sorted(sets.items())
     ]
     limits = [
         "limit",
@@ -38,11 +38,13 @@ def data_table(study: Study) -> Table | None:
     ]
     return Table(
         title="Data sets",
-        caption="Physics of the pairs, which the network imposes or cannot learn. Flight: RMS displacement over that "
-        "of free flight at the RMS velocity. ΔP: RMS change of the total momentum over the horizon, in an atom's RMS "
-        "momentum (isolated systems: or angular momentum, the larger). Centre: how far the centre of mass is "
-        "from where P takes it, in an atom's step. ΔE: that of the total energy in that of the "
-        "kinetic energy. Closest: smallest distance over the sum of the covalent radii.",
+        caption="Physical properties of the pairs that the network either imposes or cannot learn. Repeated: fraction "
+        "of duplicated frames. Flight: RMS displacement relative to free flight at the RMS velocity. ΔP: RMS change of "
+        "the total momentum over the horizon relative to the RMS momentum of an atom (isolated systems: the larger of "
+        "this and the corresponding ratio for the angular momentum). Centre: RMS deviation of the centre of mass from "
+        "uniform motion relative to the typical displacement of an atom. ΔE: RMS change of the total energy over the "
+        "horizon relative to that of the kinetic energy. Closest: smallest interatomic distance relative to the sum of "
+        "the covalent radii.",
         columns=[
             "Split",
             "Pairs",
@@ -55,23 +57,26 @@ def data_table(study: Study) -> Table | None:
             "Temperatures / K",
         ],
         groups=[*groups, ("", [cells(limits)])],
-        notes=["What lies beyond a limit is refused, unless dataset.accept names the check (docs/formats.md)."],
+        notes=["Data beyond a limit are rejected unless dataset.accept names the check (docs/formats.md)."],
     )
 
 
-def _row(split: str, found: dict[str, Any]) -> list[Cell]:
-    momentum = max(found["momentum"], found["angular_momentum"] or 0.0)
-    kelvin = ", ".join(f"{name} {value:.0f}" for name, value in found["temperatures_K"].items())
+def _row(split: str, physics: dict[str, Any]) -> list[Cell]:
+    momentum = max(physics["momentum"], physics["angular_momentum"] or 0.0)
+    kelvin = ", ".join(f"{name} {value:.0f}" for name, value in physics["temperatures_K"].items())
+    closest = MISSING
+    if physics["closest"] is not None:
+        closest = f"{number(physics['closest'], 3)} ({physics['closest_A']:.3g} Å)"
     return cells(
         [
             text_cell(split),
-            number_of(found["pairs"]),
-            number(found["repeated"], 2),
-            number(found["flight"], 3),
+            number_of(physics["pairs"]),
+            number(physics["repeated"], 2),
+            number(physics["flight"], 3),
             number(momentum, 2),
-            number(found.get("center"), 2),
-            MISSING if found["energy"] is None else number(found["energy"], 2),
-            MISSING if found["closest"] is None else f"{number(found['closest'], 3)} ({found['closest_A']:.3g} Å)",
+            number(physics.get("center"), 2),
+            MISSING if physics["energy"] is None else number(physics["energy"], 2),
+            closest,
             kelvin,
         ]
     )

@@ -1,8 +1,13 @@
-"""The verdict on a rollout in a sentence: how it ended, how much agrees with MD, and what does not.
+"""One-sentence verdict on a rollout: how it ended, how many quantities agree with MD, and which do not.
 
-A rollout agrees with MD where it came to its end, nothing is known to exceed the tolerance that matters to a user, at
-least half of what has a tolerance is within it (what is too short to tell anything does not agree), and no more
-quantities miss their error than chance lets a perfect model miss, of which each has one chance in twenty.
+A rollout agrees with MD if all of this holds:
+
+- It was completed.
+- No quantity is known to exceed its tolerance.
+- Of the quantities with a tolerance, at least as many are within it as are unresolved: a run that is too short to
+  resolve anything does not agree.
+- No more quantities are outside their error than chance explains; a perfect model misses each with a probability of
+  5 %.
 """
 
 from __future__ import annotations
@@ -13,21 +18,21 @@ from typing import Any
 from scipy.stats import binom
 
 from trajcast.figures.numbers import number, plain, unit_text
-from trajcast.figures.report.runs import Run
+from trajcast.figures.report.runs import ReportedRun
 from trajcast.figures.table import joined
 from trajcast.observables.summary import CONFIDENCE, NO, UNRESOLVED, YES
 
-RAREST = 0.05  # chance of so many misses by a perfect model, below which they are the model's
+SIGNIFICANCE = 0.05  # misses count against the model if a perfect model has as many with a lower probability
 
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """What the rows of one rollout add up to."""
+    """Counts of the summary rows of one rollout, and whether it agrees with MD."""
 
     completed: bool
     within: int  # quantities within error
     judged: int
-    second_within: int | None  # the same of the second MD run; None: there is none
+    second_within: int | None  # of the second MD run; None if there is none
     second_judged: int
     tolerable: int  # quantities within tolerance
     unresolved: int
@@ -35,10 +40,10 @@ class Verdict:
     agrees: bool
 
 
-def verdict(run: Run) -> Verdict:
-    """Count the rows."""
+def verdict(run: ReportedRun) -> Verdict:
+    """Count the summary rows of a rollout."""
     rows = run.summary
-    own, second = (
+    first, second = (
         [row[key] for row in rows if row[key] is not None] for key in ("within_error", "second_within_error")
     )
     outside = [_difference(row) for row in rows if row["within_tolerance"] == NO]
@@ -47,38 +52,38 @@ def verdict(run: Run) -> Verdict:
     unresolved = sum(row["within_tolerance"] == UNRESOLVED for row in rows)
     return Verdict(
         completed=completed,
-        within=sum(own),
-        judged=len(own),
+        within=sum(first),
+        judged=len(first),
         second_within=sum(second) if second else None,
         second_judged=len(second),
         tolerable=tolerable,
         unresolved=unresolved,
         outside=outside,
         agrees=completed
-        and bool(own)
+        and bool(first)
         and not outside
         and tolerable >= unresolved
-        and _by_chance(len(own) - sum(own), len(own)),
+        and _by_chance(len(first) - sum(first), len(first)),
     )
 
 
 def _by_chance(misses: int, judged: int) -> bool:
-    """Whether a perfect model misses so many of its quantities often enough."""
-    return bool(binom.sf(misses - 1, judged, 1 - CONFIDENCE) > RAREST)
+    """Whether chance explains this number of misses."""
+    return bool(binom.sf(misses - 1, judged, 1 - CONFIDENCE) > SIGNIFICANCE)
 
 
-def headline(run: Run) -> str:
-    """The sentence, with the rollout's name before it."""
-    found = verdict(run)
-    beside = (
-        "" if found.second_within is None else f" (a second MD run: {found.second_within} of {found.second_judged})"
+def headline(run: ReportedRun) -> str:
+    """The verdict sentence, beginning with the name of the rollout."""
+    counts = verdict(run)
+    second = (
+        "" if counts.second_within is None else f" (a second MD run: {counts.second_within} of {counts.second_judged})"
     )
-    parts = [_ending(run.outcome), f"{found.within} of {found.judged} quantities within error{beside}"]
-    if limits := found.tolerable + found.unresolved + len(found.outside):
-        text = f"{found.tolerable} of {limits} within the tolerances that matter to a user"
-        parts.append(text + (f", {found.unresolved} not resolved" if found.unresolved else ""))
-    if found.outside:
-        parts.append(f"beyond them: {joined(found.outside)}")
+    parts = [_ending(run.outcome), f"{counts.within} of {counts.judged} quantities within error{second}"]
+    if limits := counts.tolerable + counts.unresolved + len(counts.outside):
+        text = f"{counts.tolerable} of {limits} within tolerance"
+        parts.append(text + (f", {counts.unresolved} not resolved" if counts.unresolved else ""))
+    if counts.outside:
+        parts.append(f"beyond tolerance: {joined(counts.outside)}")
     return f"{run.title}, {run.outcome['ensemble']}: {'; '.join(parts)}"
 
 

@@ -1,4 +1,4 @@
-"""Everything the page shows, read from one system's results folder."""
+"""Input of the page, read from the results folder of one system."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trajcast.core.errors import UserError
 from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import PS
 from trajcast.figures.report.required import check_rows, existing, read_json
-from trajcast.figures.report.runs import Run, read_run
+from trajcast.figures.report.runs import ReportedRun, read_run
 from trajcast.io import layout
 from trajcast.io.layout import nve_run
 from trajcast.io.trajectory import Trajectory
@@ -49,15 +49,15 @@ class Study:
     reference_ps: float
     health: list[dict[str, Any]]
     warnings: list[str]  # of the potential
-    weights_sha256: list[str]  # of the potential: one or none
-    largest_timestep: dict[str, Any] | None  # its speed; None where it was not asked for
-    literature: list[dict[str, Any]]  # quantities of the reference beside published ones
-    energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time ps, total energy eV
-    runs: list[Run]
+    weights_sha256: list[str]  # of the potential; at most one
+    largest_timestep: dict[str, Any] | None  # speed with the largest safe timestep; None if unknown or not requested
+    literature: list[dict[str, Any]]  # quantities of the reference MD with published values
+    energies: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]  # NVE run → time (ps), total energy (eV)
+    runs: list[ReportedRun]
 
     @property
     def observables(self) -> list[str]:
-        """Names of all observables that any rollout has, in the order of the summary."""
+        """Names of the observables of all rollouts, in the order of the summary."""
         names = dict.fromkeys(row["observable"] for run in self.runs for row in run.summary)
         for run in self.runs:
             names |= dict.fromkeys([*run.md, *run.rollout])
@@ -65,9 +65,14 @@ class Study:
 
 
 def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path] = ()) -> Study:
-    """Read a results folder; `models`: the folder of each rollout's model; `timestep`: see the page.
+    """Read a results folder.
 
-    UserError names the first missing or malformed file and the command that makes it.
+    Args:
+        models: Folder of each rollout's model, by the name of the rollout.
+        timestep: File of the timestep study, if any.
+
+    Raises:
+        UserError: If a file is missing or malformed; the message names the command that makes it.
     """
     reference = folder / "reference"
     made_by = f"trajcast reference --settings {reference / layout.REFERENCE_SETTINGS_FILE} --output {reference}"
@@ -78,8 +83,8 @@ def read_study(folder: Path, models: Mapping[str, Path], timestep: Sequence[Path
     nvt = existing(reference / Path(layout.NVT).name, made_by)
     with Trajectory(nvt) as trajectory:
         missing = [key for key in SPEED_KEYS if key not in trajectory.provenance.get("speed", {})]
-        if missing or not trajectory.provenance.get("settings"):
-            raise UserError(f"{nvt}: its provenance has no settings or speed of the run; make it again with {made_by}")
+        if missing or "runs" not in trajectory.provenance.get("settings", {}).get("nve", {}):
+            raise UserError(f"{nvt}: its provenance lacks settings or speed of the run; make it again with: {made_by}")
         provenance, spec = trajectory.provenance, trajectory.spec
         length_ps = (len(trajectory) - 1) * trajectory.interval_fs / PS
     start = nve_run(reference, provenance["settings"]["nve"]["runs"])  # the test trajectory

@@ -1,4 +1,4 @@
-"""Tables of the models: errors of one step and of several, and what a step does to the kinetic energy."""
+"""Tables of the models: errors of one and of several steps, and kinetic energy balance of a step."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ase.data import chemical_symbols
 from trajcast.figures.numbers import MISSING, measured, number, number_of
 from trajcast.figures.published import published_errors
 from trajcast.figures.report.inputs import Study
-from trajcast.figures.report.runs import Run
+from trajcast.figures.report.runs import ReportedRun
 from trajcast.figures.table import Cell, Table, cells, joined, text_cell
 
 PUBLISHED_ERRORS = (
@@ -19,17 +19,17 @@ PUBLISHED_ERRORS = (
 
 
 def test_error_table(study: Study) -> Table:
-    """Mean absolute errors on the test set beside the published ones of the same system, force field and horizon."""
+    """Mean absolute errors on the test set, with those published for the same system, force field and horizon."""
     published = {} if study.settings.get("potential") else published_errors(study.settings["system"])
-    beside = any(run.horizon_fs in published for run in study.runs)
+    compared = any(run.horizon_fs in published for run in study.runs)
     groups = []
-    models: dict[tuple[str, float], list[Run]] = {}
+    models: dict[tuple[str, float], list[ReportedRun]] = {}
     for run in study.runs:
         models.setdefault((run.model_folder, run.horizon_fs), []).append(run)
     for (name, horizon_fs), runs in models.items():
         run, paper = runs[0], published.get(horizon_fs)
         test = run.test
-        mine: list[str | Cell] = [
+        row: list[str | Cell] = [
             name.removeprefix("model-"),
             number_of(run.parameters),
             run.training_effort or MISSING,
@@ -39,16 +39,17 @@ def test_error_table(study: Study) -> Table:
             number(test["velocity_mae_A_per_fs"] * 1e5, 3),
             number(test["velocity_mae_percent"], 3),
         ]
-        rows = [cells(mine)]
+        rows = [cells(row)]
         if paper:
             training = f"up to {paper['training_days_up_to']} days, {paper['device']}"
             errors = [paper[key] for key in PUBLISHED_ERRORS]
             rows.append(cells(["published", f"≈ {paper['weights']}", training, paper["test_frames"], *errors]))
-        groups.append((f"Δt = {horizon_fs:g} fs, rolled out as {joined([run.name for run in runs])}", rows))
+        rollouts = f"rollout{'s' if len(runs) > 1 else ''} {joined([run.name for run in runs])}"
+        groups.append((f"Δt = {horizon_fs:g} fs, {rollouts}", rows))
     return Table(
-        title="Accuracy of one step",
+        title="One-step accuracy",
         caption="Mean absolute errors on the test set, absolute and relative to the mean absolute value over that set"
-        + ("; beside them those published for this system and horizon." if beside else "."),
+        + (", with the errors published for this system and horizon." if compared else "."),
         columns=[
             "Model",
             "Parameters",
@@ -61,19 +62,20 @@ def test_error_table(study: Study) -> Table:
         ],
         groups=groups,
         notes=[
-            "Published: Table S1 of the supplementary information of arXiv:2503.23794v1. Those models are far larger "
-            "and were trained for days on a GPU, on other trajectories: a goal, not a like-for-like comparison."
+            "Published: Table S1 of the supplementary information of arXiv:2503.23794v1. Those models have about 2.2 "
+            "million parameters and were trained for days on a GPU, on other trajectories; the comparison is not like "
+            "for like."
         ]
-        if beside
+        if compared
         else [],
     )
 
 
-BALANCE_UNIT = 1e-4  # of the mean square of an element's new velocities
+BALANCE_UNIT = 1e-4  # relative to the mean square new velocity of an element
 
 
 def balance_table(study: Study) -> Table | None:
-    """What a step does to the kinetic energy of each element, for models whose test tells; None where none does."""
+    """Kinetic energy balance of a step for each element; None if it was not measured for any model."""
     tests = {run.model_folder: run.test.get("kinetic_energy", {}) for run in study.runs}
     groups = [
         (
@@ -83,12 +85,12 @@ def balance_table(study: Study) -> Table | None:
                     [
                         text_cell(chemical_symbols[int(atomic)]),
                         *(
-                            measured(found[key] / BALANCE_UNIT, found[f"{key}_error"] / BALANCE_UNIT)
+                            measured(balance[key] / BALANCE_UNIT, balance[f"{key}_error"] / BALANCE_UNIT)
                             for key in ("error", "along", "change")
                         ),
                     ]
                 )
-                for atomic, found in elements.items()
+                for atomic, balance in elements.items()
             ],
         )
         for name, elements in tests.items()
@@ -97,47 +99,49 @@ def balance_table(study: Study) -> Table | None:
     if not groups:
         return None
     return Table(
-        title="Kinetic energy in one step",
-        caption="On test pairs, in 10⁻⁴ of the mean square of each element's new velocities v′; e: predicted less true "
-        "velocity. A network that predicts the mean of what may follow has ⟨e·v′⟩ = −⟨e²⟩ and takes that share of the "
-        "kinetic energy in every step; a thermostat gives it back.",
+        title="Kinetic energy balance of one step",
+        caption="Averages over test pairs in units of 10⁻⁴ ⟨v′²⟩, with standard errors; v′: true new velocities of an "
+        "element, e: predicted minus true velocity. A network that predicts the conditional mean of v′ has "
+        "⟨e·v′⟩ = −⟨e²⟩ and thus removes the fraction ⟨e²⟩/⟨v′²⟩ of the kinetic energy in every step; a thermostat "
+        "compensates for this loss.",
         columns=["Element", "⟨e²⟩", "⟨e·v′⟩", "Change of kinetic energy"],
         groups=groups,
     )
 
 
 def repeated_steps_table(study: Study) -> Table | None:
-    """Errors after several steps from the model's own predictions; None where no test has them."""
+    """Errors after several consecutive steps of the model; None if they were not measured for any model."""
     tests = {run.model_folder: run.test.get("repeated_steps", {}) for run in study.runs}
-    elements = sorted({int(z) for found in tests.values() for row in found.values() for z in row["kinetic_energy"]})
+    elements = sorted({int(z) for test in tests.values() for row in test.values() for z in row["kinetic_energy"]})
     groups = []
-    for name, found in tests.items():
+    for name, test in tests.items():
         rows = []
-        for steps, row in found.items():
-            mine: list[str | Cell] = [
+        for steps, errors in test.items():
+            row: list[str | Cell] = [
                 text_cell(steps),
                 *(
-                    measured(row[f"{quantity}_mae_percent"], row[f"{quantity}_mae_percent_error"])
+                    measured(errors[f"{quantity}_mae_percent"], errors[f"{quantity}_mae_percent_error"])
                     for quantity in ("displacement", "velocity")
                 ),
             ]
             for atomic in elements:
-                change = row["kinetic_energy"].get(str(atomic))
-                mine.append(
+                change = errors["kinetic_energy"].get(str(atomic))
+                row.append(
                     text_cell(MISSING)
                     if change is None
                     else measured(change["change"] / BALANCE_UNIT, change["change_error"] / BALANCE_UNIT)
                 )
-            rows.append(cells(mine))
+            rows.append(cells(row))
         if rows:
             groups.append((name.removeprefix("model-"), rows))
     if not groups:
         return None
     return Table(
-        title="Several steps by itself",
-        caption="From states of an NVE run that no training pair is from, without a thermostat, against what MD does: "
-        "errors of the displacement since the start and of the velocities, relative to their mean absolute values, and "
-        "the change of each element's kinetic energy against MD in 10⁻⁴.",
+        title="Accuracy of several consecutive steps",
+        caption="Short rollouts without a thermostat, compared with MD from the same states of an NVE run outside the "
+        "training set: mean absolute errors of the displacement since the start and of the velocity, relative to the "
+        "mean absolute values, and relative deviation of each element's kinetic energy from MD in units of 10⁻⁴; with "
+        "standard errors.",
         columns=["Steps", "Δr / %", "v′ / %", *(f"Kinetic energy of {chemical_symbols[z]}" for z in elements)],
         groups=groups,
     )

@@ -1,4 +1,4 @@
-"""The page: figures and tables of one system put into the template."""
+"""The HTML page with the figures and tables of one system."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from trajcast.core.version import __version__
 from trajcast.figures.curves import observable_figure
 from trajcast.figures.numbers import number, number_of, plain
 from trajcast.figures.page import FOLDER, DrawnFigure, data_uri, template
+from trajcast.figures.published import SUBSTANCES
 from trajcast.figures.report.appendix import seeds_table, settings, versions_table
 from trajcast.figures.report.data_table import data_table
 from trajcast.figures.report.headline import headline, verdict
@@ -21,14 +22,14 @@ from trajcast.figures.report.model_tables import balance_table, repeated_steps_t
 from trajcast.figures.report.result_tables import scalar_table, verdict_table
 from trajcast.figures.report.run_figures import health_figure, temperature_figure, training_figure
 from trajcast.figures.report.run_tables import health_table, literature_table, stability_table, timing_table
-from trajcast.figures.report.runs import Run
+from trajcast.figures.report.runs import ReportedRun
 from trajcast.figures.report.speed_table import speed_table
 from trajcast.figures.report.timings import read_timings
 from trajcast.figures.style import figure_style
 from trajcast.figures.table import joined
 from trajcast.io.files import write_text
 
-COLUMNS_AT_MOST = 4  # rollouts side by side in one figure
+MAX_COLUMNS = 4  # rollouts side by side in one figure
 
 
 def write_report(
@@ -38,17 +39,22 @@ def write_report(
     timings: Path | None = None,
     timestep: Sequence[Path] = (),
 ) -> None:
-    """Write the page of one results folder to `output`, whole or not at all; UserError when results are missing.
+    """Write the page of one results folder to `output` atomically.
 
-    `models`: the folder of the model of each rollout to show. `timings`: a folder of Snakemake benchmark
-    files; without it the page has no table of times. `timestep`: the file of the largest time step, if any.
+    Args:
+        models: Folder of the model of each rollout to show, by the name of the rollout.
+        timings: Folder of Snakemake benchmark files; without it the page has no table of timings.
+        timestep: File of the timestep study, if any.
+
+    Raises:
+        UserError: If results are missing or malformed.
     """
     study = read_study(folder, models, timestep)
     with figure_style():
         observables = [figure for name in study.observables for figure in _observable_figures(study, name)]
         temperature, training, health = _run_figures(study)
     page = template("page.html", Path(__file__).parent, FOLDER).render(
-        system=study.folder.resolve().name,
+        subject=_subject(study),
         version=__version__,
         facts=_facts(study),
         headlines=[(headline(run), verdict(run).agrees) for run in study.runs],
@@ -73,11 +79,18 @@ def write_report(
     write_text(output, page)
 
 
+def _subject(study: Study) -> str:
+    """What is simulated, with the name of its results folder."""
+    name = study.folder.resolve().name
+    substance = SUBSTANCES.get(study.settings["system"])
+    return f"{substance} (system “{name}”)" if substance else f"the system “{name}”"
+
+
 def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
-    """The observable's figure, in several parts when there are many rollouts, the numbers under the last."""
-    starts = range(0, len(study.runs), COLUMNS_AT_MOST)
+    """Figure of an observable, in several parts if there are many rollouts; the last one comes with the numbers."""
+    starts = range(0, len(study.runs), MAX_COLUMNS)
     for start in starts:
-        part = study.runs[start : start + COLUMNS_AT_MOST]
+        part = study.runs[start : start + MAX_COLUMNS]
         figure = observable_figure(name, part, range(start, start + len(part)))
         results = [result for run in part for result in (run.md.get(name), run.rollout.get(name)) if result]
         if figure is None or not results:
@@ -89,7 +102,7 @@ def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
             alt=f"{results[0].title}: {results[0].y_label} against {results[0].x_label} for {curves}, "
             f"reference MD and rollout {titles}.",
             caption="Dark grey: reference MD at the frame spacing of the rollout; coloured: rollout; bands: one "
-            "standard error.",
+            "standard error on either side.",
             source=data_uri(figure),
             notes=_by_origin(part, name, "note"),
             methods=_by_origin(part, name, "caption"),
@@ -97,26 +110,27 @@ def _observable_figures(study: Study, name: str) -> Iterator[DrawnFigure]:
         )
 
 
-def _by_origin(runs: Sequence[Run], name: str, attribute: str) -> list[str]:
-    """A text of each result of one observable, said once where all say the same."""
+def _by_origin(runs: Sequence[ReportedRun], name: str, attribute: str) -> list[str]:
+    """A text attribute of each result of one observable; a text that several results share is given once."""
     origins: dict[str, dict[str, list[str]]] = {}  # text → MD or rollout → rollouts
     for run in runs:
-        for who, results in (("reference MD", run.md), ("rollout", run.rollout)):
+        for method, results in (("reference MD", run.md), ("rollout", run.rollout)):
             if name in results and (text := getattr(results[name], attribute)):
-                origins.setdefault(text, {}).setdefault(who, []).append(run.name)
+                origins.setdefault(text, {}).setdefault(method, []).append(run.name)
     return [
-        f"{joined([f'{who} ({joined(names)})' for who, names in found.items()])}: {text}"
-        for text, found in origins.items()
+        f"{joined([f'{method} ({joined(names)})' for method, names in methods.items()])}: {text}"
+        for text, methods in origins.items()
     ]
 
 
 def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFigure]:
     titles = joined([run.title for run in study.runs])
     temperature = DrawnFigure(
-        title="Temperature along each rollout",
+        title="Temperature along the rollouts",
         alt=f"Kinetic temperature against time for {titles}, with the target temperature.",
-        caption="Thin: instantaneous kinetic temperature of the kept frames; thick: its running mean; dotted: target. "
-        "Grey ground: what a rollout that ended early did not reach.",
+        caption="Thin: instantaneous kinetic temperature of the saved frames; thick: averages over blocks of frames; "
+        "dotted: target. Dashed vertical line and grey shading: end of a rollout that ended early, and the time that "
+        "it did not reach.",
         source=data_uri(temperature_figure(study)),
     )
     skipped = sum(round(run.metrics["skipped_updates"].sum()) for run in study.runs if run.metrics is not None)
@@ -124,16 +138,16 @@ def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFi
         title="Training",
         alt=f"Loss and mean absolute errors against training time for {titles}.",
         caption="Left: loss (mean squared error of displacement and velocity, each divided by its mean square over the "
-        "training set). Right: mean absolute errors relative to the mean absolute value; where those of validation "
-        "pairs lie well above those of training pairs, more pairs would help more than more time."
+        "training set). Right: mean absolute errors relative to the mean absolute value; if validation errors are much "
+        "larger than training errors, more training pairs would help more than longer training."
         + (f" {skipped} updates with outlying losses were skipped." if skipped else ""),
         source=data_uri(training_figure(study)),
     )
     health = DrawnFigure(
-        title="Health of the reference MD",
+        title="Quality of the reference MD",
         alt="Deviation of the total energy from its mean in each NVE run, and mean temperature of each reference run.",
-        caption="Left: total energy per atom of each NVE run about its mean. Right: mean temperature with its standard "
-        "error; line and band: target and what is allowed.",
+        caption="Left: total energy per atom of each NVE run relative to its mean. Right: mean temperature of each run "
+        "with its standard error; lines and bands: target and accepted range.",
         source=data_uri(health_figure(study)),
     )
     trained_here = any(run.metrics is not None for run in study.runs)
@@ -141,7 +155,7 @@ def _run_figures(study: Study) -> tuple[DrawnFigure, DrawnFigure | None, DrawnFi
 
 
 def _facts(study: Study) -> dict[str, Any]:
-    """What the opening paragraph and the limits say in numbers."""
+    """Numbers in the introduction and in the limitations."""
     reference, spec = study.settings, study.spec
     counts = Counter(chemical_symbols[z] for z in spec.numbers)
     trained_here = [run.training_minutes for run in study.runs if run.metrics is not None]

@@ -1,4 +1,4 @@
-"""Files that the page needs; where one is missing or malformed, UserError with the command that makes it."""
+"""Read files that the page needs; if one is missing or malformed, the error names the command that makes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from trajcast.core.errors import UserError
 
 
 def existing(path: Path, made_by: str) -> Path:
-    """The path itself; `made_by`: the command."""
+    """Return `path` if the file exists.
+
+    Args:
+        made_by: Command that makes the file.
+
+    Raises:
+        UserError: If the file does not exist.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file, the report needs it; make it with: {made_by}")
     return path
@@ -20,7 +27,15 @@ def existing(path: Path, made_by: str) -> Path:
 def read_json(
     path: Path, keys: Sequence[str], made_by: str, upgrade: Callable[[dict[str, Any]], dict[str, Any]] = dict
 ) -> dict[str, Any]:
-    """A JSON object that has these keys, after `upgrade` of what an earlier version wrote."""
+    """Read a JSON object that must have `keys`.
+
+    Args:
+        made_by: Command that makes the file.
+        upgrade: Converts an object written by an earlier version.
+
+    Raises:
+        UserError: If the file does not exist, is not valid JSON or lacks a key.
+    """
     try:
         value = json.loads(existing(path, made_by).read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -33,7 +48,11 @@ def read_json(
 
 
 def check_rows(path: Path, rows: Sequence[Any], keys: Sequence[str], made_by: str) -> None:
-    """Refuse rows of a file that lack one of these keys."""
+    """Check that all rows of a file have `keys`.
+
+    Raises:
+        UserError: If a row lacks a key.
+    """
     for row in rows:
         missing = [key for key in keys if not isinstance(row, dict) or key not in row]
         if missing:

@@ -1,4 +1,4 @@
-"""Tables of what was observed: the verdict, and the numbers of each observable."""
+"""Tables of the observables: the verdict, and the numbers of each observable."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trajcast.observables.summary import UNRESOLVED, YES
 
 
 def verdict_table(study: Study) -> Table:
-    """Each measured quantity of MD, rollout and second MD run, with both verdicts, rollout by rollout."""
+    """Every quantity of reference MD, rollout and second MD run with its verdicts, grouped by rollout."""
     groups = []
     notes: dict[str, int] = {}
     for run in study.runs:
@@ -43,15 +43,14 @@ def verdict_table(study: Study) -> Table:
             )
         groups.append((headline(run), rows))
     return Table(
-        title="Verdict, quantity by quantity",
-        caption="With standard errors from blocks; all are measured by the same code at the same frame spacing. Second "
-        "MD run: MD from another start, as long as the rollout at most, judged as if it were a rollout: a perfect "
-        "model does no better. Score: overlap of a curve with that of the reference, 1 is identity. Within error: MD "
-        "and rollout differ by no more than Student's t (95 %) times the combined standard error; blocks of a curve "
-        "score no less than those of the second run by the same test. Of twenty such quantities a perfect model misses "
-        "one. Tolerance: a difference that matters to no user, however long the runs; “not resolved”: noise exceeds "
-        "it. "
-        "A dash: not measured, or without an error to judge by.",
+        title="Verdict by quantity",
+        caption="Values with standard errors from block averaging, all computed by the same code at the same frame "
+        "spacing. Second MD run: MD from another start, at most as long as the rollout and judged as if it were a "
+        "rollout; a perfect model does no better. Score: overlap of a curve with that of the reference (1: identical). "
+        "Within error: a value differs from reference MD by no more than Student's t (95 %) times the combined "
+        "standard error; for a curve, blocks score no less than those of the second run by the same test. A perfect "
+        "model misses one in twenty such quantities. Tolerance: a difference that is negligible in practice, however "
+        "long the runs; “not resolved”: beyond tolerance but within error. Dash: not measured, or no error estimate.",
         columns=[
             "Quantity",
             "Reference MD",
@@ -74,17 +73,17 @@ def _verdict(within: bool | None) -> Cell:
 
 
 def _tolerance(row: dict[str, Any], scored: bool) -> Cell:
-    found = row["within_tolerance"]
-    if found is None or row["tolerance"] is None:
+    within = row["within_tolerance"]
+    if within is None or row["tolerance"] is None:
         return Cell(text=MISSING)
     limit = f"{'−' if scored else '± '}{number(row['tolerance'], 1 if scored else 2)}"
-    if found == UNRESOLVED:
+    if within == UNRESOLVED:
         return Cell(text=f"{limit}: not resolved")
-    return Cell(text=f"{limit}: {'✓' if found == YES else '✗'}", kind="good" if found == YES else "bad")
+    return Cell(text=f"{limit}: {'✓' if within == YES else '✗'}", kind="good" if within == YES else "bad")
 
 
 def scalar_table(study: Study, name: str) -> Table | None:
-    """All numbers of one observable, MD and rollout beside each other; None when it has none."""
+    """All numbers of one observable for MD and rollout; None if it has none."""
     groups, notes = [], []
     for run in study.runs:
         md, rollout = run.md.get(name), run.rollout.get(name)
@@ -98,14 +97,14 @@ def scalar_table(study: Study, name: str) -> Table | None:
             theory = next((scalar.theory for scalar in known if scalar.theory is not None), None)
             values = [measured(s.value, s.error) if s else MISSING for s in pair]
             rows.append(cells([f"{key} / {unit}" if unit else key, *values, number(theory)]))
-            for who, scalar in zip(("reference MD", "rollout"), pair, strict=True):
+            for method, scalar in zip(("reference MD", "rollout"), pair, strict=True):
                 if scalar and scalar.note:
-                    notes.append(f"{run.title}, {who}, {key}: {scalar.note}")
+                    notes.append(f"{run.title}, {method}, {key}: {scalar.note}")
         if rows:
             groups.append((run.title, rows))
     if not groups:
         return None
     columns = ["Quantity", "Reference MD", "Rollout", "Theory"]
     return Table(
-        title="Numbers from this figure", caption="With standard errors.", columns=columns, groups=groups, notes=notes
+        title="Numerical results", caption="Values with standard errors.", columns=columns, groups=groups, notes=notes
     )

@@ -1,4 +1,4 @@
-"""Figures of the runs themselves: temperature along the rollouts, training, health of the reference."""
+"""Figures of the runs: temperature along the rollouts, training, quality of the reference MD."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MEV = 1000.0
 
 
 def temperature_figure(study: Study) -> Figure:
-    """Kinetic temperature along each rollout, with the target and the canonical width about it."""
+    """Kinetic temperature along each rollout, with its target."""
     runs = study.runs
     figure = Figure(figsize=(WIDTH_IN, 0.4 + 1.55 * len(runs)), layout="constrained")
     axes = figure.subplots(len(runs), 1, sharex=True, squeeze=False)[:, 0]
@@ -38,7 +38,7 @@ def temperature_figure(study: Study) -> Figure:
             ax.set_ylim(max(0.0, low - margin), high + 2.2 * margin)
         else:
             ax.set_ylim(0.8 * target, 1.2 * target)
-            ax.text(0.5, 0.7, "no frames kept", transform=ax.transAxes, ha="center", color=colour)
+            ax.text(0.5, 0.7, "no frames saved", transform=ax.transAxes, ha="center", color=colour)
         if run.outcome["outcome"] != "completed":
             reached = run.outcome["time_ps"]
             ax.axvline(reached, color=colour, linewidth=1.2, linestyle="--")
@@ -51,15 +51,15 @@ def temperature_figure(study: Study) -> Figure:
     return figure
 
 
-def _smoothed(times: NDArray, values: NDArray, window: int = 50) -> tuple[NDArray, NDArray]:
-    """Means of consecutive frames, about `window` of them over the whole series."""
-    size = max(1, len(values) // window)
+def _smoothed(times: NDArray, values: NDArray, blocks: int = 50) -> tuple[NDArray, NDArray]:
+    """Averages over about `blocks` blocks of consecutive frames."""
+    size = max(1, len(values) // blocks)
     whole = len(values) // size * size
     return times[:whole].reshape(-1, size).mean(1), values[:whole].reshape(-1, size).mean(1)
 
 
 def training_figure(study: Study) -> Figure:
-    """Losses and relative errors against training time, all models trained here."""
+    """Losses and relative errors against training time, for all models trained in this workflow."""
     figure = Figure(figsize=(WIDTH_IN, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for index, run in enumerate(study.runs):
@@ -96,7 +96,7 @@ def _line_key(ax: Axes, lines: dict[str, dict[str, Any]]) -> Legend:
 
 
 def health_figure(study: Study) -> Figure:
-    """Energy conservation of the NVE runs and mean temperature of every reference run."""
+    """Energy conservation of the NVE runs and mean temperature of all reference runs."""
     figure = Figure(figsize=(WIDTH_IN, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2)
     for index, (name, (times, energy)) in enumerate(study.energies.items()):

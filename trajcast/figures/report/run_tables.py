@@ -1,4 +1,4 @@
-"""Tables of the runs themselves: stability, health of the reference, time of the jobs."""
+"""Tables of the runs: stability of the rollouts, quality of the reference MD, timings of the jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trajcast.figures.table import Cell, Table, cells, text_cell
 
 
 def stability_table(study: Study) -> Table:
-    """How each rollout ended and how far it came."""
+    """Outcome and length of each rollout."""
     rows = []
     for run in study.runs:
         outcome, kelvin = run.outcome, run.temperature.kelvin
@@ -33,18 +33,18 @@ def stability_table(study: Study) -> Table:
         )
     return Table(
         title="Stability of the rollouts",
-        caption="A guard ends a rollout that is not finite, whose atoms overlap, or whose temperature leaves the "
-        "allowed band; the frames before it are kept. Time and frames count from the end of the equilibration, steps "
-        "from its start; ⟨T⟩ is over the frames kept.",
+        caption="A guard ends a rollout if a value is not finite, if atoms overlap or if the temperature leaves the "
+        "allowed range; the frames up to then are saved. Time and frames are counted from the end of the "
+        "equilibration, steps from its start; ⟨T⟩: mean over the saved frames.",
         columns=[
             "Rollout",
             "Ensemble",
             "Outcome",
             "Time / ps",
             "Steps",
-            "Frames kept",
+            "Frames saved",
             "⟨T⟩ / K",
-            "Last T / K",
+            "Final T / K",
             "Reason",
         ],
         groups=[("", rows)],
@@ -52,7 +52,7 @@ def stability_table(study: Study) -> Table:
 
 
 def literature_table(study: Study) -> Table:
-    """Quantities of the reference MD beside published ones."""
+    """Quantities of the reference MD with published values."""
     rows = [
         cells(
             [
@@ -66,10 +66,10 @@ def literature_table(study: Study) -> Table:
         for row in study.literature
     ]
     return Table(
-        title="Reference MD and the literature",
-        caption="What the force field gives here beside published values; experiments and other models differ from it "
-        "by more than the errors.",
-        columns=["Quantity", "Unit", "Here", "Published", "Source"],
+        title="Comparison of the reference MD with the literature",
+        caption="Results of the force field in this work and published values. Experiments and other force fields "
+        "differ from it by more than the statistical errors.",
+        columns=["Quantity", "Unit", "This work", "Published", "Source"],
         groups=[("", rows)],
     )
 
@@ -93,10 +93,10 @@ def health_table(study: Study) -> Table:
         for row in study.health
     ]
     return Table(
-        title="Health of the reference MD",
-        caption="Drift of the total energy in the NVE runs, mean temperature with its "
-        "standard error against the target and what is allowed, and the degrees of freedom used.",
-        notes=[f"The potential warned: {text}" for text in study.warnings]
+        title="Quality of the reference MD",
+        caption="Drift of the total energy in the NVE runs, mean temperature with its standard error, target "
+        "temperature with the accepted deviation, and number of degrees of freedom.",
+        notes=[f"Warning of the potential: {text}" for text in study.warnings]
         + [f"SHA-256 of the potential's weights: {digest}" for digest in study.weights_sha256],
         columns=[
             "Run",
@@ -114,16 +114,15 @@ def health_table(study: Study) -> Table:
 
 
 def timing_table(jobs: Sequence[JobTiming]) -> Table | None:
-    """Wall time and peak memory of each job of the workflow; None when it kept no benchmarks."""
+    """Wall time and peak memory of each job of the workflow; None without benchmark files."""
     if not jobs:
         return None
     rows = [
         cells([job.name, duration(job.wall_s), number(job.memory_GiB, 3), duration(job.processor_s)]) for job in jobs
     ]
     return Table(
-        title="Time and memory of the jobs",
-        caption=f"As measured by the workflow; {duration(sum(job.wall_s for job in jobs))} in all when run one after "
-        "the other.",
-        columns=["JobTiming", "Wall time", "Peak memory / GiB", "Processor time"],
+        title="Run time and memory of the jobs",
+        caption=f"As measured by the workflow; sum of the wall times: {duration(sum(job.wall_s for job in jobs))}.",
+        columns=["Job", "Wall time", "Peak memory / GiB", "CPU time"],
         groups=[("", rows)],
     )

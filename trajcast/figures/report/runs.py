@@ -1,4 +1,4 @@
-"""One rollout as the page shows it: its model, how it ended, and what was observed on it."""
+"""A rollout as shown on the page: its model, its outcome and its observables."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trajcast.io.trajectory import Trajectory
 from trajcast.observables.result import Result, load_result
 from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 
-TEMPERATURE_FRAMES = 2000  # at most, evenly spaced, in the temperature along a trajectory
+TEMPERATURE_FRAMES = 2000  # maximum number in the temperature series of a trajectory
 
 OUTCOME_KEYS = [
     "outcome",
@@ -46,7 +46,7 @@ TEST_KEYS = [
     "displacement_mae_percent",
     "velocity_mae_percent",
 ]
-MODEL_KEYS = ["horizon_fs", "parameters"]  # imported and foreign models need say no more
+MODEL_KEYS = ["horizon_fs", "parameters"]  # all that is required of imported and foreign models
 METRICS_COLUMNS = [
     "time_s",
     "skipped_updates",
@@ -85,14 +85,14 @@ class TemperatureSeries:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
-    """One rollout: its model with the test errors, how it ended and what was observed on it."""
+class ReportedRun:
+    """One rollout: its model with the test errors, its outcome and its observables."""
 
     name: str
     horizon_fs: float
     model_folder: str  # its name
     model: dict[str, Any]
-    metrics: dict[str, NDArray[np.float64]] | None  # of a model trained here
+    metrics: dict[str, NDArray[np.float64]] | None  # None for a model that was not trained here
     test: dict[str, Any]
     outcome: dict[str, Any]
     provenance: dict[str, dict[str, Any]]  # by stage: dataset, training, rollout, observables
@@ -100,40 +100,48 @@ class Run:
     summary: list[dict[str, Any]]
     md: dict[str, Result]
     rollout: dict[str, Result]
-    md_frames: str  # which frames of the reference MD were measured
-    shipped: dict[str, Any] | None  # record of the summary that stands for the reference MD; None: it was made here
+    md_frames: str  # the analysed frames of the reference MD, in words
+    shipped: dict[str, Any] | None  # record of the summary used as reference MD; None if the MD was run here
 
     @property
     def title(self) -> str:
-        """How the rollout is called in figures and tables."""
+        """Name of the rollout in figures and tables."""
         horizon = f"Δt = {self.horizon_fs:g} fs"
         return horizon if self.name == f"{self.horizon_fs:g}fs" else f"{self.name}, {horizon}"
 
     @property
     def parameters(self) -> int | None:
-        """How many parameters the model has; None where it does not say."""
+        """Number of parameters of the model; None if unknown."""
         count = self.model["parameters"]
         return count if isinstance(count, int) else None
 
     @property
     def training_minutes(self) -> float | None:
-        """How long the model was trained; None where it does not say."""
+        """Training time of the model; None if unknown."""
         return _number(self._training.get("minutes"))
 
     @property
     def training_effort(self) -> str:
-        """How long the model was trained, or with how many updates, on which device; empty where it does not say."""
+        """Training time, or else number of updates, and device; empty if unknown."""
         minutes, updates, device = self.training_minutes, *map(self._training.get, ("updates", "device"))
-        said = duration(60 * minutes) if minutes is not None else f"{updates} updates" if _number(updates) else ""
-        return f"{said}, {device}" if said and isinstance(device, str) else said
+        effort = duration(60 * minutes) if minutes is not None else f"{updates} updates" if _number(updates) else ""
+        return f"{effort}, {device}" if effort and isinstance(device, str) else effort
 
     @property
     def _training(self) -> dict[str, Any]:
         return _mapping(self.model.get("training"))
 
 
-def read_run(folder: Path, name: str, model: Path, start: Path) -> Run:
-    """Read one rollout of a system's results folder; `model`: the folder of its model, `start`: what it began from."""
+def read_run(folder: Path, name: str, model: Path, start: Path) -> ReportedRun:
+    """Read one rollout of a system's results folder.
+
+    Args:
+        model: Folder of its model.
+        start: Trajectory that it starts from.
+
+    Raises:
+        UserError: If a file is missing or malformed, or if the rollout has another horizon than the model.
+    """
     run = folder / "runs" / name
     weights, rollout, observed = model / layout.WEIGHTS_FILE, run / layout.ROLLOUT_FILE, run / "observables"
     data = model.parent / layout.DATASET_FILE
@@ -147,20 +155,20 @@ def read_run(folder: Path, name: str, model: Path, start: Path) -> Run:
         f"trajcast observe --settings {run}/observables.yaml --reference-settings "
         f"{folder}/reference/reference.yaml --md {folder}/reference/nvt.h5md --rollout {rollout} --output {observed}"
     )
-    card = read_json(model / layout.RECORD_FILE, MODEL_KEYS, by_train, model_record)
+    record = read_json(model / layout.RECORD_FILE, MODEL_KEYS, by_train, model_record)
     outcome = read_json(run / layout.OUTCOME_FILE, OUTCOME_KEYS, by_rollout)
     horizon_fs = outcome["horizon_fs"]
-    own_fs = _number(card["horizon_fs"])
-    if own_fs is not None and abs(own_fs - horizon_fs) > 1e-6:
+    model_fs = _number(record["horizon_fs"])
+    if model_fs is not None and abs(model_fs - horizon_fs) > 1e-6:
         raise UserError(
-            f"{model / layout.RECORD_FILE}: of a model with a horizon of {own_fs:g} fs, but {run} was rolled out "
+            f"{model / layout.RECORD_FILE}: the horizon of the model is {model_fs:g} fs, but {run} was rolled out "
             f"with {horizon_fs:g} fs; make the rollout again with: {by_rollout}"
         )
     summary = read_json(observed / layout.SUMMARY_FILE, SUMMARY_KEYS, by_observe)
     check_rows(observed / layout.SUMMARY_FILE, summary["rows"], ROW_KEYS, by_observe)
     with Trajectory(existing(rollout, by_rollout)) as trajectory:
         of_rollout, series = trajectory.provenance, _temperature(trajectory)
-    training = _mapping(card.get("provenance"))
+    training = _mapping(record.get("provenance"))
     provenance = {
         "dataset": training.get("dataset"),
         "training": training,
@@ -168,15 +176,15 @@ def read_run(folder: Path, name: str, model: Path, start: Path) -> Run:
         "observables": summary.get("provenance"),
     }
     trained_here = any((model / made).exists() for made in (layout.TRAINING_SETTINGS_FILE, layout.METRICS_FILE))
-    return Run(
+    return ReportedRun(
         name=name,
         horizon_fs=horizon_fs,
         model_folder=model.name,
-        model=card,
+        model=record,
         metrics=_read_metrics(model / layout.METRICS_FILE, by_train) if trained_here else None,
         test=read_json(model / layout.TEST_FILE, TEST_KEYS, by_evaluate),
         outcome=outcome,
-        provenance={stage: record for stage, record in provenance.items() if _says_how(record)},
+        provenance={stage: origin for stage, origin in provenance.items() if _is_complete(origin)},
         temperature=series,
         summary=summary["rows"],
         md=_read_results(observed / "md"),
@@ -186,10 +194,10 @@ def read_run(folder: Path, name: str, model: Path, start: Path) -> Run:
     )
 
 
-def _says_how(record: Any) -> TypeGuard[dict[str, Any]]:
-    """Whether a record has what the appendix shows; those of imported, shipped and foreign models may have less."""
-    wanted = (("settings", dict), ("versions", dict), ("machine", dict))
-    return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in wanted)
+def _is_complete(record: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a record has all that the appendix shows; records of imported, shipped and foreign models may not."""
+    required = (("settings", dict), ("versions", dict), ("machine", dict))
+    return isinstance(record, dict) and all(isinstance(record.get(name), kind) for name, kind in required)
 
 
 def _number(value: Any) -> float | None:

@@ -1,4 +1,4 @@
-"""Speed of the rollouts beside that of the reference, as run and at each one's own largest safe step."""
+"""Speed of the rollouts and of the reference MD, as run and with the largest safe step of each."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 from trajcast.figures.numbers import MISSING, number, number_of, plain
 from trajcast.figures.report.inputs import Study
-from trajcast.figures.report.runs import Run
+from trajcast.figures.report.runs import ReportedRun
 from trajcast.figures.table import Cell, Table, cells, text_cell
 
 
 def speed_table(study: Study) -> Table:
-    """Simulated time per day of wall time, rollout against the reference engine."""
+    """Simulated time per day of wall time, for the rollouts and the reference engine."""
     speed = study.provenance["speed"]
     rows = [_reference_row(study, speed, float(study.settings["timestep_fs"]), "", "1")]
     largest = study.largest_timestep
@@ -22,7 +22,7 @@ def speed_table(study: Study) -> Table:
     rows += [_rollout_row(study, run) for run in study.runs]
     return Table(
         title="Speed",
-        caption="Simulated time per day of wall time, output of frames included.",
+        caption="Simulated time per day of wall time, including output.",
         columns=[
             "Method",
             "Step / fs",
@@ -46,7 +46,7 @@ def _reference_row(study: Study, speed: dict[str, Any], timestep_fs: float, rema
         [
             f"{name} (δt = {timestep_fs:g} fs{remark})",
             plain(timestep_fs),
-            text_cell(_where(speed.get("device", "cpu"), study.provenance)),
+            text_cell(_hardware(speed.get("device", "cpu"), study.provenance)),
             text_cell(MISSING),
             str(speed["threads"]),
             number_of(study.spec.n_atoms),
@@ -57,13 +57,13 @@ def _reference_row(study: Study, speed: dict[str, Any], timestep_fs: float, rema
     )
 
 
-def _rollout_row(study: Study, run: Run) -> list[Cell]:
+def _rollout_row(study: Study, run: ReportedRun) -> list[Cell]:
     outcome, rate = run.outcome, run.outcome["ns_per_day"]
     return cells(
         [
             f"rollout, {run.title}",
             f"{run.horizon_fs:g}",
-            text_cell(_where(outcome["device"], run.provenance.get("rollout", {}))),
+            text_cell(_hardware(outcome["device"], run.provenance.get("rollout", {}))),
             text_cell(outcome["backend"]),
             str(outcome["threads"]),
             number_of(outcome["atoms"]),
@@ -74,8 +74,8 @@ def _rollout_row(study: Study, run: Run) -> list[Cell]:
     )
 
 
-def _where(device: str, provenance: dict[str, Any]) -> str:
-    """The processor, or the GPU and the processor beside it."""
+def _hardware(device: str, provenance: dict[str, Any]) -> str:
+    """The processor, or the GPU and the processor of its host."""
     processor = provenance.get("machine", {}).get("processor", "unknown processor")
     return f"{device}, {processor}".replace("cpu", "CPU")
 
@@ -85,24 +85,25 @@ def _notes(study: Study) -> list[str]:
     if study.settings.get("potential") is None and not study.settings.get("parameters", {}).get("calculator"):
         notes[0] = (
             "The reference is a classical force field, which is cheap to evaluate: a ratio below 1 means that the "
-            f"rollout is slower than the MD it imitates. {notes[0]}"
+            f"rollout is slower than the reference MD. {notes[0]}"
         )
-    places = {_where(run.outcome["device"], run.provenance.get("rollout", {})) for run in study.runs}
-    places.add(_where(study.provenance["speed"].get("device", "cpu"), study.provenance))
-    if len(places) > 1:
-        notes.append("Not all of these runs were made on the same processor or GPU; their ratios say little.")
+    hardware = {_hardware(run.outcome["device"], run.provenance.get("rollout", {})) for run in study.runs}
+    hardware.add(_hardware(study.provenance["speed"].get("device", "cpu"), study.provenance))
+    if len(hardware) > 1:
+        notes.append("The runs used different processors or GPUs, so the ratios are of limited significance.")
     return [*notes, *_at_largest_steps(study)]
 
 
 def _at_largest_steps(study: Study) -> list[str]:
-    """The speed-up that counts: each method at the largest step that was found safe."""
+    """Speed-up with the largest safe step of each method."""
     completed = [run for run in study.runs if run.outcome["outcome"] == "completed" and run.outcome["ns_per_day"]]
     if study.largest_timestep is None or not completed:
         return []
     largest, run = study.largest_timestep, completed[-1]
     md, rollout = largest["ns_per_day"], run.outcome["ns_per_day"]
     return [
-        f"At each one's own largest safe step: MD with {largest['timestep_fs']:g} fs (drift "
-        f"{number(largest['drift_meV_per_atom_per_ps'], 2)} meV/atom/ps) {number(md, 3)} ns/day, rollout with "
-        f"{run.horizon_fs:g} fs (rollout completed) {number(rollout, 3)} ns/day: {number(rollout / md, 3)} times."
+        f"With the largest safe step of each method, MD ({largest['timestep_fs']:g} fs, drift "
+        f"{number(largest['drift_meV_per_atom_per_ps'], 2)} meV/atom/ps) simulates {number(md, 3)} ns/day and the "
+        f"rollout ({run.horizon_fs:g} fs, completed) {number(rollout, 3)} ns/day: "
+        f"a factor of {number(rollout / md, 3)}."
     ]

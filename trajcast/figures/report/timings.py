@@ -1,4 +1,4 @@
-"""Time and memory of the workflow's jobs, from Snakemake's benchmark files."""
+"""Run time and memory of the workflow's jobs, from Snakemake's benchmark files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class JobTiming:
-    """One job's measurements; None where Snakemake had no time to take them."""
+    """Measurements of one job; None if the job was too short for Snakemake to take them."""
 
     name: str
     wall_s: float
@@ -18,7 +18,7 @@ class JobTiming:
 
 
 def read_timings(folder: Path) -> list[JobTiming]:
-    """One job for each benchmark file (TSV) below `folder`, named by its path."""
+    """Read all benchmark files (TSV) below `folder`; jobs are named by their paths."""
     jobs = []
     for path in sorted(folder.rglob("*.tsv")):
         with open(path, encoding="utf-8", newline="") as handle:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from trajcast.core.errors import UserError, said
 from trajcast.core.system_spec import SystemSpec
 from trajcast.core.units import KINETIC
-from trajcast.io.frames import VELOCITY_UNITS, Frames, Reading, even_interval
+from trajcast.io.frames import Frames, Reading, even_interval
+from trajcast.io.readers import VELOCITY_UNITS
 from trajcast.io.readers.assembly import assembled
 from trajcast.io.readers.lammps_dump import TIME_UNITS_FS
 from trajcast.io.readers.text import COMPRESSED, check_ended, check_species

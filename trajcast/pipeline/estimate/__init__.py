@@ -1,1 +1,1 @@
-"""What a run of the workflow will cost: its jobs, priced with measured speeds (`speeds.csv`)."""
+"""Cost estimate of a workflow run from its jobs and measured speeds (`speeds.csv`)."""

@@ -1,4 +1,4 @@
-"""The price of one job of the workflow, by its rule and wildcards."""
+"""Cost of one job of the workflow, from its rule and wildcards."""
 
 from __future__ import annotations
 
@@ -20,45 +20,45 @@ from trajcast.reference.protocol import plan as reference_run
 from trajcast.reference.structure import structure_of
 from trajcast.training.repeated import STARTS, STEPS
 
-FRAME_BYTES = 24  # of an atom: position and velocity in single precision
+FRAME_BYTES = 24  # per atom: position and velocity in single precision
 PAIR_BYTES = 48
 WEIGHT_BYTES = 8
-START_S = 3.0  # Python, PyTorch
-OBSERVE_S = 3e-5  # of an atom in a frame: all observables of it, about
+START_S = 3.0  # import of Python and PyTorch
+OBSERVE_S = 3e-5  # approximate time for all observables, per atom and frame
 QUICK = ("health", "literature", "report", "pretrained", "paper", "paper_figure", "paper_table")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Price:
-    """What one job takes."""
+    """Resources used by one job."""
 
     cpu_s: float  # on one core, without a GPU
-    gpu_s: float | None = None  # on one GPU; None where it is of no use
-    disk: float = 0.0  # bytes that stay
+    gpu_s: float | None = None  # on one GPU; None for jobs without GPU
+    disk: float = 0.0  # bytes of output
 
 
 class Prices:
-    """Prices of the jobs that one configuration makes."""
+    """Prices of the jobs of one configuration."""
 
     def __init__(self, plan: Plan):
         self.plan = plan
         self.size = cache(self._size)
 
     def of(self, rule: str, wildcards: Mapping[str, str]) -> Price | None:
-        """The price of a job; None for a rule that has none."""
-        name = "quick" if rule in QUICK or rule.endswith("_settings") else rule
+        """Price of a job; None if its rule has none."""
+        name = "quick" if rule in QUICK else rule
         function: Callable[..., Price] | None = getattr(self, f"_{name}", None)
         return None if function is None else function(dict(wildcards))
 
     def _size(self, system: str, cutoff_A: float | None = None) -> Size:
-        """From the structure that the reference starts with; the cutoff is that of the data sets without another."""
+        """Size of the reference's initial structure; by default with the cutoff of the trained network."""
         reference = self.plan.system(system).reference
         spec, positions = structure_of(reference)
         check_structure(self.plan.system(system), spec, f"config.yaml: systems.{system}")
         cutoff = cutoff_A or self.plan.system(system).training.network.cutoff_A
-        found = find_neighbors(spec.state(positions, 0 * positions), cutoff)
+        neighbors = find_neighbors(spec.state(positions, 0 * positions), cutoff)
         kind = reference.potential or reference.system
-        return Size(kind=kind, atoms=spec.n_atoms, edges=len(found.index))
+        return Size(kind=kind, atoms=spec.n_atoms, edges=len(neighbors.index))
 
     def _quick(self, wildcards: dict[str, str]) -> Price:
         return Price(cpu_s=START_S)
@@ -87,17 +87,17 @@ class Prices:
         return self._run(wildcards["system"], "nvt_2")
 
     def _run(self, system: str, part: str) -> Price:
-        """A run of the reference as it will be recorded."""
+        """Price of a reference run with its recorded frames."""
         reference = self.plan.system(system).reference
         run = reference_run(reference, part)
         return self._md(system, run.steps * reference.timestep_fs / PS, run.every * reference.timestep_fs)
 
     def _timestep(self, wildcards: dict[str, str]) -> Price:
-        """With every step of the study: which is the last that conserves energy is not known."""
+        """Counts all timesteps of the study, which may stop earlier."""
         system = self.plan.system(wildcards["system"])
         assert system.studies.timestep is not None
         duration_ps, timestep_fs = system.studies.timestep.duration_ps, system.reference.timestep_fs
-        shares = [timestep_fs / tried for tried in system.studies.timestep.timesteps_fs]
+        shares = [timestep_fs / tested_fs for tested_fs in system.studies.timestep.timesteps_fs]
         return self._md(wildcards["system"], duration_ps * sum(shares), timestep_fs)
 
     def _dataset(self, wildcards: dict[str, str]) -> Price:
@@ -107,7 +107,7 @@ class Prices:
         return Price(cpu_s=START_S + count * size.atoms * OBSERVE_S, disk=count * size.atoms * PAIR_BYTES)
 
     def _train(self, wildcards: dict[str, str]) -> Price:
-        """To the last epoch: how early training stops is not known."""
+        """Counts all epochs within the budget; training may stop earlier."""
         training = self.plan.system(wildcards["system"]).training
         data = self.plan.system(wildcards["system"]).dataset_at(float(wildcards["horizon"]))
         samples, seconds = int(wildcards["samples"]), {}
@@ -117,7 +117,7 @@ class Prices:
             check = network_seconds(device, "rollout", size, training) * 2 * data.samples.validation
             whole = training.max_epochs * (samples * (1 + data.time_reversed) * step + check)
             seconds[device] = min(whole, 60 * (training.budget_minutes or math.inf))
-        parameters = 2.2e6 * (training.network.channels / 64) ** 2  # about
+        parameters = 2.2e6 * (training.network.channels / 64) ** 2  # approximate
         return Price(cpu_s=seconds["cpu"], gpu_s=seconds["gpu"], disk=parameters * WEIGHT_BYTES)
 
     def _evaluate(self, wildcards: dict[str, str]) -> Price:
@@ -175,17 +175,17 @@ class Prices:
         return self._steps(wildcards, steps, copies, disk)
 
     def _steps(self, wildcards: Mapping[str, str], steps: float, copies: int = 1, disk: float = 0.0) -> Price:
-        """So many passes through the model's network, of so many copies of the system at once."""
+        """Price of `steps` passes through the model's network, for `copies` of the system at once."""
         system, training, cutoff_A = wildcards["system"], self.plan.system(wildcards["system"]).training, None
         if (model := wildcards.get("model", "").removeprefix("model-")) in shipped.names():
-            found = shipped.record(model)
+            record = shipped.record(model)
             training = replace(
                 training,
-                network=NetworkSettings(**found["network"], cutoff_A=found["cutoff_A"]),
-                dtype=found["dtype"],
+                network=NetworkSettings(**record["network"], cutoff_A=record["cutoff_A"]),
+                dtype=record["dtype"],
                 tf32=False,
             )
-            cutoff_A = found["cutoff_A"]
+            cutoff_A = record["cutoff_A"]
         size = self.size(system, cutoff_A)
         larger = Size(kind=size.kind, atoms=copies * size.atoms, edges=copies * size.edges)
         cpu, gpu = (steps * network_seconds(device, "rollout", larger, training) for device in ("cpu", "gpu"))

@@ -1,4 +1,4 @@
-"""The estimate as a table on the terminal."""
+"""The cost estimate as a table in the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COLUMNS = ("jobs", "core-hours\nwithout GPU", "with GPU, at\nmost: GPU-hours", "
 
 
 def show(rows: Sequence[Cost], unpriced: Sequence[str]) -> None:
-    """Print the costs, their sum, and where the speeds come from."""
+    """Print the costs, their total and the origin of the speeds."""
     console = Console(soft_wrap=True, highlight=False)
     if not rows:
         console.print("Estimated cost: nothing is left to do.")
@@ -34,8 +34,8 @@ def show(rows: Sequence[Cost], unpriced: Sequence[str]) -> None:
         f"{', '.join(machines('cpu'))}; GPU: {', '.join(machines('gpu'))} (trajcast/pipeline/estimate/speeds.csv)."
     )
     console.print(
-        "GPU-hours are an upper bound: their speeds are those of the authors' code, whose overhead does not "
-        "shrink with the network, in double precision."
+        "GPU-hours are an upper bound: they use speeds of the authors' code in double precision, whose overhead does "
+        "not shrink with the network."
     )
     if unpriced:
         console.print(f"Not counted: {', '.join(unpriced)}")
@@ -47,5 +47,5 @@ def _cells(cost: Cost) -> list[str]:
 
 
 def _rounded(value: float) -> str:
-    """Two digits: an estimate has no more."""
+    """Two significant digits, the accuracy of an estimate."""
     return "0" if value < 0.005 else f"{float(f'{value:.2g}'):,g}"

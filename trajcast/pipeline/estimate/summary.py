@@ -1,4 +1,4 @@
-"""The estimated cost of many jobs, summed by system and stage."""
+"""Estimated cost of many jobs, summed by system and stage."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ STAGES = {
     "studies": ("timestep", "thermostat", "same_start", "speed", "cooling_md", "cooling_rollout", "cooling"),
     "observables": ("observe",),
 }
-OTHER = "the rest"
+OTHER = "other"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cost:
-    """Of some jobs."""
+    """Cost of one stage of a system."""
 
     system: str
     stage: str
     jobs: int = 0
     core_hours: float = 0.0  # without a GPU
-    core_hours_beside_gpu: float = 0.0  # of what runs on CPUs all the same, and one core beside each GPU
+    core_hours_beside_gpu: float = 0.0  # with a GPU: jobs on CPUs, and one core beside each GPU
     gpu_hours: float = 0.0
     disk_GB: float = 0.0
 
 
 def costs(plan: Plan, jobs: Iterable[PlannedJob]) -> tuple[list[Cost], list[str]]:
-    """Costs by system and stage, and the rules without a price."""
+    """Costs by system and stage, and the names of the rules without a price."""
     prices, unknown = Prices(plan), []
     sums: dict[tuple[str, str], Cost] = {}
     for job in jobs:
@@ -61,12 +61,12 @@ def costs(plan: Plan, jobs: Iterable[PlannedJob]) -> tuple[list[Cost], list[str]
 
 
 def total(rows: Iterable[Cost]) -> Cost:
-    """The sum over all."""
+    """Sum of all costs."""
     rows = list(rows)
     names = ("jobs", "core_hours", "core_hours_beside_gpu", "gpu_hours", "disk_GB")
     return Cost(system="total", stage="", **{name: sum(getattr(row, name) for row in rows) for name in names})
 
 
 def stage_of(rule: str) -> str:
-    """The name of a rule's stage in tables."""
+    """Name of a rule's stage in tables."""
     return next((stage for stage, rules in STAGES.items() if rule in rules), OTHER)

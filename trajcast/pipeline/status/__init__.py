@@ -1,1 +1,1 @@
-"""What the workflow has done, is doing and has still to do, from the files that commands leave."""
+"""Status of the workflow: finished, running and waiting jobs, from the files that commands write."""

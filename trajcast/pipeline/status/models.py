@@ -1,4 +1,4 @@
-"""How far models and their rollouts are."""
+"""Progress of trainings and rollouts."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from trajcast.config.files import parse_yaml
 from trajcast.config.settings import RolloutSettings, TrainingSettings
-from trajcast.config.validation import read_settings
+from trajcast.config.validation import read_settings, validate
 from trajcast.core.errors import UserError
 from trajcast.io import layout
 from trajcast.pipeline.status.states import JobState, Seen
@@ -18,25 +19,25 @@ from trajcast.training.schedule import time_left_s
 
 @dataclass(frozen=True, kw_only=True)
 class Validation:
-    """The last epoch that was validated."""
+    """Validation of the last epoch."""
 
     epoch: int
     displacement_percent: float
     velocity_percent: float
-    left_s: float  # of training, at most
+    left_s: float  # upper bound of the remaining training time
 
 
 @dataclass(frozen=True, kw_only=True)
 class RolloutProgress:
-    """How far a rollout is, after its equilibration."""
+    """Progress of a rollout after its equilibration."""
 
     ns: float
     planned_ns: float
-    ending: str = ""  # of a finished one
+    ending: str = ""  # if finished
 
 
 def validation(seen: Seen) -> Validation | None:
-    """The last validation of a training job; None before the first."""
+    """Last validation of a training job; None before the first."""
     folder = Path(seen.job.outputs[0]).parent
     try:
         with open(folder / layout.METRICS_FILE, encoding="utf-8", newline="") as handle:
@@ -60,19 +61,27 @@ def validation(seen: Seen) -> Validation | None:
 
 
 def rollout_progress(seen: Seen) -> RolloutProgress | None:
-    """How far a rollout is; None before it begins."""
+    """Progress of a rollout; None before it begins."""
     outputs = [Path(output) for output in seen.job.outputs]
     outcome = next((path for path in outputs if path.name.startswith("outcome")), None)
     if outcome is None:
         return None
     if seen.state is JobState.DONE:
-        found = json.loads(outcome.read_text(encoding="utf-8"))
+        result = json.loads(outcome.read_text(encoding="utf-8"))
         return RolloutProgress(
-            ns=found["time_ps"] / 1000, planned_ns=found["planned_ps"] / 1000, ending=found["outcome"]
+            ns=result["time_ps"] / 1000, planned_ns=result["planned_ps"] / 1000, ending=result["outcome"]
         )
-    if not seen.record.get("total"):
+    if not seen.record.get("total") or (settings := _rollout_settings(seen, outcome)) is None:
         return None
-    settings = read_settings(RolloutSettings, outcome.with_name(layout.ROLLOUT_SETTINGS_FILE))
     share = seen.record["done"] / seen.record["total"]
     ps = max(0.0, share * (settings.duration_ps + settings.equilibration_ps) - settings.equilibration_ps)
     return RolloutProgress(ns=ps / 1000, planned_ns=settings.duration_ps / 1000)
+
+
+def _rollout_settings(seen: Seen, outcome: Path) -> RolloutSettings | None:
+    """What a rollout runs with; Snakemake removes the file with it from a failed job, which would run with the same."""
+    try:
+        return read_settings(RolloutSettings, outcome.with_name(layout.ROLLOUT_SETTINGS_FILE))
+    except UserError:
+        text = seen.job.options.get("settings")
+        return None if text is None else validate(RolloutSettings, parse_yaml(text, "--settings"), "--settings")

@@ -1,4 +1,4 @@
-"""The state of every job."""
+"""State of each job, from its heartbeat or the end of its log."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from trajcast.io.heartbeat import SIGN_EVERY_S, record_path
 from trajcast.pipeline.jobs import PlannedJob
 
 SILENT_AFTER_S = 6 * SIGN_EVERY_S
-SAID = re.compile(r": (?:error|failure): ")  # how trajcast.cli ends
+ERROR = re.compile(r": (?:error|failure): ")  # in the last line that trajcast.cli prints
 
 
 class JobState(Enum):
-    """Of a job."""
+    """State of a job."""
 
     DONE = "done"
     RUNNING = "running"
-    STOPPED = "stopped"  # to go on later, or without a word: killed, or its node is gone
+    STOPPED = "stopped"  # saved to resume later, or without heartbeat: killed, or its node has failed
     FAILED = "failed"
     WAITING = "waiting"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """A job, its state, and what it has told of itself."""
+    """A job, its state and its last heartbeat."""
 
     job: PlannedJob
     state: JobState
@@ -38,7 +38,7 @@ class Seen:
 
     @property
     def left_s(self) -> float | None:
-        """Time left at the speed so far, s; None where it is not known."""
+        """Remaining time at the average speed so far, s; None if unknown."""
         record = self.record
         if not {"since", "first", "done", "total"} <= record.keys() or record["done"] <= record["first"]:
             return None
@@ -47,19 +47,19 @@ class Seen:
 
     @property
     def reason(self) -> str:
-        """Why a job that is not done ended."""
+        """Why an unfinished job ended; empty if unknown."""
         return self.record.get("error") or self.record.get("stopped") or ""
 
 
 def states(jobs: Iterable[PlannedJob], unfinished: Sequence[PlannedJob]) -> list[Seen]:
-    """The state of each of the `jobs`, of which some are `unfinished`."""
-    to_do = {job.outputs for job in unfinished}
-    return [_state(job) if job.outputs in to_do else Seen(job=job, state=JobState.DONE) for job in jobs]
+    """States of all `jobs`, of which some are `unfinished`."""
+    pending = {job.outputs for job in unfinished}
+    return [_state(job) if job.outputs in pending else Seen(job=job, state=JobState.DONE) for job in jobs]
 
 
 def _state(job: PlannedJob) -> Seen:
-    for place in _places(job):
-        path = record_path(place)
+    for output in _outputs(job):
+        path = record_path(output)
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
             silent_s = time.time() - path.stat().st_mtime
@@ -70,13 +70,13 @@ def _state(job: PlannedJob) -> Seen:
         stopped = "stopped" in record or silent_s > SILENT_AFTER_S
         return Seen(job=job, state=JobState.STOPPED if stopped else JobState.RUNNING, record=record)
     last = _last_line(job.log)
-    if said := SAID.search(last):
-        return Seen(job=job, state=JobState.FAILED, record={"error": last[said.end() :]})
+    if error := ERROR.search(last):
+        return Seen(job=job, state=JobState.FAILED, record={"error": last[error.end() :]})
     return Seen(job=job, state=JobState.WAITING)
 
 
-def _places(job: PlannedJob) -> list[Path]:
-    """What the job's command calls its output."""
+def _outputs(job: PlannedJob) -> list[Path]:
+    """Outputs as named in the job's command, which determine the path of the heartbeat."""
     files = [Path(output) for output in job.outputs]
     return [files[0].parent] if job.rule == "train" else files
 

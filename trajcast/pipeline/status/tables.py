@@ -1,4 +1,4 @@
-"""The status as tables for terminal and page."""
+"""The status as tables, for the terminal and as an HTML page."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ MISSING = "–"
 
 
 def status(seen: Sequence[Seen]) -> Group:
-    """All tables, without those that have no rows."""
+    """All tables that have rows."""
     tables = [_stages(seen), _models(seen), _running(seen), _ended(seen)]
     return Group(*(table for table in tables if table.row_count))
 
 
 def page(shown: Group, title: str) -> str:
-    """The same as a self-contained HTML page."""
+    """The tables as a self-contained HTML page."""
     console = Console(record=True, width=160, highlight=False, file=io.StringIO())
     console.print(title)
     console.print(shown)
@@ -48,15 +48,15 @@ def _stages(seen: Sequence[Seen]) -> Table:
 
 
 def _models(seen: Sequence[Seen]) -> Table:
-    """A row a model that is being or has been trained, and a row a rollout."""
+    """One row per model trained here and per rollout."""
     table = _table(
         "Models and their rollouts",
         "system",
         "model",
-        numbers=["Δt / fs", "epoch", "validation: Δr / %", "v′ / %", "left at most", "rollout / ns", "of"],
+        numbers=["Δt / fs", "epoch", "validation: Δr / %", "v′ / %", "left, at most", "rollout / ns", "of"],
     )
     table.add_column("ending")
-    for (system, horizon, model), jobs in sorted(_by_model(seen).items(), key=lambda row: _place(*row[0])):
+    for (system, horizon, model), jobs in sorted(_by_model(seen).items(), key=lambda row: _order(*row[0])):
         last = next((validation(one) for one in jobs if one.job.rule == "train"), None)
         rolled = next((rollout_progress(one) for one in jobs if one.job.rule.startswith("rollout")), None)
         if last is None and rolled is None:
@@ -72,7 +72,7 @@ def _models(seen: Sequence[Seen]) -> Table:
 
 
 def _running(seen: Iterable[Seen]) -> Table:
-    table = _table("Running", "job", "node", "Slurm job", "since", "what", numbers=["done", "of", "left"])
+    table = _table("Running", "job", "node", "Slurm job", "since", "task", numbers=["done", "of", "left"])
     for one in seen:
         if one.state is JobState.RUNNING:
             record, left_s = one.record, one.left_s
@@ -98,28 +98,28 @@ def _ended(seen: Iterable[Seen]) -> Table:
                 _name(one.job),
                 one.record.get("node", MISSING),
                 MISSING if updated is None else f"{datetime.fromtimestamp(updated):%d %b %H:%M:%S}",
-                one.reason or "gone without a word: killed?",
+                one.reason or "ended without a message: killed?",
                 one.job.log or MISSING,
             )
     return table
 
 
 def _by_model(seen: Iterable[Seen]) -> dict[tuple[str, str, str], list[Seen]]:
-    found: dict[tuple[str, str, str], list[Seen]] = {}
+    by_model: dict[tuple[str, str, str], list[Seen]] = {}
     for one in seen:
         key = one.job.wildcards
         if one.job.rule == "train":
             name = key["system"], key["horizon"], f"model-n{key['samples']}-s{key['seed']}"
-        elif one.job.rule.startswith("rollout") and "run" in key and not one.job.rule.endswith("_settings"):
+        elif one.job.rule.startswith("rollout") and "run" in key:
             name = key["system"], MISSING, f"rollout {key['run']}"
         else:
             continue
-        found.setdefault(name, []).append(one)
-    return found
+        by_model.setdefault(name, []).append(one)
+    return by_model
 
 
-def _place(system: str, horizon: str, name: str) -> tuple[str, float, str]:
-    """Models in the order of their horizons, rollouts after them."""
+def _order(system: str, horizon: str, name: str) -> tuple[str, float, str]:
+    """Sort key: models by horizon, then rollouts."""
     return system, math.inf if horizon == MISSING else float(horizon), name
 
 
@@ -137,5 +137,5 @@ def _system(job: PlannedJob) -> str:
 
 
 def _name(job: PlannedJob) -> str:
-    """As `trajcast log` takes it."""
+    """Rule and wildcards, as arguments of `trajcast log`."""
     return " ".join([job.rule, *(f"{key}={value}" for key, value in job.wildcards.items())])

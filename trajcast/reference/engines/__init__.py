@@ -1,6 +1,6 @@
 """Engines of reference MD, one plug-in per file.
 
-Each file provides `simulate(settings, run, start, recorder)`, which records one `Run`, and
+Each file provides `simulate(settings, run, start, recorder)`, which records one `MdRun`, and
 `potential_energies(settings, spec, positions)`.
 """
 
@@ -16,7 +16,7 @@ CANONICAL = ("NVT (Nosé–Hoover)", "NVT (CSVR)")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Run:
+class MdRun:
     """One run of reference MD from a given state."""
 
     name: str

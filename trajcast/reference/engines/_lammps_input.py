@@ -9,14 +9,14 @@ from trajcast.config.schema import ReferenceSettings
 from trajcast.core.mechanics import degrees_of_freedom, isolated
 from trajcast.core.state import State
 from trajcast.core.units import KCAL_PER_MOL
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines._lammps import Units
 
 STILL_EVERY = 1000  # steps; thermostats can amplify the residual P and L from rounding
 BAR_PER_GPA = 1e4
 
 
-def integration(settings: ReferenceSettings, run: Run, start: State, units: Units) -> str:
+def integration(settings: ReferenceSettings, run: MdRun, start: State, units: Units) -> str:
     """Timestep, integrator and thermostat, with the temperature over the correct degrees of freedom."""
     extra = 3 * start.n_atoms - int(degrees_of_freedom(start)[0])
     lines = [f"timestep {settings.timestep_fs / units.time_fs!r}", f"compute_modify thermo_temp extra/dof {extra}"]
@@ -42,7 +42,7 @@ def integration(settings: ReferenceSettings, run: Run, start: State, units: Unit
     return "\n".join([*lines, *_stretches(settings, run, start.cell[0].numpy(), units), ""])
 
 
-def _stretches(settings: ReferenceSettings, run: Run, cell: NDArray[np.float64], units: Units) -> list[str]:
+def _stretches(settings: ReferenceSettings, run: MdRun, cell: NDArray[np.float64], units: Units) -> list[str]:
     """Berendsen scaling factors of the three lattice vectors over `run.every` steps; vectors of equal length share one.
 
     Berendsen et al. 1984, doi:10.1063/1.448118.
@@ -62,7 +62,7 @@ def _stretches(settings: ReferenceSettings, run: Run, cell: NDArray[np.float64],
     return lines
 
 
-def rescaling(run: Run, cell: NDArray[np.float64]) -> str:
+def rescaling(run: MdRun, cell: NDArray[np.float64]) -> str:
     """Command that rescales the cell after every `run.every` steps at constant pressure; empty for other runs.
 
     It replaces LAMMPS' Berendsen barostat, which does not support triclinic cells. Lattice vectors keep their
@@ -76,7 +76,7 @@ def rescaling(run: Run, cell: NDArray[np.float64]) -> str:
     return f"change_box all {lengths}{tilts} remap units box"
 
 
-def minimisation(run: Run, units: Units) -> str:
+def minimisation(run: MdRun, units: Units) -> str:
     """Minimisation to forces of 1 kcal/mol/Å; empty for runs without it."""
     force = KCAL_PER_MOL / units.energy_eV
     return f"minimize 0.0 {force!r} 1000 10000\nreset_timestep 0\n" if run.minimise else ""
@@ -88,7 +88,7 @@ def velocities(start: State, units: Units) -> str:
     return "\nVelocities\n\n" + "".join(f"{i} {x!r} {y!r} {z!r}\n" for i, (x, y, z) in enumerate(rows, 1))
 
 
-def input_file(styles: str, data: str, setup: str, run: Run, segment: int, units: Units, rescale: str) -> str:
+def input_file(styles: str, data: str, setup: str, run: MdRun, segment: int, units: Units, rescale: str) -> str:
     """The whole run as a standalone LAMMPS input."""
     between = f' every {run.every} "{rescale}"' if rescale else ""
     return (

@@ -21,7 +21,7 @@ from trajcast.io.files import write_text
 from trajcast.io.progress import progress
 from trajcast.io.recorder import Recorder
 from trajcast.io.stopping import Stopped, watched
-from trajcast.reference.engines import Run
+from trajcast.reference.engines import MdRun
 from trajcast.reference.engines._lammps import Instance
 from trajcast.reference.engines._lammps_input import input_file, integration, minimisation, rescaling, velocities
 from trajcast.reference.engines._potential import Potential, potential_of
@@ -31,7 +31,7 @@ SLOW_SEGMENT_FRAMES = 100  # with a calculator, which may complete few frames pe
 RESTRAINT_eV = 40.0  # holds a dihedral angle within a degree against barriers of 1 eV
 
 
-def simulate(settings: ReferenceSettings, run: Run, start: State, recorder: Recorder) -> None:
+def simulate(settings: ReferenceSettings, run: MdRun, start: State, recorder: Recorder) -> None:
     """Record `run` from `start`, or resume it after its last segment.
 
     The LAMMPS input, data file and log are written beside the recorder's file. The run is a chain of segments. Each
@@ -154,7 +154,7 @@ def relaxed(
 
 
 def _frames(
-    lammps: Instance, settings: ReferenceSettings, run: Run, step: int, end: int, recorder: Recorder
+    lammps: Instance, settings: ReferenceSettings, run: MdRun, step: int, end: int, recorder: Recorder
 ) -> Iterator[int]:
     """Advance from `step` to `end`, recording every frame; yield the step of each."""
     units, origin, cell = lammps.units, np.zeros(3), recorder.spec.cell

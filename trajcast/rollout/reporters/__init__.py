@@ -1,6 +1,6 @@
-"""Reporters: what is kept of a rollout's frames, one file each.
+"""Reporters: what is kept of a rollout's frames.
 
-`io.recorder.Recorder` keeps whole frames as a trajectory; the modules of this folder keep something else.
+`io.recorder.Recorder` keeps complete frames as a trajectory; each module of this folder keeps something else.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class Reporter(Protocol):
 
     @property
     def segments(self) -> list[Path]:
-        """The files of all segments so far."""
+        """Files of all segments written so far."""
 
     def restart(self) -> dict[str, NDArray] | None:
-        """The restart data of the last segment; None at the beginning."""
+        """Restart data of the last segment; None if there is none."""
 
     def add(self, step: int, time_fs: float, positions: NDArray, velocities: NDArray) -> None:
-        """Take one frame (Å, Å/fs)."""
+        """Add one frame (Å, Å/fs)."""
 
     def segment(self, restart: Mapping[str, Any]) -> Callable[[], None]:
-        """What writes the frames added so far as a segment, in whatever thread."""
+        """A function, callable from any thread, that writes the frames added so far as a segment."""
 
     def keep_segments(self, count: int) -> None:
         """Remove the segments after the first `count`."""
 
     def join(self, **provenance: Any) -> None:
-        """Write the result from all segments."""
+        """Join all segments into the result file."""

@@ -1,4 +1,4 @@
-"""A reporter that keeps nothing: for rollouts that are only timed."""
+"""A reporter that keeps nothing, for timing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trajcast.core.system_spec import SystemSpec
 
 
 class Nothing:
-    """Takes frames and drops them."""
+    """Discards all frames."""
 
     def __init__(
         self, path: Path | str, spec: SystemSpec, *, identity: Mapping[str, Any], provenance: Mapping[str, Any]
@@ -21,16 +21,18 @@ class Nothing:
         self.segments: list[Path] = []
 
     def restart(self) -> dict[str, NDArray] | None:
+        """None: there is nothing to resume from."""
         return None
 
     def add(self, step: int, time_fs: float, positions: NDArray, velocities: NDArray) -> None:
-        pass
+        """Discard the frame."""
 
     def segment(self, restart: Mapping[str, Any]) -> Callable[[], None]:
+        """A function without effect."""
         return lambda: None
 
     def keep_segments(self, count: int) -> None:
-        pass
+        """No effect."""
 
     def join(self, **provenance: Any) -> None:
-        pass
+        """No effect."""

@@ -1,4 +1,4 @@
-"""Rollouts of which only the temperature of every step is kept: many steps in little space."""
+"""A reporter that keeps only temperatures, for long rollouts with every step a frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ GROUP = "temperature"
 
 
 class TemperatureRecorder(Recorder):
-    """Keeps the temperatures of frames in their place, and joins them into a JSON file of their means and widths."""
+    """Keeps the temperatures of frames and summarises them in a JSON file of means and standard deviations."""
 
     def _take_frames(self) -> Callable[[h5py.File], None]:
         positions, velocities = self._positions, self._velocities
@@ -28,15 +28,15 @@ class TemperatureRecorder(Recorder):
 
         def write(file: h5py.File) -> None:
             if positions:
-                found = kinetic_temperatures(self.spec, np.stack(positions), np.stack(velocities))
-                for name, values in found.items():
+                temperatures = kinetic_temperatures(self.spec, np.stack(positions), np.stack(velocities))
+                for name, values in temperatures.items():
                     file[f"{GROUP}/{name}"] = values
                 file.attrs["degrees_of_freedom"] = _degrees_of_freedom(self, positions[0])
 
         return write
 
     def join(self, **provenance: Any) -> None:
-        """Write the summary of all committed segments; they stay until they are removed."""
+        """Write the summary of all committed segments, which are not removed."""
         series: dict[str, list[NDArray[np.float64]]] = {}
         dof = None
         for path in self.segments:
@@ -63,7 +63,7 @@ class TemperatureRecorder(Recorder):
 
 
 def _moments(kelvin: NDArray[np.float64]) -> dict[str, float | int | None]:
-    """Mean and standard deviation with standard errors from blocks; None where there are too few steps."""
+    """Mean and standard deviation with standard errors from block averaging; None if there are too few steps."""
     enough = len(kelvin) >= 2
     return {
         "steps": len(kelvin),

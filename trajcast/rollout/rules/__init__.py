@@ -1,1 +1,1 @@
-"""What acts on the state after each step of the network."""
+"""Operations on the state after each step of the network: guard, removal of COM motion, thermostats."""

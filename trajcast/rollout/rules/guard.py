@@ -1,4 +1,4 @@
-"""The guard: a rollout ends when it meets one of its limits."""
+"""The guard: limits that end a rollout."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Readings:
-    """What the guard looks at, for each system; in a burst for each step, too."""
+    """Values that the guard checks, for each system and, in a burst, each step."""
 
-    finite: Bool[Tensor, "*steps systems"]  # whether all positions and velocities are
+    finite: Bool[Tensor, "*steps systems"]  # whether all positions and velocities are finite
     temperature: Float[Tensor, "*steps systems"]  # K
-    closest: Float[Tensor, "*steps systems"]  # Å between two atoms
+    closest: Float[Tensor, "*steps systems"]  # shortest distance between two atoms, Å
 
 
 def read_motion(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> tuple[Tensor, Tensor]:
-    """Whether all numbers of each system are finite, and its temperature (K)."""
+    """Whether all positions and velocities of each system are finite, and its temperature (K)."""
     broken = ~(torch.isfinite(state.positions) & torch.isfinite(state.velocities)).all(1)
     finite = system_sum(broken.to(state.masses), state) == 0
     return finite, 2 * kinetic_energy(state) / (degrees_of_freedom * BOLTZMANN)
@@ -55,9 +55,9 @@ def read_motion(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> 
 def motion_allowed(
     finite: Tensor, temperature: Tensor, guard: GuardSettings, ratio: Tensor
 ) -> Bool[Tensor, " systems"]:
-    """Whether each system is finite and inside the guard's band of temperatures.
+    """Whether each system is finite and within the guard's temperature limits.
 
-    `ratio` is the thermostat's present temperature over its first: the band moves with it, as does the width of T.
+    The limits scale with `ratio`, the present target temperature divided by the first, as do the fluctuations of T.
     """
     hottest, coldest = guard.max_temperature_K * ratio, guard.min_temperature_K * ratio
     return finite & (temperature <= hottest) & (temperature >= coldest)
@@ -69,7 +69,7 @@ def distance_allowed(closest: Tensor, guard: GuardSettings) -> Bool[Tensor, " sy
 
 
 def motion_alarm(finite: bool, temperature: float, guard: GuardSettings, ratio: float) -> Alarm | None:
-    """Why one system's motion is not allowed; None when it is. `ratio` as in `motion_allowed`."""
+    """Why one system's motion is not allowed; None if it is. `ratio` as in `motion_allowed`."""
     hottest, coldest = guard.max_temperature_K * ratio, guard.min_temperature_K * ratio
     if not finite:
         return Alarm(Ending.NOT_FINITE, "a position or velocity is not a finite number")
@@ -81,7 +81,7 @@ def motion_alarm(finite: bool, temperature: float, guard: GuardSettings, ratio: 
 
 
 def distance_alarm(closest: float, guard: GuardSettings) -> Alarm | None:
-    """Why one system's shortest distance is not allowed; None when it is."""
+    """Why one system's shortest distance is not allowed; None if it is."""
     if not closest >= guard.min_distance_A:
         return Alarm(Ending.OVERLAP, f"two atoms are {closest:.2f} Å apart, closer than {guard.min_distance_A:g} Å")
     return None
@@ -90,9 +90,9 @@ def distance_alarm(closest: float, guard: GuardSettings) -> Alarm | None:
 def first_alarm(
     readings: Readings, system: int, guard: GuardSettings, ratios: Float[Tensor, " steps"]
 ) -> tuple[int, Alarm] | None:
-    """The first step (from 0) of a burst at which a system rings, and why; None when it never does."""
-    own = (x[:, system].tolist() for x in (readings.finite, readings.temperature, readings.closest))
-    for number, (finite, temperature, closest, ratio) in enumerate(zip(*own, ratios.tolist(), strict=True)):
+    """First step (from 0) of a burst at which a system violates the guard, and why; None if there is none."""
+    values = (x[:, system].tolist() for x in (readings.finite, readings.temperature, readings.closest))
+    for number, (finite, temperature, closest, ratio) in enumerate(zip(*values, ratios.tolist(), strict=True)):
         if alarm := motion_alarm(finite, temperature, guard, ratio) or distance_alarm(closest, guard):
             return number, alarm
     return None

@@ -1,4 +1,4 @@
-"""Removal of centre-of-mass motion, and of the rotation of isolated systems."""
+"""Removal of COM motion, and of the rotation of isolated systems."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from trajcast.core.state import State
 
 def remove_com_motion(state: State, *, conserve_angular_momentum: bool) -> State:
     """The same state with P = 0 and, for isolated systems whose L is conserved, L = 0."""
-    resting = set_momentum(state)
-    return set_angular_momentum(resting) if conserve_angular_momentum else resting
+    at_rest = set_momentum(state)
+    return set_angular_momentum(at_rest) if conserve_angular_momentum else at_rest

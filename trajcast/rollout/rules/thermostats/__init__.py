@@ -1,1 +1,1 @@
-"""Thermostats for rollouts: one file per thermostat."""
+"""Thermostats for rollouts, one plug-in file each."""

@@ -1,6 +1,7 @@
-"""Canonical velocity rescaling of each element by itself, as molecular dynamics codes do with temperature groups.
+"""Canonical velocity rescaling of each element separately, like the temperature groups of MD codes.
 
-One factor for all atoms cannot mend a rollout in which one element grows hot and another cold; a factor for each can.
+A single factor for all atoms cannot correct a rollout in which one element heats up and another cools down; a factor
+for each element can.
 Bussi, Donadio & Parrinello 2007, doi:10.1063/1.2408420.
 """
 
@@ -24,7 +25,7 @@ ELEMENTS = 118
 
 
 def noise_shape(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> tuple[int, ...]:
-    """Shape of the normal random numbers that `apply` takes for each system: those of `csvr` for each part."""
+    """Shape of the normal random numbers that `apply` needs per system: those of `csvr` for each part."""
     kinds = len(torch.unique(state.numbers))
     inner, rest = _degrees_of_freedom(_groups(state, kinds), kinds, degrees_of_freedom)
     (width,) = csvr.noise_shape(state, torch.cat([inner, rest]))
@@ -42,10 +43,10 @@ def apply(
 ) -> State:
     """Rescale the velocities of each element of each system once.
 
-    Rescaled are the motion within each element (less the momentum and, in isolated systems, the angular momentum of its
-    atoms together) and, with a factor of its own, what is left: the elements' motion as a whole against each other.
-    Kinetic energies of these parts add up, so the canonical distribution stays exactly what it is, and so do the
-    totals, which are zero.
+    The motion within each element (without the total momentum and, in isolated systems, angular momentum of its atoms)
+    is rescaled by one factor per element, and the remainder, the motion of the elements relative to each other, by
+    another. The kinetic energies of these parts add up, so the canonical distribution is preserved exactly. The total
+    momentum and angular momentum remain zero.
     """
     kinds = normal.shape[1] - 1
     groups = _groups(state, kinds)
@@ -70,7 +71,7 @@ def apply(
 
 
 def _groups(state: State, kinds: int) -> State:
-    """The state with each of the `kinds` elements of each system as a system of its own, by atomic number."""
+    """The state with each element of each system as a separate system, in order of atomic number."""
     present = torch.zeros(ELEMENTS + 1, dtype=torch.long, device=state.numbers.device)
     element = present.index_fill(0, state.numbers, 1).cumsum(0)[state.numbers] - 1
     return replace(
@@ -84,6 +85,6 @@ def _groups(state: State, kinds: int) -> State:
 def _degrees_of_freedom(
     groups: State, kinds: int, degrees_of_freedom: Float[Tensor, " systems"]
 ) -> tuple[Float[Tensor, " groups"], Float[Tensor, " systems"]]:
-    """Within each element of each system, and of the rest of each system."""
-    within = mechanics.degrees_of_freedom(groups).clamp(min=0)  # an element may be missing in some systems
+    """Degrees of freedom within each element of each system, and of the remainder of each system."""
+    within = mechanics.degrees_of_freedom(groups).clamp(min=0)  # an element may be absent from some systems
     return within, degrees_of_freedom - within.view(-1, kinds).sum(1)

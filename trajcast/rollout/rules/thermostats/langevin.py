@@ -1,9 +1,9 @@
 """Langevin thermostat: friction and noise on the velocity of every atom.
 
 The exact solution of the Ornstein–Uhlenbeck process dv = −v dt / τ + noise over one interval,
-v → c v + √(1 − c²) ξ with c = exp(−interval / τ) and ξ from the Maxwell–Boltzmann distribution. Being local, it keeps
-every kind of motion at the target temperature, where one factor for many atoms can only keep their sum there; the
-friction slows diffusion. Bussi & Parrinello 2007, doi:10.1103/PhysRevE.75.056707.
+v → c v + √(1 − c²) ξ with c = exp(−interval / τ) and ξ from the Maxwell–Boltzmann distribution. As a local thermostat
+it keeps every mode at the target temperature, whereas a common factor for many atoms controls only their total kinetic
+energy. The friction slows diffusion. Bussi & Parrinello 2007, doi:10.1103/PhysRevE.75.056707.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def noise_shape(state: State, degrees_of_freedom: Float[Tensor, " systems"]) -> tuple[int, ...]:
-    """Shape of the normal random numbers that `apply` takes for each system, all of which have as many atoms."""
+    """Shape of the normal random numbers that `apply` needs per system; all systems have the same number of atoms."""
     return (state.n_atoms // state.n_systems, 3)
 
 
@@ -37,12 +37,12 @@ def apply(
     degrees_of_freedom: Float[Tensor, " systems"],
     normal: Float[Tensor, "systems atoms 3"],
 ) -> State:
-    """Damp and kick the velocity of every atom once, as friction 1 / `tau_fs` does in `interval_fs`.
+    """Apply friction 1 / `tau_fs` and noise to the velocity of every atom for `interval_fs`.
 
-    Total momentum, and the angular momentum of isolated systems, are set to zero: a projection in the metric of the
-    kinetic energy, so that what is left is canonical on its `degrees_of_freedom`.
+    The total momentum, and the angular momentum of isolated systems, are set to zero. This projection is orthogonal in
+    the metric of the kinetic energy, so the distribution of the remaining degrees of freedom is canonical.
     """
-    kept = math.exp(-interval_fs / tau_fs)
-    width_N = torch.sqrt((1 - kept**2) * BOLTZMANN * temperature_K / (KINETIC * state.masses))
-    kicked = kept * state.velocities + width_N[:, None] * normal.flatten(0, 1)
+    decay = math.exp(-interval_fs / tau_fs)
+    sigma_N = torch.sqrt((1 - decay**2) * BOLTZMANN * temperature_K / (KINETIC * state.masses))
+    kicked = decay * state.velocities + sigma_N[:, None] * normal.flatten(0, 1)
     return set_angular_momentum(set_momentum(replace(state, velocities=kicked)))
