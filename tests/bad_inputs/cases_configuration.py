@@ -203,7 +203,7 @@ liquid("TF32 in double precision", "training: {tf32: true, dtype: float64}", "se
 liquid(
     "both windows of starts",
     "reference: {nve: {start_window_K: 5.0, start_window_percent: 1.0}}",
-    "give either start_window_K",
+    "give exactly one of start_window_K",
 )
 liquid("one end of the MSD's fit", "observables: {msd_fit_from_ps: 1.0, msd_fit_to_ps: null}", "give both")
 liquid(

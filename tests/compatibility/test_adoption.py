@@ -73,7 +73,7 @@ def upgraded(folder: Path) -> None:
 def test_old_keys_are_named_before_anything_else(project: Path) -> None:
     dry = run(project, "snakemake", "--dry-run", "--nolock", *TEST, "--", *TARGETS)
     assert dry.returncode == 1
-    assert "forecast: is called rollout now" in dry.stdout
+    assert "forecast: is now called rollout" in dry.stdout
     assert "trajcast config upgrade" in dry.stdout
 
 

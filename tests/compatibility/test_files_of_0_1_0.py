@@ -17,6 +17,7 @@ from trajcast.config.settings import NetworkSettings, TrainingSettings
 from trajcast.config.upgrade import upgrade_file
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
+from trajcast.core.neighbors.find import find_neighbors
 from trajcast.data.dataset import read_dataset
 from trajcast.io.trajectory import Trajectory
 from trajcast.model.store import load_model, read_record
@@ -41,6 +42,20 @@ def test_a_model() -> None:
     assert all(torch.equal(tensor, weights[name]) for name, tensor in model.state_dict().items())
     assert model.settings.cutoff_A == model.scales.cutoff == 3.0
     assert read_record(OLD / "model.safetensors")["parameters"] == sum(p.numel() for p in model.parameters())
+
+
+def test_an_imported_model_with_conservation_laws_of_its_own() -> None:
+    """Its prediction is that of 0.1.0, which is kept in its record."""
+    model = load_model(OLD / "imported.safetensors")
+    assert model.scales.totals is not None
+    assert model.scales.totals.conserve_angular_momentum
+    model.backend = "dense"
+    state, _, _ = read_dataset(OLD / "dataset.h5").split("test").batch(np.arange(1))
+    predicted = model(state, find_neighbors(state, 3.0))
+    expected = json.loads((OLD / "imported.json").read_text(encoding="utf-8"))["provenance"]
+    for name in ("displacement", "velocity"):
+        found = getattr(predicted, name)
+        torch.testing.assert_close(found, torch.tensor(expected[name], dtype=found.dtype), rtol=1e-9, atol=1e-12)
 
 
 def test_a_data_set() -> None:
@@ -102,7 +117,7 @@ def test_a_later_format_is_refused(tmp_path: Path) -> None:
 def test_a_configuration_is_rewritten(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_bytes((OLD / "config.yaml").read_bytes())
-    with pytest.raises(UserError, match=r"forecast: is called rollout now.*trajcast config upgrade"):
+    with pytest.raises(UserError, match=r"forecast: is now called rollout.*trajcast config upgrade"):
         read_config(read_yaml(path))
     changes = upgrade_file(path)
     assert any("systems.crystal.dataset.cutoff_A → systems.crystal.training.network.cutoff_A" in c for c in changes)
@@ -112,7 +127,7 @@ def test_a_configuration_is_rewritten(tmp_path: Path) -> None:
     assert config.kept["liquid"].rollout_of("trained-here").thermostat == "langevin"
     assert config.kept["molecule"].rollout.tau_horizons == 10.0
     text, old = path.read_text(encoding="utf-8"), (OLD / "config.yaml").read_text(encoding="utf-8")
-    comments = [line.partition(" # ")[2] for line in old.splitlines() if " # " in line and "cutoff_A" not in line]
+    comments = [line.partition(" # ")[2] for line in old.splitlines() if " # " in line]
     assert comments
     assert [comment for comment in comments if comment not in text] == []
     assert upgrade_file(path) == []
@@ -123,7 +138,7 @@ def test_two_values_for_one_key_are_not_merged(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text("systems:\n  liquid:\n    forecast: {seed: 1}\n    rollout: {seed: 2}\n")
     before = path.read_bytes()
-    with pytest.raises(UserError, match=r"systems\.liquid\.forecast is called rollout now, which is there"):
+    with pytest.raises(UserError, match=r"systems\.liquid\.forecast is now called rollout, which is also present"):
         upgrade_file(path)
     assert path.read_bytes() == before
 

@@ -191,7 +191,7 @@ def test_a_rollout_that_ends_early_counts_as_far_as_it_came(tmp_path: Path) -> N
     drawing = draw(tmp_path / "out/windows.json")
     notes = "\n".join(drawing.notes)
     assert "too hot at 10.5 of 20 ps: temperature 900 K exceeds 800 K" in notes
-    assert "rollout, Δt = 5 fs: 1 of 3 runs from 250 to 200 K" in notes
+    assert "rollout, Δt = 5 fs: 1 of 3 runs cover 250 to 200 K" in notes
     scores = [row for row in drawing.rows if row[0] == "RDF score"]
     assert [row[1] for row in scores] == ["reference MD"] * 2 + ["rollout, Δt = 5 fs"] * 2
     assert all(isinstance(row[4], float) and 0.8 < row[4] < 1 for row in scores)
@@ -202,10 +202,10 @@ def test_without_any_window_there_is_still_a_figure_that_says_so(tmp_path: Path)
     rollouts = [walk(tmp_path / f"f-{k}.h5md", k, frames=3, outcome=outcome("broken")) for k in (1, 2)]
     compare(md, rollouts, STUDY, context(**SETTINGS), tmp_path / "out")
     notes = draw(tmp_path / "out/windows.json").notes
-    assert "rollout, Δt = 5 fs: 0 of 2 runs from 300 to 250 K." in notes
+    assert "rollout, Δt = 5 fs: 0 of 2 runs cover 300 to 250 K." in notes
     with open(tmp_path / "out/windows.csv", encoding="utf-8", newline="") as handle:
         empty = [row for row in csv.DictReader(handle) if row["runs"] == "0"]
-    assert [row["note"] for row in empty] == ["no run came to the end of this window"] * 2
+    assert [row["note"] for row in empty] == ["no run reached the end of this window"] * 2
     assert json.loads((tmp_path / "out/windows.json").read_text())["provenance"]["settings"]["cooling"]["windows"] == 2
 
 

@@ -34,7 +34,7 @@ from trajcast.observables.temperature import canonical_temperature
 from trajcast.rollout.loop import run_rollout
 from trajcast.rollout.ramp import targets
 from trajcast.rollout.rules.thermostats import csvr, csvr_elements
-from trajcast.rollout.steps import plan
+from trajcast.rollout.steps import step_counts
 
 GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = RolloutSettings(
@@ -68,7 +68,7 @@ def arrays(path: Path) -> tuple[np.ndarray, ...]:
 
 
 def test_the_target_is_linear_in_steps_after_the_equilibration() -> None:
-    steps = plan(SETTINGS, 2.0)
+    steps = step_counts(SETTINGS, 2.0)
     whole = targets(SETTINGS, steps, range(1, steps.total + 1))
     assert (steps.equilibration, steps.production) == (10, 100)
     assert whole[:10].tolist() == [300.0] * 10
@@ -147,7 +147,7 @@ def test_a_rollout_follows_the_ramp(tmp_path: Path) -> None:
                 states = join([flight.state(k) for k in range(1, len(flight))])
                 times = flight.times[1:]
             kelvin.append((2 * kinetic_energy(states) / (33 * BOLTZMANN)).numpy())
-        steps = plan(settings, 2.0)
+        steps = step_counts(settings, 2.0)
         target_K = targets(settings, steps, range(1, steps.total + 1)).numpy()
         mean = followed(target_K, 300.0, 1 / settings.tau_horizons)[steps.equilibration + 9 :: 10]
         assert len(mean) == len(times) == 100

@@ -33,7 +33,7 @@ from trajcast.model.network import TrajCast
 from trajcast.model.store import save_model
 from trajcast.observables.temperature import canonical_temperature
 from trajcast.rollout.loop import run_rollout
-from trajcast.rollout.outcome import (
+from trajcast.rollout.rules.guard import (
     Alarm,
     Ending,
     distance_alarm,
@@ -43,7 +43,7 @@ from trajcast.rollout.outcome import (
     read_motion,
 )
 from trajcast.rollout.step import stepper
-from trajcast.rollout.steps import plan
+from trajcast.rollout.steps import step_counts
 
 GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = RolloutSettings(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0, seed=1, guard=GUARD)
@@ -189,15 +189,15 @@ def test_ending_during_equilibration_leaves_an_empty_trajectory(tmp_path: Path) 
 
 
 def test_steps_are_whole() -> None:
-    steps = plan(SETTINGS, 2.0)
+    steps = step_counts(SETTINGS, 2.0)
     assert (steps.equilibration, steps.production, steps.total) == (10, 100, 110)
     assert [s for s in range(13) if steps.keeps(s)] == [10, 11, 12]
-    every = plan(replace(SETTINGS, frame_every=3), 2.0)
+    every = step_counts(replace(SETTINGS, frame_every=3), 2.0)
     assert [sum(every.keeps(s) for s in range(n + 1)) for n in (9, 10, 16, 110)] == [
         every.frames(n) for n in (9, 10, 16, 110)
     ]
     with pytest.raises(UserError, match=r"equilibration_ps in fs 20 is not a multiple of the horizon 7"):
-        plan(SETTINGS, 7.0)
+        step_counts(SETTINGS, 7.0)
 
 
 def test_unknown_thermostat_lists_the_alternatives() -> None:
@@ -405,7 +405,7 @@ def test_another_frame_to_start_from(files: Path, capsys: pytest.CaptureFixture[
         assert np.array_equal(outcomes[2], outcomes[1])
     arguments[arguments.index("--frame") + 1] = str(frames)
     assert main(arguments) == 2
-    assert f"no frame {frames}, it has {frames}; count from 0" in capsys.readouterr().err
+    assert f"no frame {frames} of {frames}; count from 0" in capsys.readouterr().err
 
 
 def test_supercell_of_a_wire_is_refused(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

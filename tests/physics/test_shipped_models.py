@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import torch
 from ase.data import atomic_numbers
-from trajcast.rollout.temperatures import TemperatureRecorder
 
 from trajcast import shipped
 from trajcast.config.settings import GuardSettings, RolloutSettings
@@ -16,6 +15,7 @@ from trajcast.core.units import PS
 from trajcast.data.dataset import read_dataset
 from trajcast.model.store import load_model
 from trajcast.rollout.loop import run_rollout
+from trajcast.rollout.reporters.temperatures import TemperatureRecorder
 from trajcast.training.evaluation import evaluate
 
 NAMES = shipped.names()

@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import tiny_reference
 import yaml
-from trajcast.reference.temperatures import temperatures
 
 from trajcast.config.settings import DatasetSettings, NetworkSettings, SampleCounts, StreamSettings, TrainingSettings
 from trajcast.data.dataset import write_dataset
 from trajcast.data.pairs import build_dataset
 from trajcast.data.sources import Reading
 from trajcast.io.trajectory import Trajectory
+from trajcast.observables.temperature_series import ALL_ATOMS, temperature_series
 from trajcast.reference.chunks import chunk_file, chunk_to_begin_with, run_chunk
 from trajcast.reference.protocol import perform
 
@@ -126,7 +126,7 @@ def test_chunks_are_fresh_samples_at_constant_energy(here: Path, tmp_path: Path)
             assert total is not None
             assert potential is not None
             assert np.ptp(total) < 0.1 * np.ptp(potential)
-            assert 200 < temperatures(chunk).mean() < 400
+            assert 200 < temperature_series(chunk)[ALL_ATOMS].mean() < 400
             ends.append(chunk.positions[-1])
     assert all(np.abs(a - b).max() > 0.1 for i, a in enumerate(ends) for b in ends[:i])
     assert not list(tmp_path.glob("decorrelation*"))

@@ -14,7 +14,7 @@ from report_folder import edit_json, models_of, outcome, scalar_row, score_row
 
 from trajcast.figures.report.headline import headline, verdict
 from trajcast.figures.report.inputs import read_study
-from trajcast.figures.report.runs import Run
+from trajcast.figures.report.runs import ReportedRun
 from trajcast.observables.summary import NO, UNRESOLVED
 
 GOOD = scalar_row("profile", 3.05)
@@ -24,36 +24,36 @@ UNMEASURED = scalar_row("profile", None)
 
 
 @pytest.fixture(scope="module")
-def base(complete_folder: Path) -> Run:
+def base(complete_folder: Path) -> ReportedRun:
     [run] = read_study(complete_folder, models_of(complete_folder, 1.0)).runs
     return run
 
 
-def with_rows(base: Run, *rows: dict[str, Any], **ended: Any) -> Run:
+def with_rows(base: ReportedRun, *rows: dict[str, Any], **ended: Any) -> ReportedRun:
     return replace(base, summary=list(rows), outcome=outcome(1.0, **ended))
 
 
-def test_what_agrees_is_counted_beside_the_second_run(base: Run) -> None:
+def test_what_agrees_is_counted_beside_the_second_run(base: ReportedRun) -> None:
     run = with_rows(base, GOOD, MISSED, SECOND_MISSED, score_row("profile", 0.98))
     assert headline(run) == (
         "Δt = 1 fs, NVT (CSVR): rollout completed, 0.06 ps; 3 of 4 quantities within error "
-        "(a second MD run: 3 of 4); 4 of 4 within the tolerances that matter to a user"
+        "(a second MD run: 3 of 4); 4 of 4 within tolerance"
     )
     assert verdict(run).agrees
 
 
-def test_what_does_not_agree_is_named_with_its_difference(base: Run) -> None:
+def test_what_does_not_agree_is_named_with_its_difference(base: ReportedRun) -> None:
     rows = scalar_row("profile", 3.25), scalar_row("spectrum", 2.5, unit=""), score_row("spectrum", 0.95)
     run = with_rows(base, GOOD, *rows)
     assert headline(run).endswith(
-        "1 of 4 within the tolerances that matter to a user; beyond them: centre (+0.25 Å), centre (−0.50) and "
+        "1 of 4 within tolerance; beyond tolerance: centre (+0.25 Å), centre (−0.50) and "
         "score of the spectrum of O (−0.035)"
     )
     assert verdict(run).outside == ["centre (+0.25 Å)", "centre (−0.50)", "score of the spectrum of O (−0.035)"]
     assert not verdict(run).agrees
 
 
-def test_without_a_second_run_nothing_stands_beside_it(base: Run) -> None:
+def test_without_a_second_run_nothing_stands_beside_it(base: ReportedRun) -> None:
     alone = {"second": None, "second_error": None, "second_within_error": None}
     run = with_rows(base, GOOD | alone, MISSED | alone)
     assert "1 of 2 quantities within error; 2 of 2 within" in headline(run)
@@ -62,11 +62,11 @@ def test_without_a_second_run_nothing_stands_beside_it(base: Run) -> None:
     assert not verdict(with_rows(base, GOOD | alone, MISSED | alone, MISSED | alone)).agrees
 
 
-def test_tolerances_that_noise_hides_are_counted_apart(base: Run) -> None:
+def test_tolerances_that_noise_hides_are_counted_apart(base: ReportedRun) -> None:
     unresolved = scalar_row("profile", 3.25, within_error=True, within_tolerance=UNRESOLVED)
     no_tolerance = scalar_row("profile", 3.05, tolerance=None, within_tolerance=None)
     run = with_rows(base, GOOD, unresolved, no_tolerance)
-    assert headline(run).endswith("1 of 2 within the tolerances that matter to a user, 1 not resolved")
+    assert headline(run).endswith("1 of 2 within tolerance, 1 not resolved")
     assert verdict(run).agrees
     assert headline(with_rows(base, no_tolerance)).endswith("(a second MD run: 1 of 1)")
 
@@ -88,7 +88,9 @@ def test_tolerances_that_noise_hides_are_counted_apart(base: Run) -> None:
         ([], False),
     ],
 )
-def test_a_rollout_agrees_where_chance_explains_its_misses(base: Run, rows: list[dict[str, Any]], agrees: bool) -> None:
+def test_a_rollout_agrees_where_chance_explains_its_misses(
+    base: ReportedRun, rows: list[dict[str, Any]], agrees: bool
+) -> None:
     assert verdict(with_rows(base, *rows)).agrees == agrees
 
 
@@ -108,7 +110,7 @@ def test_a_rollout_agrees_where_chance_explains_its_misses(base: Run, rows: list
     ],
 )
 def test_as_many_misses_pass_as_a_perfect_model_has_in_one_case_of_twenty(
-    base: Run, judged: int, allowed: int, chance: str, chance_of_one_more: str
+    base: ReportedRun, judged: int, allowed: int, chance: str, chance_of_one_more: str
 ) -> None:
     """Of so many quantities with one chance in twenty each, by exact fractions."""
 
@@ -122,7 +124,7 @@ def test_as_many_misses_pass_as_a_perfect_model_has_in_one_case_of_twenty(
         assert verdict(run).agrees == (misses <= allowed)
 
 
-def test_a_rollout_that_ended_early_does_not_agree(base: Run) -> None:
+def test_a_rollout_that_ended_early_does_not_agree(base: ReportedRun) -> None:
     run = with_rows(base, GOOD, GOOD, outcome="too hot", time_ps=0.02)
     assert headline(run).startswith(
         "Δt = 1 fs, NVT (CSVR): rollout ended early (too hot) at 0.02 ps of 0.06 ps; 2 of 2"
@@ -137,21 +139,21 @@ def test_the_page_begins_with_the_sentences(folder: Path) -> None:
     assert [line.split("</strong>")[0] for line in lines] == [
         '<li class="good"><strong>✓ Yes.',
         '<li class="good"><strong>✓ Yes.',
-        '<li class="bad"><strong>✗ Not in all.',
+        '<li class="bad"><strong>✗ Not entirely.',
     ]
-    assert "beyond them: centre (+0.25 Å), score of the profile of O (−0.025)," in lines[2]
+    assert "beyond tolerance: centre (+0.25 Å), score of the profile of O (−0.025)," in lines[2]
 
 
 def test_quantities_in_a_sentence_are_escaped(folder: Path) -> None:
     row = scalar_row("profile", 3.25, quantity="<b>centre</b>")
     edit_json(folder / "runs/1fs/observables/summary.json", rows=[row])
     page = page_of(folder, models_of(folder, 1.0))
-    assert "beyond them: &lt;b&gt;centre&lt;/b&gt; (+0.25 Å)." in page
+    assert "beyond tolerance: &lt;b&gt;centre&lt;/b&gt; (+0.25 Å)." in page
     assert "<b>centre" not in page
 
 
 @pytest.mark.parametrize(("unresolved", "agrees"), [(1, True), (2, True), (3, False)])
-def test_runs_too_short_to_tell_do_not_agree(base: Run, unresolved: int, agrees: bool) -> None:
+def test_runs_too_short_to_tell_do_not_agree(base: ReportedRun, unresolved: int, agrees: bool) -> None:
     """Three blocks of a rollout that heats up are within error of everything."""
     unknown = scalar_row("profile", 3.25) | {"within_error": True, "within_tolerance": UNRESOLVED}
     run = with_rows(base, GOOD, GOOD, *[unknown] * unresolved)

@@ -108,7 +108,7 @@ def test_minutes_of_models_that_were_trained_elsewhere_are_not_those_of_training
     folder: Path, models: dict[str, Path]
 ) -> None:
     elsewhere = {name: models[name] for name in ("trained", "shipped")}
-    assert "Those trained here had 5.0 min." in page_of(folder, models_of(folder, 2.0) | elsewhere)
+    assert "Those trained here were trained for 5.0 min." in page_of(folder, models_of(folder, 2.0) | elsewhere)
     assert "trained here" not in page_of(folder, elsewhere)
     assert "The networks have" not in page_of(folder, {"nothing known": models["nothing known"]})
 

@@ -135,11 +135,11 @@ def test_page_shows_figures_tables_and_what_is_not_there(folder: Path, tmp_path:
     write_page({name: [str(tmp_path / f"{name}.json")] for name in ("fig4", "tableS1")}, page)
     text = page.read_text(encoding="utf-8")
     assert base64.b64encode((tmp_path / "fig4.png").read_bytes()).decode() in text
-    assert "Figure 4. Liquid: vibrations, diffusion and structure" in text
+    assert "Figure 4. Water: vibrations, diffusion and structure" in text
     assert "Table S1. Test errors" in text
     assert "<td>20.0 ± 10.0</td>" in text  # Δr in 10⁻⁵ Å, mean of two seeds
     assert "<td>15.89</td>" in text
-    assert "Not asked for in this run: Figure 2, Figure 3," in text
+    assert "Not requested in this run: Figure 2, Figure 3," in text
     assert "://" not in text  # nothing is loaded from elsewhere
 
 
@@ -223,10 +223,10 @@ def test_figure_5_shows_parity_beside_errors_without_learning_curves(
     with open(stem.with_name("fig5.csv"), encoding="utf-8", newline="") as handle:
         rows = list(csv.DictReader(handle))
     assert sum(row["panel"].startswith("parity") for row in rows) == 12 * 9
-    (mine,) = [row for row in rows if row["series"] == "liquid"]
+    (mine,) = [row for row in rows if row["series"] == "water"]
     assert float(mine["x"]) == 4.0  # 2 fs in steps of 0.5 fs
     assert float(mine["value"]) == pytest.approx(0.2)
     assert mine["standard error"] == ""
-    assert not any("exponent" in row["panel"] and row["series"] == "liquid" for row in rows)
+    assert not any("exponent" in row["panel"] and row["series"] == "water" for row in rows)
     assert "one seed" in json.loads(stem.with_name("fig5.json").read_text(encoding="utf-8"))["notes"][0]
     assert png_size(tmp_path / "fig5.png")[0] == 2160

@@ -15,7 +15,7 @@ from trajcast.core.errors import UserError
 from trajcast.figures import drawing
 from trajcast.figures.paper import fig2, figS1, figS2, figS3, tableS1, tableS2
 from trajcast.figures.paper.model_errors import ModelErrors, best_trained, exponent, over_seeds, read_model_errors
-from trajcast.figures.published import published, published_errors, published_result
+from trajcast.figures.published import SUBSTANCES, published, published_errors, published_result
 from trajcast.figures.style import PUBLISHED
 from trajcast.io.files import write_json
 from trajcast.io.trajectory import Trajectory
@@ -91,25 +91,25 @@ def test_table_s1_sets_means_over_seeds_beside_the_published_errors(tmp_path: Pa
     with open(tmp_path / "tableS1.csv", encoding="utf-8", newline="") as handle:
         rows = {(row["system"], float(row["Δt / fs"])): row for row in csv.DictReader(handle)}
     assert len(rows) == 8 + 7 + 8  # every published horizon
-    row = rows["molecule", 7.0]
+    row = rows["paracetamol", 7.0]
     assert float(row["Δr / 10⁻⁵ Å"]) == pytest.approx(20.0)
     assert float(row["± Δr / 10⁻⁵ Å"]) == pytest.approx(10.0)
     assert float(row["Δr / 10⁻⁵ Å, published"]) == 15.89
     assert row["samples"] == "40"
     assert row["seeds"] == "2"
-    assert rows["crystal", 30.0]["v′ / %"] == ""
-    assert float(rows["crystal", 30.0]["v′ / %, published"]) == 3.96
+    assert rows["quartz", 30.0]["v′ / %"] == ""
+    assert float(rows["quartz", 30.0]["v′ / %, published"]) == 3.96
 
 
 def test_learning_curves_hold_every_size_with_its_error(tmp_path: Path) -> None:
     paths = [p for n in (10, 40) for seed in (1, 2) for p in write_test(tmp_path, 7.0, n, seed, 1e-4 * seed / n)]
     figure = figS1.draw({"molecule": paths})
-    ours = [row for row in figure.rows if row[0] == "molecule, MAE of Δr / %" and row[1] == "7 fs"]
+    ours = [row for row in figure.rows if row[0] == "paracetamol, MAE of Δr / %" and row[1] == "7 fs"]
     assert [row[2] for row in ours] == [10, 40]
     percent = [error.displacement_percent for error in read_model_errors(paths) if error.samples == 10]
     assert ours[0][4] == pytest.approx(np.mean(percent))
     assert ours[0][5] == pytest.approx(abs(percent[0] - percent[1]) / 2)  # standard error of two
-    assert ["molecule, MAE of Δr / %", "7 fs, published", 10000, None, 0.38, None] in [list(r) for r in figure.rows]
+    assert ["paracetamol, MAE of Δr / %", "7 fs, published", 10000, None, 0.38, None] in [list(r) for r in figure.rows]
     assert figure.notes == []
     alone = figS1.draw({"molecule": paths[:2]})
     assert "one seed" in alone.notes[0]
@@ -119,13 +119,13 @@ def test_learning_curves_hold_every_size_with_its_error(tmp_path: Path) -> None:
 def test_thermostat_study_averages_seeds_and_leaves_out_what_ended(tmp_path: Path) -> None:
     paths = two_temperatures(tmp_path)
     figure = figS2.draw({"crystal": paths})
-    off = [row for row in figure.rows if row[0] == "crystal, ⟨T⟩ − target / K"]
+    off = [row for row in figure.rows if row[0] == "quartz, ⟨T⟩ − target / K"]
     assert [row[1:5] for row in off] == [["τ = 10 Δt", 5.0, None, 3.0]]
     assert off[0][5] == pytest.approx(1.0)  # 302 and 304 K
     theory = [row for row in figure.rows if row[1] == "theory"]
     assert theory[0][4] == pytest.approx(19.3)
-    assert figure.notes[0] == "crystal, rollouts: NVT (CSVR ELEMENTS); the paper's: NVT (CSVR)."
-    assert "1 of 3 rollouts ended early and are left out: 5 fs with τ = 50 Δt (too hot)" in figure.notes[1]
+    assert figure.notes[0] == "quartz, ensemble of the rollouts: NVT (CSVR ELEMENTS); in the paper: NVT (CSVR)."
+    assert "1 of 3 rollouts are excluded because they ended early: 5 fs with τ = 50 Δt (too hot)" in figure.notes[1]
 
 
 @pytest.mark.parametrize(("kind", "largest_K"), [("molecule", [15.0]), ("crystal", [40.0]), ("liquid", [])])
@@ -137,7 +137,7 @@ def test_thermostat_study_stands_beside_the_published_numbers(
     above, below = figure.figure.axes
     levels = {line.get_ydata()[0] for line in above.lines if line.get_color() == PUBLISHED["color"]}
     assert levels == {sign * value for value in largest_K for sign in (-1, 1)}
-    found = [row[4] for row in figure.rows if row[0] == f"{kind}, |⟨T⟩ − target| / K"]
+    found = [row[4] for row in figure.rows if row[0] == f"{SUBSTANCES[kind]}, |⟨T⟩ − target| / K"]
     assert found == largest_K
     (width,) = [row[4] for row in figure.rows if row[1] == "theory, published"]
     assert width == pytest.approx(300 * np.sqrt(2 / 486))  # 162 atoms
@@ -169,8 +169,8 @@ def test_barriers_differ_by_so_many_kT_at_the_temperature_of_the_run(tmp_path: P
     assert row[0] == "barrier of ψ1 / kT"
     assert row[4:] == pytest.approx([40 / thermal, 5 / thermal], rel=1e-4)
     assert ["|difference of barriers| / kT", "published", None, None, 1.0, None] in [list(row) for row in figure.rows]
-    assert f"kT is {thermal:.1f} meV" in figure.caption
-    assert figure.notes[0] == "Rollout: NVE; the paper's: NVT (CSVR)."
+    assert f"here kT = {thermal:.1f} meV" in figure.caption
+    assert figure.notes[0] == "Ensemble of the rollout: NVE; in the paper: NVT (CSVR)."
 
 
 def test_internal_coordinates_of_paracetamol_follow_its_bonds(tmp_path: Path) -> None:
@@ -227,9 +227,9 @@ def test_speeds_stand_before_the_published_ones(tmp_path: Path) -> None:
     }
     write_json(tmp_path / "1x1x1.json", speed)
     table = tableS2.draw({"molecule": [str(tmp_path / "1x1x1.json")]})
-    molecules = [row for row in table.rows if row[0] == "molecule"]
-    assert molecules[0][:7] == ["molecule", "1×1×1", 20, 7.0, 12.5, 48.4, "CPU, 1 thread(s), a processor"]
+    molecules = [row for row in table.rows if row[0] == "paracetamol"]
+    assert molecules[0][:7] == ["paracetamol", "1×1×1", 20, 7.0, 12.5, 48.4, "CPU, 1 thread(s), a processor"]
     assert [row[table.columns.index("thermostat")] for row in molecules] == ["csvr_elements", "csvr"]
     assert molecules[1][4:6] == [57.65, 10.49]
     assert len(table.rows) == 1 + 7
-    assert "standing still: molecule 1×1×1 at 7 fs (too hot)" in table.notes[0]
+    assert "timed with fixed atoms: paracetamol 1×1×1 at 7 fs (too hot)" in table.notes[0]

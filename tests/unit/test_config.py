@@ -108,7 +108,7 @@ def test_the_shipped_configuration_is_valid(values):
         ("reference.engine", "gromacs", "reference.engine: 'gromacs' is not known; choose one of: lammps"),
         ("rollout.thermostat", "nose", "rollout.thermostat: 'nose' is not known; choose one of: csvr, csvr_elements"),
         ("rollout.thermostat", "__init__", "rollout.thermostat: '__init__' is not known"),
-        ("rollout.thermostat", None, "studies.thermostat needs a thermostat, but rollout.thermostat is null; name"),
+        ("rollout.thermostat", None, "studies.thermostat needs a thermostat, but rollout.thermostat is null; set"),
         ("rollout.final_temperature_K", 180.0, "final_temperature_K 180 does not belong here"),
         ("studies.cooling.final_temperature_K", 300.0, "300 equals reference.temperature_K, where the ramp begins"),
         ("studies", {"lerning": {}}, "studies.lerning: unknown key"),
@@ -129,11 +129,11 @@ def test_the_shipped_configuration_is_valid(values):
         (
             "studies",
             {"learning": LEARNING | {"horizons_fs": [3.0]}},
-            "studies.learning.horizons_fs has 3, horizons_fs and",
+            "studies.learning.horizons_fs has 3, but horizons_fs and",
         ),
         ("observables.msd_fit_from_ps", 999.0, "msd_fit_from_ps 999 is not below msd_fit_to_ps"),
         ("observables.msd_fit_from_ps", ..., "give both msd_fit_from_ps and msd_fit_to_ps, or neither"),
-        ("reference.nve.start_window_percent", 0.1, "give either start_window_K (of the temperature) or"),
+        ("reference.nve.start_window_percent", 0.1, "give exactly one of start_window_K (of the temperature)"),
     ],
 )
 def test_mistakes_are_named(values, path, value, message):
@@ -146,7 +146,7 @@ def test_mistakes_are_named(values, path, value, message):
 
 def test_cooling_needs_a_thermostat(values):
     cooling = changed(values, "studies", {"cooling": values["systems"]["liquid"]["studies"]["cooling"]})
-    with pytest.raises(UserError, match=r"studies.cooling needs a thermostat, but rollout.thermostat is null; name"):
+    with pytest.raises(UserError, match=r"studies.cooling needs a thermostat, but rollout.thermostat is null; set"):
         configuration.read_config(changed(cooling, "rollout.thermostat", None))
 
 

@@ -200,7 +200,7 @@ def test_the_cause_of_a_failure_is_kept(text: str, why: str) -> None:
 
 def test_announced_jobs_are_read(tmp_path: Path) -> None:
     """Of all that Snakemake logs; not those that only gather results."""
-    train = {
+    train: dict[str, Any] = {
         "rule_name": "train",
         "wildcards": {"system": "liquid", "horizon": "1", "samples": "8000", "seed": "1"},
         "input": ["results/liquid/1fs/dataset.h5"],

@@ -100,7 +100,7 @@ def test_starts_by_energy_are_near_its_mean_whatever_the_temperature():
 def test_starts_have_one_window(windows: dict[str, float]):
     values = settings().model_dump()
     values["nve"] = {key: value for key, value in values["nve"].items() if "window" not in key} | windows
-    with pytest.raises(UserError, match="give either start_window_K"):
+    with pytest.raises(UserError, match="give exactly one of start_window_K"):
         validate(ReferenceSettings, values, "test")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -13,6 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from trajcast.config.files import read_yaml
+from trajcast.data.dataset import read_dataset
+from trajcast.io.trajectory import Trajectory
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("Snakefile", "config.yaml", "config", "profiles", "workflow", "envs")
@@ -66,6 +71,28 @@ def planned(folder: Path, *arguments: str, targets: Sequence[str] = (PAGE,)) -> 
 def ran(output: str) -> dict[str, int]:
     """How many jobs of each rule finished, from Snakemake's output."""
     return dict(Counter(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output)))
+
+
+def settings_and_records(liquid: Path) -> dict[str, tuple[Any, Any]]:
+    """What each settings file of the liquid holds, and what the results beside it record to have been made with."""
+    records = {"reference/reference.yaml": _trajectory_settings(liquid / "reference/nve_1.h5md")}
+    for dataset in liquid.glob("*fs/dataset.h5"):
+        records[f"{dataset.parent.name}/dataset.yaml"] = read_dataset(dataset).provenance["settings"]
+    for card in liquid.glob("*fs/model-n*/model.json"):
+        records[f"{card.parent.relative_to(liquid)}/training.yaml"] = _json_settings(card)
+    for run in liquid.glob("runs/*"):
+        records[f"runs/{run.name}/rollout.yaml"] = _trajectory_settings(run / "rollout.h5md")
+        records[f"runs/{run.name}/observables.yaml"] = _json_settings(run / "observables/summary.json")
+    return {name: (read_yaml(liquid / name), record) for name, record in records.items()}
+
+
+def _trajectory_settings(path: Path) -> Any:
+    with Trajectory(path) as trajectory:
+        return trajectory.provenance["settings"]
+
+
+def _json_settings(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))["provenance"]["settings"]
 
 
 def change(folder: Path, values: Mapping[str, Any]) -> None:

@@ -19,12 +19,13 @@ from conda_channel import write_channel  # noqa: E402
 
 pytestmark = pytest.mark.workflow
 STAND_IN = Path(__file__).parent / "conda_stand_in"
-STARTS = "results/liquid/reference/starts.h5"
+TARGETS = ("results/liquid/reference/starts.h5", "results/liquid/5fs/model-water-5fs/model.safetensors")
 SMALL = {
     "reference.parameters.molecules": 27,
     "reference.parameters.box_A": 9.32,
     "reference.parameters.cutoff_A": 6.0,
     "reference.equilibration.duration_ps": 2.0,
+    "runs.shipped": {"model": "water-5fs"},
 }
 PYPI = {
     "pytorch-cpu": "torch",
@@ -88,7 +89,7 @@ def environments(folder: Path) -> dict[str, Path]:
 
 
 def test_jobs_run_in_the_environment_of_their_stage(project: Path) -> None:
-    done = run(project, "--", STARTS)
+    done = run(project, "--", *TARGETS)
     assert done.returncode == 0, done.stdout
     made = environments(project)
     assert set(made) == {"lammps", "trajcast"}

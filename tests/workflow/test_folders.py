@@ -61,8 +61,8 @@ def test_full_results(tmp_path: Path) -> None:
     runs = _runs(
         folder,
         f"""
-        mount -t tmpfs -o size=64k tmpfs results || exit 99
-        dd if=/dev/zero of=results/ballast bs=1k count=1000 2> /dev/null
+        mount -t tmpfs -o size=16m tmpfs results || exit 99
+        dd if=/dev/zero of=results/ballast bs=1M count=20 2> /dev/null
         run full
         ls -RA results > results.txt
         rm results/ballast

@@ -170,23 +170,30 @@ def by_commands(folder: Path, name: str) -> None:
     nve = [f"{reference}/nve_{i}.h5md" for i in range(1, 6)]
     places = {"reference": reference, "dataset": data, "training": model}
     files = {name: f"{places.get(name, run)}/{name}.yaml" for name in settings}
+
+    def given(name: str) -> str:
+        """The text of a section in the place of {name}, and its copy beside the results."""
+        return f"--settings {{{name}}} --write-settings {files[name]}"
+
     weights, rolled_out = f"{model}/model.safetensors", f"{run}/rollout.h5md"
     stages = [
-        f"reference --settings {files['reference']} --output {reference}",
-        f"dataset --settings {files['dataset']} --training {' '.join(nve[:3])} --validation {nve[3]} --test {nve[4]} "
+        f"reference {given('reference')} --output {reference}",
+        f"dataset {given('dataset')} --training {' '.join(nve[:3])} --validation {nve[3]} --test {nve[4]} "
         f"--output {data}/dataset.h5",
-        f"train --settings {files['training']} --dataset {data}/dataset.h5 --output {model}",
+        f"train {given('training')} --dataset {data}/dataset.h5 --output {model}",
         f"evaluate --model {weights} --dataset {data}/dataset.h5 --output {model}/test.json",
-        f"rollout --settings {files['rollout']} --model {weights} --start {nve[4]} --output {rolled_out} "
+        f"rollout {given('rollout')} --model {weights} --start {nve[4]} --output {rolled_out} "
         f"--outcome {run}/outcome.json",
-        f"observe --settings {files['observables']} --reference-settings {files['reference']} "
+        f"observe {given('observables')} --reference-settings {files['reference']} "
         f"--md {reference}/nvt.h5md --rollout {rolled_out} --output {observed}",
         f"report --folder {results} --runs {horizon}fs --models {model} --output {results}/report.html",
     ]
-    commands = [["settings", "--section", s, "--json", text, "--output", files[s]] for s, text in settings.items()]
-    commands += [stage.split() for stage in stages]
+    texts = {f"{{{name}}}": text for name, text in settings.items()}
+    commands = [[texts.get(word, word) for word in stage.split()] for stage in stages]
     script = f"from trajcast.cli import main\nfor command in {commands!r}:\n    assert main(command) == 0, command\n"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=folder, env=environment(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+    for name, text in settings.items():
+        assert yaml.safe_load((folder / files[name]).read_text(encoding="utf-8")) == json.loads(text)

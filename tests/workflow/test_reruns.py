@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from project import PAGE, change, planned, ran, snakemake
+from project import PAGE, change, planned, ran, settings_and_records, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -39,6 +39,9 @@ def test_observables_run_observe_and_report_only(results: Path) -> None:
     assert run.returncode == 0, run.stdout
     assert ran(run.stdout) == expected
     assert planned(results) == {}
+    found = settings_and_records(results / "results/liquid")
+    assert [found[f"runs/{name}fs/observables.yaml"][0]["rdf_bins"] for name in (1, 2)] == [40, 40]
+    assert all(written == recorded for written, recorded in found.values())
 
 
 def test_rollout_does_not_train(results: Path) -> None:
@@ -67,6 +70,10 @@ def test_one_rollouts_settings_run_it_alone(results: Path) -> None:
     assert ran(run.stdout) == expected
     assert planned(results) == {}
     assert (results / "results/liquid/runs/2fs/rollout-2.h5md").is_file()
+    found = settings_and_records(results / "results/liquid")
+    rolled_out = [found[f"runs/{name}fs/rollout.yaml"][0] for name in (1, 2)]
+    assert [(settings["seed"], settings["replicas"]) for settings in rolled_out] == [(1, 1), (2, 2)]
+    assert all(written == recorded for written, recorded in found.values())
 
 
 def test_a_further_rollout_of_a_model_does_not_train(results: Path) -> None:
@@ -80,7 +87,7 @@ def test_a_further_rollout_of_a_model_does_not_train(results: Path) -> None:
     ours, theirs = (results / f"results/liquid/runs/{name}/rollout.h5md" for name in ("again", "2fs"))
     assert ours.read_bytes() != theirs.read_bytes()
     assert [path.name for path in (results / "results/liquid/2fs").glob("model-*")] == ["model-n40-s1"]
-    assert "Δt = 2 fs, rolled out as 2fs and again" in (results / PAGE).read_text(encoding="utf-8")
+    assert "Δt = 2 fs, rollouts 2fs and again" in (results / PAGE).read_text(encoding="utf-8")
     change(results, {"runs.again": None})
     assert planned(results) == {"report": 1}
 

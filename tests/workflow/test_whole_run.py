@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from conftest import Finished
-from project import PAGE, lay_out, ran, snakemake
+from project import PAGE, lay_out, ran, settings_and_records, snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -42,6 +42,13 @@ def test_every_model_and_rollout_has_its_results(finished: Finished) -> None:
         assert {"rdf", "msd", "vdos", "temperature", "energy"} <= {
             row["observable"] for row in _rows(finished, horizon)
         }
+
+
+def test_settings_beside_results_are_those_that_the_stages_ran_with(finished: Finished) -> None:
+    found = settings_and_records(finished.folder / "results/liquid")
+    assert len(found) == 1 + 2 * 4
+    for name, (written, recorded) in found.items():
+        assert written == recorded, name
 
 
 def test_page_shows_every_quantity_and_asks_for_nothing_outside(finished: Finished) -> None:

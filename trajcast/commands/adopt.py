@@ -1,7 +1,7 @@
-"""Take over the results of an earlier version, so that the workflow does not make them again.
+"""Adopt the results of an earlier version, so that the workflow does not produce them again.
 
-Files get their present names and keys; their numbers stay. What the configuration no longer asks for is made anew by
-the next run. Give the same targets and --configfile as to Snakemake:
+Files get their present names and keys; their numbers do not change. Outdated results are set aside, and the next run
+produces them again. Use the same targets and --configfile as for Snakemake:
   trajcast adopt
   trajcast adopt --configfile config/figures.yaml -- results/paper/report.html
 """
@@ -22,7 +22,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from trajcast.pipeline.adopt import adopt
 
-    found = adopt(arguments.targets, arguments.configfile)
-    print(f"{found.renamed} files renamed, {found.upgraded} upgraded; the results of {found.kept} jobs are kept")
-    for line in found.outdated:
-        print(f"{line}; set aside, and made anew by the next run")
+    adopted = adopt(arguments.targets, arguments.configfile)
+    print(f"{adopted.renamed} files renamed, {adopted.upgraded} upgraded; the results of {adopted.kept} jobs are kept")
+    for line in adopted.outdated:
+        print(f"{line}; set aside, and produced again by the next run")

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--json", "--output", type=OutputFile, metavar="JSON", help="also write the errors to this file"
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
-    parser.add_argument("--device", default="cpu", help="cpu or cuda (default: cpu)")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, or auto: a GPU if available (default: cpu)")
     parser.add_argument("--backend", help="a module of trajcast/model/ops (default: the best for the device)")
 
 

@@ -68,6 +68,7 @@ def upgrade(values: MutableMapping[str, Any], where: str) -> list[str]:
             training = block["training"] = copy(training)
             network = training["network"] = copy(network)
         network["cutoff_A"] = cutoff_A
+        _move_comment(block["dataset"], network, "cutoff_A")
         block["dataset"].pop("cutoff_A", None)
         changes.append(f"systems.{name}.dataset.cutoff_A → systems.{name}.training.network.cutoff_A")
     if "systems" not in values and "samples" in values and (cutoff_A := values.pop("cutoff_A", None)) is not None:
@@ -115,6 +116,13 @@ def _mappings(
         if isinstance(value, MutableMapping):
             yield from _mappings(value, (*keys, str(key)), visited)
     yield keys, values
+
+
+def _move_comment(source: Any, target: Any, key: str) -> None:
+    """Take the comment on a key along to another mapping."""
+    of_source, of_target = getattr(source, "ca", None), getattr(target, "ca", None)
+    if of_source is not None and of_target is not None and key in of_source.items:
+        of_target.items[key] = of_source.items.pop(key)
 
 
 def _rename(mapping: MutableMapping[str, Any], old: str, new: str) -> None:

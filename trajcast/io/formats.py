@@ -71,6 +71,10 @@ def model_record(record: Mapping[str, Any]) -> dict[str, Any]:
     upgraded = dict(record)
     if "weights" in upgraded and "parameters" not in upgraded:
         upgraded["parameters"] = upgraded.pop("weights")
+    totals = upgraded["scales"].get("totals") if isinstance(upgraded.get("scales"), Mapping) else None
+    if isinstance(totals, Mapping) and "turning" in totals:
+        totals = {("conserve_angular_momentum" if name == "turning" else name): v for name, v in totals.items()}
+        upgraded["scales"] = {**upgraded["scales"], "totals": totals}
     if isinstance(upgraded.get("provenance"), Mapping):
         upgraded["provenance"] = provenance_record(upgraded["provenance"])
     return upgraded | {"format": MODEL.name}

@@ -41,14 +41,14 @@ class Adopted:
 
 
 def adopt(targets: Sequence[str], configfiles: Sequence[str]) -> Adopted:
-    """Take over the results in the working directory, so that the workflow does not make them again.
+    """Adopt the results in the working directory, so that the workflow does not produce them again.
 
-    Results that are out of date are set aside (NAME.former.EXT) and made anew by the next run: those whose settings
-    are not those of the configuration, or whose inputs are newer. Files are renamed and upgraded in place; their
-    numbers stay as they are. A second call finds nothing to do.
+    Files are renamed and upgraded in place; their numbers do not change. Outdated results, whose settings differ from
+    the configuration or whose inputs are newer, are renamed to NAME.former.EXT and produced again by the next run. A
+    second call has nothing to do.
 
     Raises:
-        UserError: There are no results, or Snakemake finds no way to the targets.
+        UserError: There are no results, or Snakemake cannot produce the targets.
     """
     if not Path(FOLDERS[0]).is_dir():
         raise UserError(f"{FOLDERS[0]}: no such folder; run this in the folder of the workflow")
@@ -74,8 +74,8 @@ def former_results(folder: Path = Path()) -> str | None:
     for pattern in ("results/*/runs/*/forecast.yaml", "results/*/*fs/*/*/forecast*.yaml"):
         for path in folder.glob(pattern):
             return (
-                f"{path} was made by TrajCast 0.1.0: `trajcast adopt` takes its results over as they are (with the "
-                "same targets and --configfile); to have all of them made anew, remove the folder results"
+                f"{path} was made by TrajCast 0.1.0: `trajcast adopt` (with the same targets and --configfile) keeps "
+                "its results; to produce all of them again, remove the folder results"
             )
     return None
 
@@ -159,7 +159,7 @@ def _is_made(job: PlannedJob) -> bool:
 
 
 def _reason(job: PlannedJob) -> str:
-    """Why a job's results are out of date; empty if they are not."""
+    """Why the results of a job are outdated; empty if they are not."""
     options = job.options
     for name in ("settings", "observables"):
         if (path := options.get(f"write-{name}")) and parse_yaml(options[name], path) != read_yaml(path):
@@ -179,7 +179,7 @@ def _set_aside(job: PlannedJob) -> None:
 
 
 def _independent_of(outdated: Sequence[PlannedJob], jobs: Sequence[PlannedJob]) -> list[PlannedJob]:
-    """The jobs that are made from nothing outdated, however indirectly."""
+    """Jobs that do not depend on outdated ones, directly or indirectly."""
     kept, lost = [job for job in jobs if job not in outdated], {path for job in outdated for path in job.outputs}
     while dependent := [job for job in kept if lost & set(job.inputs)]:
         lost |= {path for job in dependent for path in job.outputs}

@@ -21,7 +21,7 @@ shell.prefix("set -euo pipefail; trap '' TERM; ")
 
 
 os.environ.update(plan.config.machine.environment())
-networks = f"../../envs/trajcast{'-cuda' if plan.config.machine.cuda else ''}.yaml"  # environment of the rules that run networks
+networks = f"../../envs/trajcast{'-cuda' if plan.config.machine.cuda else ''}.yaml"  # environment of networks
 
 
 with_forces = partial(resources.with_forces, plan)

@@ -22,8 +22,8 @@ rule thermostat:
         runtime=growing(240),
         gpu=1,
     params:
-        settings=lambda wildcards: studies.thermostat_settings(plan, 
-            wildcards.system, wildcards.horizon, wildcards.tau, wildcards.seed
+        settings=lambda wildcards: studies.thermostat_settings(
+            plan, wildcards.system, wildcards.horizon, wildcards.tau, wildcards.seed
         ),
         code=CODE["thermostat"],
     shell:

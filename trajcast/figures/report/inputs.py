@@ -56,6 +56,12 @@ class Study:
     runs: list[ReportedRun]
 
     @property
+    def engine(self) -> str:
+        """Name of the reference engine as written in texts."""
+        name: str = self.settings["engine"]
+        return "LAMMPS" if name == "lammps" else name
+
+    @property
     def observables(self) -> list[str]:
         """Names of the observables of all rollouts, in the order of the summary."""
         names = dict.fromkeys(row["observable"] for run in self.runs for row in run.summary)

@@ -167,7 +167,7 @@ def _facts(study: Study) -> dict[str, Any]:
         "atoms": number_of(spec.n_atoms),
         "composition": ", ".join(f"{number_of(count)} {symbol}" for symbol, count in sorted(counts.items())),
         "temperature": plain(reference["temperature_K"]),
-        "engine": reference["engine"],
+        "engine": study.engine,
         "timestep": f"{reference['timestep_fs']:g}",
         "reference_ps": plain(shipped[0]["duration_ps"] if shipped else study.reference_ps),
         "shipped": len(shipped),

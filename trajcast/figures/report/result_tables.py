@@ -48,9 +48,10 @@ def verdict_table(study: Study) -> Table:
         "spacing. Second MD run: MD from another start, at most as long as the rollout and judged as if it were a "
         "rollout; a perfect model does no better. Score: overlap of a curve with that of the reference (1: identical). "
         "Within error: a value differs from reference MD by no more than Student's t (95 %) times the combined "
-        "standard error; for a curve, blocks score no less than those of the second run by the same test. A perfect "
-        "model misses one in twenty such quantities. Tolerance: a difference that is negligible in practice, however "
-        "long the runs; “not resolved”: beyond tolerance but within error. Dash: not measured, or no error estimate.",
+        "standard error; for a curve, the blocks score no lower than those of the second run by the same test. A "
+        "perfect model misses one in twenty such quantities. Tolerance: a difference that is negligible in practice, "
+        "however long the runs; “not resolved”: beyond tolerance but within error. Dash: not measured, or no error "
+        "estimate.",
         columns=[
             "Quantity",
             "Reference MD",

@@ -41,7 +41,7 @@ def speed_table(study: Study) -> Table:
 
 def _reference_row(study: Study, speed: dict[str, Any], timestep_fs: float, remark: str, ratio: str) -> list[Cell]:
     potential = study.settings.get("potential")
-    name = study.settings["engine"] + (f", {potential}" if potential else "")
+    name = study.engine + (f", {potential}" if potential else "")
     return cells(
         [
             f"{name} (δt = {timestep_fs:g} fs{remark})",
