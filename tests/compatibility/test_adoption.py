@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,11 @@ from pathlib import Path
 import h5py
 import pytest
 
+from trajcast.config.settings import TrainingSettings
+from trajcast.config.validation import read_settings
+from trajcast.data.dataset import read_dataset
 from trajcast.io.trajectory import Trajectory
+from trajcast.training.loop import checkpoint_path, training_identity
 
 OLD = Path(__file__).parents[1] / "data" / "0.1.0"
 ROOT = Path(__file__).parents[2]
@@ -146,3 +151,23 @@ def test_without_results_it_says_so(tmp_path: Path) -> None:
     done = run(tmp_path, "trajcast", "adopt")
     assert done.returncode == 2
     assert "no such folder" in done.stdout
+
+
+def test_an_unfinished_training_resumes(project: Path) -> None:
+    """Its checkpoint, which the file's name ties to settings and data, is found again."""
+    upgraded(project)
+    folder = project / MODEL
+    identity = json.loads((folder / "model.json").read_text(encoding="utf-8"))["training"]["identity"]
+    for name in ("model.json", "model.safetensors"):
+        (folder / name).unlink()
+    kept = b"what an interrupted training left"
+    (folder.parent / f".{folder.name}.{identity}.checkpoint").write_bytes(kept)
+    (folder.parent / f".{folder.name}.0123456789abcdef.checkpoint").write_bytes(b"of other settings")
+    done = run(project, "trajcast", "adopt", *TEST, "--", *TARGETS)
+    assert done.returncode == 0, done.stdout
+    assert "1 unfinished trainings will resume" in done.stdout
+    settings = read_settings(TrainingSettings, folder / "training.yaml")
+    dataset = read_dataset(folder.parent / "dataset.h5")
+    path = checkpoint_path(folder, training_identity(settings, dataset))
+    assert path.read_bytes() == kept
+    assert (folder.parent / f".{folder.name}.0123456789abcdef.checkpoint").exists()

@@ -34,7 +34,7 @@ def test_finished_model_is_rolled_out_and_reported_without_training(results: Pat
     ours, theirs = (json.loads((folder / "test.json").read_text()) for folder in (results / FOLDER, trained))
     assert ours == theirs
     page = (results / PAGE).read_text(encoding="utf-8")
-    assert "forces (n40-s1 and waters)" in page
+    assert "networks (n40-s1 and waters)" in page
     assert "mine, Δt = 2 fs" in page
 
 
@@ -71,7 +71,7 @@ def test_shipped_model_is_taken_by_its_name(results: Path) -> None:
     outcome = json.loads((results / "results/liquid/runs/shipped/outcome.json").read_text(encoding="utf-8"))
     assert (outcome["horizon_fs"], outcome["planned_ps"]) == (5.0, 0.05)
     page = (results / PAGE).read_text(encoding="utf-8")
-    assert "forces (n40-s1 and water-5fs)" in page
+    assert "networks (n40-s1 and water-5fs)" in page
     assert "min, one core of an Intel Xeon" in page  # its training
 
 

@@ -24,5 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     adopted = adopt(arguments.targets, arguments.configfile)
     print(f"{adopted.renamed} files renamed, {adopted.upgraded} upgraded; the results of {adopted.kept} jobs are kept")
+    if adopted.resumable:
+        print(f"{adopted.resumable} unfinished trainings will resume")
     for line in adopted.outdated:
         print(f"{line}; set aside, and produced again by the next run")

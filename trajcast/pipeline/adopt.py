@@ -37,6 +37,7 @@ class Adopted:
     renamed: int
     upgraded: int
     kept: int  # jobs whose results are kept
+    resumable: int  # unfinished trainings that resume from their checkpoints
     outdated: list[str]  # results that were set aside, each with the reason
 
 
@@ -50,10 +51,13 @@ def adopt(targets: Sequence[str], configfiles: Sequence[str]) -> Adopted:
     Raises:
         UserError: There are no results, or Snakemake cannot produce the targets.
     """
+    from trajcast.training.former import adopt_checkpoint  # needs PyTorch, which the Snakefile does not
+
     if not Path(FOLDERS[0]).is_dir():
         raise UserError(f"{FOLDERS[0]}: no such folder; run this in the folder of the workflow")
     renamed = sum(_rename(Path(folder)) for folder in FOLDERS if Path(folder).is_dir())
     upgraded = _upgrade_files(Path(FOLDERS[0]))
+    resumable = sum(adopt_checkpoint(path.parent) for path in _unfinished(Path(FOLDERS[0])))
     made = [job for job in planned_jobs(targets, configfiles, finished=True) if _is_made(job)]
     outdated = [(job, reason) for job in made if (reason := _reason(job))]
     for job, _ in outdated:
@@ -65,8 +69,15 @@ def adopt(targets: Sequence[str], configfiles: Sequence[str]) -> Adopted:
         renamed=renamed,
         upgraded=upgraded,
         kept=len(kept),
+        resumable=resumable,
         outdated=[f"{job.outputs[0]}: {reason}" for job, reason in outdated],
     )
+
+
+def _unfinished(folder: Path) -> list[Path]:
+    """Training settings of models that are not finished."""
+    settings = folder.glob(f"*/*fs/*/{layout.TRAINING_SETTINGS_FILE}")
+    return [path for path in sorted(settings) if not path.with_name(layout.RECORD_FILE).exists()]
 
 
 def former_results(folder: Path = Path()) -> str | None:

@@ -175,6 +175,15 @@ class Plan:
                 patterns.setdefault(replicas, []).append(rf"{system}(?=/runs/{re.escape(run)}/)")
         return {replicas: "|".join(alternatives) for replicas, alternatives in patterns.items()}
 
+    def replica_files(self, system: str, run: str) -> list[str]:
+        """Files of a rollout's replicas after the first.
+
+        Later stages read only the first, but require all: Snakemake notices changed settings only of rules whose
+        outputs all exist already.
+        """
+        names = other_replicas(self.system(system).rollout_of(run).replicas)
+        return [f"{self.run_folder(system, run)}/{name}" for name in names]
+
     def reported(self, system: str) -> list[str]:
         """Files of models and rollouts that the report shows."""
         files = []

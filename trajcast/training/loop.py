@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -64,18 +65,11 @@ def train(
     pairs = len(dataset.split("training"))
     if settings.samples > pairs:
         raise UserError(f"training.samples {settings.samples} exceeds the {pairs} pairs of the data set; lower it")
-    identity = fingerprint(
-        __version__,
-        asdict(settings),
-        dataset.horizon_fs,
-        dict(dataset.provenance),
-        initial_identity(settings),
-        stream.source.identity if stream else None,
-    )
+    identity = training_identity(settings, dataset, stream.source.identity if stream else None)
     if _is_finished(folder, identity):
         log.info("%s: finished already; remove model.json to train again", folder)
         return
-    path = checkpoint or folder.parent / f".{folder.name}.{identity}.checkpoint"
+    path = checkpoint or checkpoint_path(folder, identity)
     with tensor_float_32(settings.tf32):
         run = TrainingRun(settings, dataset, device, backend, processes, stream)
         saved = read_checkpoint(path)
@@ -107,6 +101,23 @@ def train(
     log.info(
         "training at %g fs: %s after %d epochs, %.1f minutes", dataset.horizon_fs, reason, run.epoch, run.elapsed_s / 60
     )
+
+
+def training_identity(settings: TrainingSettings, dataset: Dataset, stream: Mapping[str, Any] | None = None) -> str:
+    """Everything that the weights depend on, as a fingerprint; `stream`: identity of the source of fresh pairs."""
+    return fingerprint(
+        __version__,
+        asdict(settings),
+        dataset.horizon_fs,
+        dict(dataset.provenance),
+        initial_identity(settings),
+        stream,
+    )
+
+
+def checkpoint_path(folder: Path, identity: str) -> Path:
+    """The hidden checkpoint file beside a model's folder."""
+    return folder.parent / f".{folder.name}.{identity}.checkpoint"
 
 
 def _is_finished(folder: Path, identity: str) -> bool:

@@ -6,6 +6,7 @@ rule observe:
         unpack(lambda wildcards: plan.judged_by(wildcards.system, wildcards.run)),
         reference_settings=layout.REFERENCE_SETTINGS,
         rollout=layout.ROLLOUT,
+        other_replicas=lambda wildcards: plan.replica_files(wildcards.system, wildcards.run),
     output:
         settings=layout.OBSERVABLES_SETTINGS,
         md=directory(f"{layout.OBSERVABLES}/md"),
