@@ -33,7 +33,7 @@ wildcard_constraints:
 
 rule all:
     input:
-        expand("results/{system}/report.html", system=plan.systems),
+        expand(layout.REPORT, system=plan.systems),
 
 
 for stage in "reference dataset train rollout observables studies cooling report paper".split():

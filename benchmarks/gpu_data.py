@@ -21,7 +21,7 @@ MAX_BYTES = 45_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class Source:
-    """Input of a data set; horizon, cutoff and, for paracetamol, numbers of samples are those of the paper."""
+    """Input of a data set; horizon and, for paracetamol, numbers of samples are those of the paper."""
 
     folder: Path  # with the NVE runs
     settings: DatasetSettings

@@ -33,7 +33,9 @@ def training_settings(network: NetworkSettings, dataset: Dataset) -> TrainingSet
     """The settings of all instalments: those with the fastest convergence in runs of minutes on an H200."""
     periodic = bool(dataset.spec.pbc.any())
     return TrainingSettings(
-        network=replace(network, velocity_baseline=True, cutoff_A=6.0 if periodic else 4.0),  # as published
+        network=replace(
+            network, velocity_baseline=True, cutoff_A=6.0 if periodic else 4.0
+        ),  # published for water, paracetamol
         samples=len(dataset.split("training")),
         seed=1,
         dtype="float32",

@@ -19,6 +19,7 @@ from trajcast.config.settings import TrainingSettings
 from trajcast.config.validation import read_settings
 from trajcast.data.dataset import read_dataset
 from trajcast.io.trajectory import Trajectory
+from trajcast.pipeline.driver import driver_lock
 from trajcast.training.loop import checkpoint_path, training_identity
 
 OLD = Path(__file__).parents[1] / "data" / "0.1.0"
@@ -35,11 +36,14 @@ TEST = ("--configfile", "config/test.yaml")
 pytestmark = pytest.mark.workflow
 
 
+def environment() -> dict[str, str]:
+    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+
+
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     command = [sys.executable, "-m", *words]
     return subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
@@ -117,6 +121,9 @@ def test_what_the_configuration_no_longer_asks_for_is_made_anew(project: Path) -
     assert (project / "results/molecule/runs/trained-here/rollout.former.h5md").exists()
     plan = planned(project)
     assert plan.keys() == {"rollout", "thermostat", "same_start", "speed", "observe", "report"}
+    observed = project / "results/molecule/runs/trained-here/observables"
+    assert (observed / "summary.former.json").exists()  # made from the rollout
+    assert not (observed / "summary.json").exists()
 
 
 def test_what_is_older_than_its_input_is_made_anew(project: Path) -> None:
@@ -126,6 +133,79 @@ def test_what_is_older_than_its_input_is_made_anew(project: Path) -> None:
     assert "older than results/molecule/reference/nve_2.h5md" in done.stdout
     assert "dataset" in planned(project)
     assert "nve" not in planned(project)
+
+
+def test_in_two_steps(project: Path) -> None:
+    """Without targets everything that the configuration asks for is covered; later calls cover the rest."""
+    upgraded(project)
+    first = run(project, "trajcast", "adopt", *TEST, "--", TARGETS[0])
+    assert f"{MODEL}/speed/1x1x1.json: belongs to none of the targets" in first.stdout
+    second = run(project, "trajcast", "adopt", *TEST)
+    assert second.returncode == 0, second.stdout
+    assert "set aside" not in second.stdout
+    assert "none of the targets" not in second.stdout
+    assert planned(project) == {}
+
+
+def test_nothing_is_touched_before_the_targets_are_known(project: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in (project / "results").rglob("*")}
+    with_old_keys = run(project, "trajcast", "adopt", *TEST)
+    assert with_old_keys.returncode == 2
+    assert "config upgrade" in with_old_keys.stdout
+    upgraded(project)
+    no_such_target = run(project, "trajcast", "adopt", *TEST, "--", "results/molecule/reprt.html")
+    assert no_such_target.returncode == 2
+    assert {path: path.stat().st_mtime_ns for path in (project / "results").rglob("*")} == before
+
+
+@pytest.mark.parametrize("step", ["upgrade_files", "set_aside", "_record"])
+def test_killed_it_goes_on(project: Path, step: str) -> None:
+    upgraded(project)
+    path = project / "config/test.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("blocks: 2", "blocks: 3"), encoding="utf-8")
+    code = (
+        "import os, signal; from trajcast.pipeline.adoption import adopt; "
+        f"adopt.{step} = lambda *given: os.kill(os.getpid(), signal.SIGKILL); "
+        f"adopt.adopt({TARGETS!r}, {list(TEST[1:])!r})"
+    )
+    killed = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment())
+    assert killed.returncode == -9
+    refused = run(project, "snakemake", "--cores", "1", "--nolock", *TEST, "--", *TARGETS)
+    assert refused.returncode == 1
+    assert "trajcast adopt" in refused.stdout
+    done = run(project, "trajcast", "adopt", *TEST, "--", *TARGETS)
+    assert done.returncode == 0, done.stdout
+    assert planned(project).keys() == {"observe", "report"}
+
+
+def test_results_on_another_disk(project: Path, tmp_path: Path) -> None:
+    upgraded(project)
+    elsewhere = tmp_path / "scratch"
+    (project / "results/molecule").rename(elsewhere)
+    (project / "results/molecule").symlink_to(elsewhere)
+    assert run(project, "trajcast", "adopt", *TEST, "--", *TARGETS).returncode == 0
+    assert planned(project) == {}
+
+
+def test_a_running_workflow_is_left_alone(project: Path) -> None:
+    upgraded(project)
+    with driver_lock(project):
+        refused = run(project, "trajcast", "adopt", *TEST, "--", *TARGETS)
+    assert refused.returncode == 2
+    assert "another snakemake is running" in refused.stdout
+    assert (project / "results/molecule/runs/trained-here/forecast.h5md").exists()
+
+
+def test_names_of_a_user(project: Path) -> None:
+    """A run and files of one's own may be called forecast."""
+    upgraded(project)
+    own = project / "results/molecule/runs/forecast"
+    own.mkdir()
+    (own / "notes.yaml").write_text("forecast: rain\n")
+    (project / "results/forecast-notes.yaml").touch()
+    assert run(project, "trajcast", "adopt", *TEST, "--", *TARGETS).returncode == 0
+    assert (own / "notes.yaml").read_text() == "forecast: rain\n"
+    assert (project / "results/forecast-notes.yaml").exists()
 
 
 def test_later_changes_are_noticed(project: Path) -> None:

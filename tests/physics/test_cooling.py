@@ -81,7 +81,9 @@ def test_a_ramp_to_the_same_temperature_is_the_run_without(tmp_path: Path) -> No
     reference = gas(tmp_path)
     made = []
     for name, last_K in (("plain", None), ("level", 300.0), ("cooled", 100.0)):
-        run = MdRun(name=name, ensemble="NVT (CSVR)", steps=400, every=10, relaxation_fs=20.0, final_temperature_K=last_K)
+        run = MdRun(
+            name=name, ensemble="NVT (CSVR)", steps=400, every=10, relaxation_fs=20.0, final_temperature_K=last_K
+        )
         with Trajectory(tmp_path / "start.h5md") as start:
             state, top = start.state(0), start.spec
         recorder = Recorder(tmp_path / f"{name}.h5md", top, identity={}, provenance={}, energies=("potential", "total"))

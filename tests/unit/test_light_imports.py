@@ -72,3 +72,13 @@ def test_training_evaluation_and_rollouts_need_little(tmp_path: Path):
     assert found["outcome"]["outcome"] == "completed"
     assert found["frames"] == 6
     assert found["unknown"].startswith("the model knows atomic numbers 1, 8, not atomic numbers 79")
+
+
+def test_the_snakefile_needs_neither_torch_nor_hdf5() -> None:
+    """It runs on login nodes, and again in every job."""
+    code = (
+        "import sys; from trajcast.pipeline import cooling, driver, former, jobs, plan, resources, studies, attempts; "
+        "print(sorted({'torch', 'h5py', 'MDAnalysis'} & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout.strip() == "[]", run.stderr

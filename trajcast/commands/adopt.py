@@ -20,11 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from trajcast.pipeline.adopt import adopt
+    from trajcast.pipeline.adoption.adopt import adopt
 
     adopted = adopt(arguments.targets, arguments.configfile)
     print(f"{adopted.renamed} files renamed, {adopted.upgraded} upgraded; the results of {adopted.kept} jobs are kept")
     if adopted.resumable:
         print(f"{adopted.resumable} unfinished trainings will resume")
+    for path in adopted.unfinished:
+        print(f"{path}: an unfinished rollout, which begins again; remove this folder")
     for line in adopted.outdated:
         print(f"{line}; set aside, and produced again by the next run")
+    for path in adopted.uncovered:
+        print(f"{path}: belongs to none of the targets, and may be made again; name it to have it adopted")

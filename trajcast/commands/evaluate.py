@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--accept",
         nargs="+",
-        choices=list(CHECKS),
+        choices=[*CHECKS, "neighbors"],
         default=[],
         help="data checks that may fail (docs/formats.md)",
     )

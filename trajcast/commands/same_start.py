@@ -30,10 +30,12 @@ def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
     from trajcast.config.settings import RolloutSettings
     from trajcast.core.units import PS
+    from trajcast.io.path_checks import check_outputs
     from trajcast.io.trajectory import Trajectory
     from trajcast.rollout.same_start import write_beginning
 
     settings = settings_of(RolloutSettings, arguments)
+    check_outputs([arguments.md_output], [arguments.md])
     with Trajectory(arguments.md) as md:
         write_beginning(md, settings.duration_ps * PS, arguments.md_output)
         first = md.state(0)

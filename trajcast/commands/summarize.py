@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from trajcast.commands._settings import add_settings_argument, settings_of
 from trajcast.io.path_checks import OutputFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument("--settings", type=Path, required=True, metavar="YAML", help="section `observables`")
+    add_settings_argument(parser, "section `observables`")
     parser.add_argument("--reference-settings", type=Path, required=True, metavar="YAML", help="section `reference`")
     parser.add_argument("--md", type=Path, required=True, metavar="FILE", help="reference MD (H5MD)")
     parser.add_argument("--spacings-fs", type=float, nargs="+", required=True, metavar="FS", help="frame spacings, fs")
@@ -29,7 +30,7 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.observables.summarize import summarize
 
     context = Context(
-        settings=read_settings(ObservableSettings, arguments.settings),
+        settings=settings_of(ObservableSettings, arguments),
         reference=read_settings(ReferenceSettings, arguments.reference_settings),
     )
     with Trajectory(arguments.md) as md:

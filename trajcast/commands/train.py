@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from trajcast.commands._settings import add_settings_argument, settings_of
+from trajcast.io import layout
 from trajcast.io.path_checks import OutputFolder
 
 if TYPE_CHECKING:
@@ -50,14 +51,16 @@ def run(arguments: argparse.Namespace) -> None:
     from trajcast.shipped import resolve
     from trajcast.training.loop import train
 
+    processes = torchrun_processes()
+    if not processes.is_rank_zero:
+        arguments.write_settings = None  # one process writes
     settings = settings_of(TrainingSettings, arguments)
     device = use_device(local_device(named_device(arguments.device)), arguments.threads)
     if settings.initial is not None:
-        written = [arguments.output / f"model{ending}" for ending in (".safetensors", ".json")]
+        written = [arguments.output / name for name in (layout.WEIGHTS_FILE, layout.RECORD_FILE)]
         initial = resolve(settings.initial)
         check_outputs(written, [initial, initial.with_suffix(".json")])
     dataset = read_dataset(arguments.dataset)
-    processes = torchrun_processes()
     if not processes.is_rank_zero:
         logging.disable(logging.INFO)
     with (

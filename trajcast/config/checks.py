@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from trajcast import shipped
 from trajcast.config.initial_model import misfit
@@ -12,7 +13,9 @@ from trajcast.config.settings import distinct, whole_multiple
 from trajcast.config.studies import PS
 from trajcast.core.errors import UserError
 from trajcast.core.plugins import check_name
-from trajcast.core.system_spec import SystemSpec
+
+if TYPE_CHECKING:
+    from trajcast.core.system_spec import SystemSpec
 
 FOLDER = re.compile(r"(?!n\d+-s\d+$)[A-Za-z0-9_][A-Za-z0-9_.-]*")  # name of a finished model's folder
 

@@ -77,7 +77,7 @@ class DatasetSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSettings(Settings):
-    """Architecture of the network; the defaults are those of the paper."""
+    """Architecture of the network; the defaults are those of the paper, except for `cutoff_A`."""
 
     cutoff_A: Cutoff = 5.0  # of the neighbour list; paper: 4 (paracetamol), 4.5 (quartz), 6 (water)
     channels: Count = 64
@@ -105,7 +105,7 @@ class StreamSettings(Settings):
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings(Settings):
-    """Training; the defaults are those of the paper, except for the optimizer (paper: adam, learning rate 0.01)."""
+    """Optimisation; the defaults are those of the paper, except for the optimizer (paper: adam, learning rate 0.01)."""
 
     network: NetworkSettings = field(default_factory=NetworkSettings)
     initial: str | None = None  # name or path of a model whose weights and scales are the start

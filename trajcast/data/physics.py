@@ -36,7 +36,7 @@ class Physics:
     center: float  # RMS of Σ m (Δr − v̄ horizon) / (√atoms × RMS of an atom's m v horizon)
     rigid: float | None  # smallest relative fluctuation of a bond length; None without bonds
     energy: float | None  # RMS change of the total energy over a horizon / that of the kinetic energy; None if unknown
-    closest: float | None  # smallest distance / sum of covalent radii; None if all atoms are far apart
+    closest: float | None  # smallest distance / sum of covalent radii; None beyond 2.6 times the largest radius
     closest_A: float | None
     closest_atoms: tuple[int, int]
     closest_frame: int  # in its source

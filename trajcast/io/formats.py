@@ -33,7 +33,7 @@ MODEL = Format("TrajCast model", 2)
 DATASET = Format("TrajCast data set", 2)
 TRAJECTORY = Format("TrajCast trajectory", 2)
 CHECKPOINT = Format("TrajCast checkpoint", 2)
-MD_SUMMARY = Format("TrajCast reference", 1)
+MD_SUMMARY = Format("TrajCast reference", 2)
 
 
 def check_format(found: Any, known: Format, where: str, remedy: str) -> int:

@@ -82,8 +82,6 @@ PAPER = "results/paper"
 PAPER_FIGURE = PAPER + "/{figure}"
 PAPER_REPORT = f"{PAPER}/report.html"
 
-LOGS = "logs/{system}"
-
 
 def at(pattern: str, **wildcards: object) -> str:
     """Fill in the wildcards of a pattern."""

@@ -148,6 +148,7 @@ def import_model(
         ),
     )
     network = NetworkSettings(
+        cutoff_A=scales.cutoff,
         channels=config.num_hidden_channels,
         l_max=config.max_rotation_order,
         layers=config.num_mp_layers,

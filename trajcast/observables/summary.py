@@ -7,8 +7,8 @@ model does no better. Every difference from the reference is judged twice:
   the combined standard error; the blocks of a curve score no less, by the same test, than those of the second run,
   which must be as long as the rollout. A perfect model misses one in 20 such quantities on average. Without errors
   there is no verdict.
-- within tolerance: the difference is negligible in practice, however long the runs. If noise alone exceeds the
-  tolerance, the verdict is "not resolved".
+- within tolerance: the difference is negligible in practice, however long the runs. A difference beyond the
+  tolerance but within error, or without an error estimate, is "not resolved".
 
 Without a second run, scores are compared with those of the halves of the reference against each other.
 """
@@ -48,11 +48,11 @@ def verdict_rows(
         if of_md.scored:
             for curve in of_md.curves:
                 rows.append(_curve_row(of_md, of_rollout, of_second, curve, second_as_long))
-        of_name = {scalar.name: scalar for scalar in of_rollout.scalars}
-        second_of_name = {scalar.name: scalar for scalar in of_second.scalars} if of_second else {}
+        by_key = {scalar.key: scalar for scalar in of_rollout.scalars}
+        second_by_key = {scalar.key: scalar for scalar in of_second.scalars} if of_second else {}
         for scalar in of_md.scalars:
-            if scalar.name in of_name:
-                rows.append(_scalar_row(name, scalar, of_name[scalar.name], second_of_name.get(scalar.name), blocks))
+            if scalar.key in by_key:
+                rows.append(_scalar_row(name, scalar, by_key[scalar.key], second_by_key.get(scalar.key), blocks))
     return rows
 
 

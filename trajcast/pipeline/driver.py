@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from trajcast.core.errors import UserError
@@ -22,9 +24,28 @@ def take_over(folder: Path) -> None:
     Raises:
         UserError: Another Snakemake is running in `folder`.
     """
+    _lock(folder)  # never closed: released when the process ends
+    cancel_jobs_left_behind(folder)
+
+
+@contextmanager
+def driver_lock(folder: Path) -> Iterator[None]:
+    """Hold the lock of `folder` for the time of a block.
+
+    Raises:
+        UserError: A Snakemake is running in `folder`.
+    """
+    descriptor = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(folder: Path) -> int:
     path = folder / LOCK
     path.parent.mkdir(exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)  # never closed: released when the process ends
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -33,4 +54,4 @@ def take_over(folder: Path) -> None:
         ) from None
     except OSError as error:
         log.warning("%s: this file system has no locks (%s): make sure that only one snakemake runs", path, error)
-    cancel_jobs_left_behind(folder)
+    return descriptor

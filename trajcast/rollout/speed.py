@@ -37,7 +37,7 @@ def measure_speed(
 ) -> dict[str, Any]:
     """Time the steps of `settings.duration_ps` for one system, after a few warm-up steps.
 
-    A system that the guard stops stays fixed but is computed to the end; the result states the guard's reason.
+    A system that the guard stops stays fixed but is computed to the end; `outcome` in the result says how it ended.
     """
     counts = replace(step_counts(settings, model.scales.horizon_fs), frame_every=0)
     at_rest = spec.state(positions.numpy(), np.zeros(positions.shape)).to(device=model.device)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from trajcast.core.errors import UserError
 from trajcast.io.files import atomic_write
-from trajcast.io.formats import CHECKPOINT, checkpoint_values
+from trajcast.io.formats import CHECKPOINT, check_format, checkpoint_values
 from trajcast.training.schedule import Schedule
 
 
@@ -55,7 +55,11 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
     if not path.exists():
         return None
     try:
-        values = checkpoint_values(torch.load(path, weights_only=True, map_location="cpu"))
+        loaded = torch.load(path, weights_only=True, map_location="cpu")
+        check_format(loaded.get("format", "TrajCast checkpoint 1"), CHECKPOINT, str(path), "remove it to train anew")
+        values = checkpoint_values(loaded)
         return Checkpoint(**{**values, "schedule": Schedule(**values["schedule"])})
-    except (RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError) as error:
+    except UserError:
+        raise
+    except (AttributeError, RuntimeError, EOFError, OSError, KeyError, TypeError, pickle.UnpicklingError) as error:
         raise UserError(f"{path}: damaged checkpoint ({error}); remove it to train from scratch") from None

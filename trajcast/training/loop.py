@@ -65,6 +65,13 @@ def train(
     pairs = len(dataset.split("training"))
     if settings.samples > pairs:
         raise UserError(f"training.samples {settings.samples} exceeds the {pairs} pairs of the data set; lower it")
+    former_A = dict(dataset.provenance.get("settings") or {}).get("cutoff_A")
+    if former_A is not None and former_A != settings.network.cutoff_A:
+        log.warning(
+            "this data set of 0.1.0 was made for a cutoff of %g Å; training.network.cutoff_A is %g",
+            former_A,
+            settings.network.cutoff_A,
+        )
     identity = training_identity(settings, dataset, stream.source.identity if stream else None)
     if _is_finished(folder, identity):
         log.info("%s: finished already; remove model.json to train again", folder)

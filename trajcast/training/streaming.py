@@ -36,7 +36,7 @@ class Source:
     """Input of the `trajcast chunks` processes that make the chunks."""
 
     stream: StreamSettings
-    settings: Path | str  # section `training`: a YAML file, or its text
+    settings: Path | str  # section `training`: a YAML file, or the section as JSON
     reference_settings: Path
     starts: Path
     horizon_fs: float

@@ -9,9 +9,9 @@ from snakemake.logging import logger
 
 from trajcast.io import layout
 from trajcast.pipeline import resources, studies
-from trajcast.pipeline.adopt import former_results
 from trajcast.pipeline.attempts import NoFurtherAttempts, keep_what_groups_made
 from trajcast.pipeline.driver import take_over
+from trajcast.pipeline.former import PERMIT, former_results
 from trajcast.pipeline.jobs import ANNOUNCE, JobAnnouncer
 from trajcast.core.errors import UserError
 from trajcast.pipeline.resources import growing
@@ -38,13 +38,13 @@ if workflow.is_main_process:
     keep_what_groups_made(workflow, began)
 
 
-if workflow.is_main_process and (former := former_results()):
+if workflow.is_main_process and PERMIT not in os.environ and (former := former_results()):
     logger.warning(former)
 
 
 onstart:
-    if former_results():
-        raise WorkflowError(former_results())
+    if PERMIT not in os.environ and (former := former_results()):
+        raise WorkflowError(former)
     try:
         take_over(Path.cwd())
     except (UserError, OSError) as error:

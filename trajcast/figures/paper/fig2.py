@@ -131,17 +131,17 @@ def _differences(compared: Comparison, thermal_meV: float) -> list[list[Value]]:
     """Barriers of the rollout minus those of MD in kT, if both are known, and the largest published difference."""
     paper = published_result("fig2", "difference of barriers")
     md, rollout = (
-        {s.name: s for s in result.scalars} if (result := compared.results[method].get("free_energy")) else {}
+        {s.key: s for s in result.scalars} if (result := compared.results[method].get("free_energy")) else {}
         for method in ("md", "rollout")
     )
     rows: list[list[Value]] = []
-    for name in (name for name in md if name in rollout):
-        ours, reference = rollout[name], md[name]
+    for key in (key for key in md if key in rollout):
+        ours, reference = rollout[key], md[key]
         if ours.value is not None and reference.value is not None:
             errors = [s.error for s in (ours, reference) if s.error is not None]
             error = math.hypot(*errors) / thermal_meV if len(errors) == 2 else None
             difference = (ours.value - reference.value) / thermal_meV
-            rows.append([f"{name} / kT", "rollout − MD", None, None, difference, error])
+            rows.append([f"{reference.name} / kT", "rollout − MD", None, None, difference, error])
     published = ["|difference of barriers| / kT", "published", None, None, float(paper["value"]), None]
     return [*rows, published]
 

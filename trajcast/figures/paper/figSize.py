@@ -65,7 +65,7 @@ def draw(sources: dict[str, list[str]]) -> Drawing:
         title="Transfer to larger cells",
         caption="Vibrational densities of states, radial distribution functions (high peaks are truncated) and "
         "distribution of the potential energy of cells larger than the training cell, against MD of the same cell. "
-        "Ceiling: score of a second MD run as long as the rollout. Dark: reference MD; dashed: rollout; bands: one "
+        "Ceiling: score of a second MD run at most as long. Dark: reference MD; dashed: rollout; bands: one "
         "standard error on either side.",
         columns=FIGURE_COLUMNS,
         rows=rows,

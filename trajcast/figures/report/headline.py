@@ -3,6 +3,7 @@
 A rollout agrees with MD if all of this holds:
 
 - It was completed.
+- At least one quantity could be judged against its error.
 - No quantity is known to exceed its tolerance.
 - Of the quantities with a tolerance, at least as many are within it as are unresolved: a run that is too short to
   resolve anything does not agree.

@@ -50,7 +50,8 @@ def verdict_table(study: Study) -> Table:
         "Within error: a value differs from reference MD by no more than Student's t (95 %) times the combined "
         "standard error; for a curve, the blocks score no lower than those of the second run by the same test. A "
         "perfect model misses one in twenty such quantities. Tolerance: a difference that is negligible in practice, "
-        "however long the runs; “not resolved”: beyond tolerance but within error. Dash: not measured, or no error "
+        "however long the runs; “not resolved”: beyond tolerance, but within error or without an error "
+        "estimate. Dash: not measured, or no error "
         "estimate.",
         columns=[
             "Quantity",
@@ -88,19 +89,19 @@ def scalar_table(study: Study, name: str) -> Table | None:
     groups, notes = [], []
     for run in study.runs:
         md, rollout = run.md.get(name), run.rollout.get(name)
-        of_md = {scalar.name: scalar for scalar in md.scalars} if md else {}
-        of_rollout = {scalar.name: scalar for scalar in rollout.scalars} if rollout else {}
+        of_md = {scalar.key: scalar for scalar in md.scalars} if md else {}
+        of_rollout = {scalar.key: scalar for scalar in rollout.scalars} if rollout else {}
         rows = []
         for key in dict.fromkeys([*of_md, *of_rollout]):
             pair = (of_md.get(key), of_rollout.get(key))
             known = [scalar for scalar in pair if scalar]
-            unit = unit_text(known[0].unit)
+            unit, name_of = unit_text(known[0].unit), known[0].name
             theory = next((scalar.theory for scalar in known if scalar.theory is not None), None)
             values = [measured(s.value, s.error) if s else MISSING for s in pair]
-            rows.append(cells([f"{key} / {unit}" if unit else key, *values, number(theory)]))
+            rows.append(cells([f"{name_of} / {unit}" if unit else name_of, *values, number(theory)]))
             for method, scalar in zip(("reference MD", "rollout"), pair, strict=True):
                 if scalar and scalar.note:
-                    notes.append(f"{run.title}, {method}, {key}: {scalar.note}")
+                    notes.append(f"{run.title}, {method}, {name_of}: {scalar.note}")
         if rows:
             groups.append((run.title, rows))
     if not groups:

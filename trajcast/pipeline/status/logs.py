@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from trajcast.core.errors import UserError
+from trajcast.io import layout
 from trajcast.pipeline.jobs import PlannedJob, planned_jobs
 
-TARGETS = ("all", "results/paper/report.html")  # together they need every rule of the workflow
+TARGETS = ("all", layout.PAPER_REPORT)  # together they need every rule of the workflow
 SLURM_LOGS = Path("logs/slurm")  # `slurm-logdir` of profiles/slurm
 
 

@@ -1,1 +1,1 @@
-"""Operations on the state after each step of the network: guard, removal of COM motion, thermostats."""
+"""Operations on the state after each step of the network: removal of COM motion, guard, thermostats."""
