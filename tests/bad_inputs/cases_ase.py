@@ -180,9 +180,7 @@ def _(w: World) -> list[str]:
     return w.dataset(w.text("run.extxyz", lammps(run(), 1.0, 1.0)), *INTERVAL)
 
 
-@refused(
-    KIND, "LAMMPS' dump extxyz of a restarted run", "Timestep 38 follows 40 at frame 21", "a restart wrote twice"
-)
+@refused(KIND, "LAMMPS' dump extxyz of a restarted run", "Timestep 38 follows 40 at frame 21", "a restart wrote twice")
 def _(w: World) -> list[str]:
     parts = ["18\nTimestep" + part for part in lammps(run(), 1.0, 1.0).split("18\nTimestep")[1:]]
     return w.dataset(w.text("run.extxyz", "".join([*parts[:21], *parts[19:]])), "--lammps-units", "real")
@@ -340,7 +338,9 @@ def _(w: World) -> list[str]:
     return given(w, replace(own, masses=np.where(np.arange(18) == 1, 2.014, own.masses)).images())
 
 
-@refused(KIND, "N with the mass of argon", "N with mass 39.948 u, which is the mass of Ar", "correct the element or the mass")
+@refused(
+    KIND, "N with the mass of argon", "N with mass 39.948 u, which is the mass of Ar", "correct the element or the mass"
+)
 def _(w: World) -> list[str]:
     own = run()
     oxygen = own.numbers == 8

@@ -157,7 +157,7 @@ liquid(
     "a key that moved to another section",
     "dataset: {cutoff_A: 5.0}",
     "mine.yaml: systems.liquid",
-    "cutoff_A: is now called training.network.cutoff_A",
+    "cutoff_A: is now training.network.cutoff_A",
 )
 liquid("a count that is a fraction", "training: {samples: 10.5}", "training.samples: 10.5 is wrong")
 liquid("a number that is text", 'training: {learning_rate: "0.1"}', "'0.1' is wrong", "write a plain number")
@@ -240,5 +240,11 @@ settings("no samples for the test", {"samples": {"training": 3, "validation": 1}
 settings("no pairs", {"samples": {"training": 0, "validation": 1, "test": 1}}, "samples.training: 0 is wrong")
 settings("a horizon below the interval", {"horizon_fs": 0.5}, "0.5 is not a multiple of the frame interval")
 settings("a horizon longer than the run", {"horizon_fs": 400.0}, "lower horizon_fs, or give longer trajectories")
-settings("a key of 0.1.0", {"cutoff_A": 5.0}, "cutoff_A: is now called training.network.cutoff_A", "config upgrade")
+settings("a key of 0.1.0", {"cutoff_A": 5.0}, "cutoff_A: is now training.network.cutoff_A", "config upgrade")
+settings(
+    "a check of 0.1.0",
+    {"accept": ["neighbors"]},
+    "dataset.yaml: accept.0: the check neighbors is made by training now; remove it from accept",
+    "config upgrade",
+)
 settings("three steps", {"steps": 3}, "steps: 3 is wrong")

@@ -126,7 +126,12 @@ def bad(what: str, *parts: str, data_text: str | None = None, **options: Any) ->
         return reference(w, data() if data_text is None else data_text, **options)
 
 
-bad("N with the mass of argon", "N with mass 39.948 u, which is the mass of Ar", "correct the element or the mass", elements=("N",))
+bad(
+    "N with the mass of argon",
+    "N with mass 39.948 u, which is the mass of Ar",
+    "correct the element or the mass",
+    elements=("N",),
+)
 bad("an element that is none", "'A' is not an element", "write a symbol such as Ar", elements=("A",))
 bad("too many elements", "2 elements (Ar, Kr) for the 1 atom types", elements=("Ar", "Kr"))
 bad("lj units", "LAMMPS units are lj", "real or metal", before="units lj\natom_style atomic\n")

@@ -113,7 +113,9 @@ def _(w: World) -> list[str]:
     return command
 
 
-@refused(KIND, "a GRO topology, whose names are no elements", "contains neither elements nor masses", "CA may be carbon")
+@refused(
+    KIND, "a GRO topology, whose names are no elements", "contains neither elements nor masses", "CA may be carbon"
+)
 def _(w: World) -> list[str]:
     trajectory(w, run(), "run.trr")
     rows = [f"{1:5d}SOL  {'OW' if z == 8 else 'HW':>5s}{i + 1:5d}" for i, z in enumerate(run().numbers)]

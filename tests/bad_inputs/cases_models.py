@@ -288,9 +288,7 @@ written("a device that is not there", "--device cuda:9: not usable here", "use c
 written("a device of other machines", "--device mps: not usable here", "use cpu or auto")(
     lambda w, path: rollout(w, path, "--device", "mps")
 )
-written("a device that is none", "--device gpu", "use cpu or auto")(
-    lambda w, path: rollout(w, path, "--device", "gpu")
-)
+written("a device that is none", "--device gpu", "use cpu or auto")(lambda w, path: rollout(w, path, "--device", "gpu"))
 written("no threads", "--threads 0: must be at least 1")(lambda w, path: rollout(w, path, "--threads", "0"))
 written("a backend that is none", "'cude' is not known; choose one of")(
     lambda w, path: rollout(w, path, "--backend", "cude")

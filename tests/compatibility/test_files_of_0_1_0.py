@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from trajcast.config.configuration import read_config
 from trajcast.config.files import read_yaml
 from trajcast.config.settings import NetworkSettings, TrainingSettings
-from trajcast.config.upgrade import upgrade_file
+from trajcast.config.upgrade_file import upgrade_file
 from trajcast.config.validation import validate
 from trajcast.core.errors import UserError
 from trajcast.core.neighbors.find import find_neighbors

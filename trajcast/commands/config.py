@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Carry out the command."""
-    from trajcast.config.upgrade import upgrade_file
+    from trajcast.config.upgrade_file import upgrade_file
 
     for path in arguments.files:
         changes = upgrade_file(path)

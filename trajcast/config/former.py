@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-RENAMED_KEYS = {  # independent of the section: no old name is a key of another section
+RENAMED_KEYS = {  # `trajcast.config.upgrade` says where each was a key
     "forecast": "rollout",
     "zero_momenta_every": "remove_com_motion_every",
     "own_steps": "multistep_fraction",
@@ -15,8 +15,10 @@ INSTRUCTION = "run `trajcast config upgrade FILE`"
 
 
 def renamed_key(key: str) -> str | None:
-    """Present name of a former key, or None."""
-    return (MOVED_KEYS | RENAMED_KEYS).get(key)
+    """What became of a former key and what to do, or None if there was no such key."""
+    if key in MOVED_KEYS:
+        return f"is now {MOVED_KEYS[key]}: it belongs to the network; move it there, or {INSTRUCTION}"
+    return f"is now called {RENAMED_KEYS[key]}; rename it, or {INSTRUCTION}" if key in RENAMED_KEYS else None
 
 
 def former_command(name: str) -> str | None:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from trajcast.config.files import Layers, read_yaml
-from trajcast.config.former import INSTRUCTION, renamed_key
+from trajcast.config.former import INSTRUCTION, REMOVED_CHECKS, renamed_key
 from trajcast.core.errors import LONGEST, UserError
 
 SectionType = TypeVar("SectionType")
@@ -40,13 +40,15 @@ def _explain(problem: Mapping[str, Any]) -> str:
     shown = "null" if value is None else repr(value)
     shown = shown if len(shown) <= LONGEST else f"{shown[:LONGEST]}…"
     if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-        if (new := renamed_key(str(problem["loc"][-1]))) is not None:
-            return f"{key}: is now called {new}; rename it, or {INSTRUCTION}"
+        if (instruction := renamed_key(str(problem["loc"][-1]))) is not None:
+            return f"{key}: {instruction}"
         return f"{key}: unknown key (value {shown}); check its spelling or remove it"
     if kind == "missing":
         return f"{key}: missing; add it"
     if kind == "value_error":
         return f"{key}: {problem['ctx']['error']}"
+    if kind == "literal_error" and "accept" in problem["loc"] and value in REMOVED_CHECKS:
+        return f"{key}: the check {value} is made by training now; remove it from accept, or {INSTRUCTION}"
     hint = ""
     if isinstance(value, str) and kind in ("float_type", "int_type"):
         hint = "; YAML reads this as text: write a plain number"

@@ -11,7 +11,7 @@ from trajcast.core.state import join
 from trajcast.io.trajectory import Trajectory
 from trajcast.observables import temperature
 from trajcast.observables.selection import select
-from trajcast.observables.temperature_series import kinetic_temperatures
+from trajcast.observables.temperature_series import atom_degrees_of_freedom, kinetic_temperatures
 
 TARGET = 300.0
 BENT = np.array([[0.0, 0, 0], [0.96, 0, 0], [-0.24, 0.93, 0]])
@@ -64,7 +64,7 @@ def test_every_element_and_the_total_follow_theory(tmp_path, numbers, cell, posi
 @pytest.mark.parametrize(("numbers", "cell", "positions"), SYSTEMS.values(), ids=SYSTEMS)
 def test_degrees_of_freedom_of_atoms_add_up(numbers, cell, positions):
     state = spec(numbers, cell).state(positions, 0 * positions)
-    of_atoms = temperature_series.atom_degrees_of_freedom(state)
+    of_atoms = atom_degrees_of_freedom(state)
     assert of_atoms.sum() == pytest.approx(float(degrees_of_freedom(state)[0]))
     if cell is not None:
         masses = state.masses.numpy()

@@ -60,7 +60,8 @@ print(json.dumps({"present": present, **found}))
 def test_training_evaluation_and_rollouts_need_little(tmp_path: Path):
     run = subprocess.run(
         [sys.executable, "-c", WORK, str(tmp_path), *REFUSED],
-        env=os.environ | {"PYTHONPATH": f"{TESTS / 'core_alone'}:{TESTS / 'physics'}", "OMP_NUM_THREADS": "1"},
+        env=os.environ
+        | {"PYTHONPATH": f"{TESTS / 'helpers' / 'core_alone'}:{TESTS / 'helpers'}", "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
     )

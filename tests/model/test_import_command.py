@@ -168,7 +168,10 @@ COMPRESSION = "_int_out.LinearCompression.linear.weight"
         (lambda weights: torch.save({**weights, "code": Code()}, "weights.pt"), "nothing was executed"),
         (lambda weights: torch.save([1, 2], "weights.pt"), "does not hold a dictionary of tensors"),
         (lambda weights: torch.save({"model": weights}, "weights.pt"), "does not hold a dictionary of tensors"),
-        (lambda weights: torch.save({"w": torch.ones(1)}, "weights.pt"), "no tensor _int_out.LinearInit.linear.weight;"),
+        (
+            lambda weights: torch.save({"w": torch.ones(1)}, "weights.pt"),
+            "no tensor _int_out.LinearInit.linear.weight;",
+        ),
         (without("rms_targets"), "no tensor rms_targets;"),
         (without("_int_out.mp_layer_1.vel_mlp.layer1.weight"), "no tensor _int_out.mp_layer_1.vel_mlp.layer1.weight;"),
         (with_tensor(COMPRESSION, torch.ones(5)), f"{COMPRESSION} has shape (5,), the configuration requires (4,)"),

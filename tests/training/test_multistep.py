@@ -147,7 +147,9 @@ def test_samples_of_two_steps_survive_the_file(tmp_path: Path) -> None:
 
 def test_the_gradient_is_that_of_both_steps_with_the_first_held_fast(tmp_path: Path) -> None:
     dataset = two_steps(tmp_path / "d.h5")
-    run = TrainingRun(replace(SETTINGS, multistep_fraction=0.5, dtype="float64"), dataset, "cpu", "dense", SINGLE_PROCESS)
+    run = TrainingRun(
+        replace(SETTINGS, multistep_fraction=0.5, dtype="float64"), dataset, "cpu", "dense", SINGLE_PROCESS
+    )
     parameters, loss = run.parameters, run.loss
     batch = run.updates.batches.batch(np.array([1, 3]))
     parameters.differentiate(batch, loss, steps=2)

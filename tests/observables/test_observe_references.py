@@ -173,7 +173,7 @@ def test_the_record_says_what_the_md_was(prepared: Path) -> None:
     }
     found = references.matching(reference, context(WATER, **SETTINGS).settings, 10.0, prepared)
     assert found == prepared / "summary"
-    assert record["md"] == PROVENANCE
+    assert record["md"] == PROVENANCE | {"canonical_temperature_K": PROVENANCE["settings"]["temperature_K"]}
     with_its_seed = reference.model_copy(update={"seed": PROVENANCE["settings"]["seed"]})
     assert references.matching(with_its_seed, context(WATER, **SETTINGS).settings, 10.0, prepared) is None
 
@@ -209,7 +209,7 @@ def test_a_summary_without_its_record_is_none(files: Path, capsys: pytest.Captur
     assert (files / "broken/5fs/rdf.json").is_file()
     assert observe(files, "rollout.h5md", md="broken/reference.json") == 2
     assert "broken/reference.json: no such file" in capsys.readouterr().err
-    for text, complaint in (("{}", "not a summary of reference MD"), ("[", "not valid JSON")):
+    for text, complaint in (("{}", "not a TrajCast reference file"), ("[]", "not a summary"), ("[", "not valid JSON")):
         (files / "broken/reference.json").write_text(text, encoding="utf-8")
         assert observe(files, "rollout.h5md", md="broken/reference.json") == 2
         assert complaint in capsys.readouterr().err

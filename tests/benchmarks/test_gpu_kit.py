@@ -16,7 +16,7 @@ import pytest
 import torch
 
 ROOT = Path(__file__).parents[2]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "physics")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
 from small_dataset import small_dataset  # noqa: E402
 

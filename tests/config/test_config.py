@@ -59,7 +59,11 @@ def test_the_shipped_configuration_is_valid(values):
         ("training.network.radial_mlp", 64, "64 is wrong: input should be a valid list"),
         ("training.displacement_weight", 1.5, "1.5 is wrong: input should be less than or equal to 1"),
         ("training", None, "systems.liquid.training: null is wrong"),
-        ("training.initial", "water", "training.initial: 'water' is neither a shipped model (paracetamol-7fs, quartz-30fs,"),
+        (
+            "training.initial",
+            "water",
+            "training.initial: 'water' is neither a shipped model (paracetamol-7fs, quartz-30fs,",
+        ),
         (
             "training.initial",
             "water-5fs",
@@ -87,7 +91,8 @@ def test_the_shipped_configuration_is_valid(values):
         ("horizons_fs", [1.0, 1.0], "horizons_fs [1.0, 1.0] contains 1 twice; remove one"),
         ("training.samples", 10**6, "training.samples 1000000 is more than dataset.samples.training"),
         ("dataset.seed", ..., "systems.liquid: dataset: seed: missing; add it"),
-        ("dataset.cutoff_A", 4.0, "dataset: cutoff_A: is now called training.network.cutoff_A; rename it, or"),
+        ("dataset.cutoff_A", 4.0, "dataset: cutoff_A: is now training.network.cutoff_A: it belongs to the network"),
+        ("dataset.accept", ["neighbors"], "dataset: accept.0: the check neighbors is made by training now; remove it"),
         ("forecast", {}, "systems.liquid.forecast: is now called rollout; rename it, or"),
         ("dataset.cutoff", 4.0, "systems.liquid: dataset: cutoff: unknown key"),
         ("dataset.horizon_fs", 2.0, "dataset.horizon_fs does not belong here"),

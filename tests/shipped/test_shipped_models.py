@@ -59,7 +59,7 @@ def test_rollouts_keep_their_temperature(name: str, tmp_path: Path) -> None:
         output=tmp_path / "temperatures.json",
         outcome=tmp_path / "outcome.json",
         record={},
-        recorder_type=TemperatureRecorder,
+        reporter=TemperatureRecorder,
     )
     assert (outcome["outcome"], outcome["step"]) == ("completed", STEPS)
     found = json.loads((tmp_path / "temperatures.json").read_text(encoding="utf-8"))
