@@ -80,6 +80,7 @@ WINDOWS = f"{COOLING}/{WINDOWS_FILE}"
 
 PAPER = "results/paper"
 PAPER_FIGURE = PAPER + "/{figure}"
+PAPER_RECORD = PAPER_FIGURE + ".json"
 PAPER_REPORT = f"{PAPER}/report.html"
 
 

@@ -6,10 +6,6 @@ from itertools import chain
 from trajcast.figures.paper import drawable, figures
 
 
-def paper_json(figure):
-    return f"{layout.at(layout.PAPER_FIGURE, figure=figure)}.json"
-
-
 rule paper_figure:
     input:
         lambda wildcards: sorted({*chain.from_iterable(figures()[wildcards.figure].sources(plan).values())}),
@@ -44,7 +40,7 @@ use rule paper_figure as paper_table with:
 
 rule paper:
     input:
-        lambda wildcards: [paper_json(name) for name in drawable(plan)],
+        lambda wildcards: [layout.at(layout.PAPER_RECORD, figure=name) for name in drawable(plan)],
     output:
         layout.PAPER_REPORT,
     log:
@@ -56,7 +52,9 @@ rule paper:
         mem_mb=growing(2000),
         runtime=growing(15),
     params:
-        sources=lambda wildcards: json.dumps({name: [paper_json(name)] for name in drawable(plan)}),
+        sources=lambda wildcards: json.dumps(
+            {name: [layout.at(layout.PAPER_RECORD, figure=name)] for name in drawable(plan)}
+        ),
         code=CODE["paper"],
     shell:
         "trajcast paper report --sources {params.sources:q} --output {output:q} 2>&1 | tee -i {log:q}"
