@@ -99,5 +99,7 @@ def _difference(row: dict[str, Any]) -> str:
     if row["score"] is not None:
         return f"score of the {row['quantity']} ({number(row['score'] - row['ceiling'], 2)})"
     difference = row["rollout"] - row["md"]
-    text = f"{'+' if difference > 0 else ''}{number(difference, 2)} {unit_text(row['unit'])}".strip()
+    unit = unit_text(row["unit"])
+    unit = f"× {unit}" if unit.startswith("10") else unit
+    text = f"{'+' if difference > 0 else ''}{number(difference, 2)} {unit}".strip()
     return f"{row['quantity']} ({text})"
