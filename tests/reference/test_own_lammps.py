@@ -46,7 +46,7 @@ def run(**variables: str) -> tuple[float, str, object, str]:
     """Energy, file of the Python package, variable of the command line, version in the provenance."""
     done = subprocess.run(
         [sys.executable, "-c", WORK],
-        cwd=Path(__file__).parent,
+        cwd=Path(__file__).parents[1] / "helpers",
         env=os.environ | {"OMP_NUM_THREADS": "1"} | variables,
         capture_output=True,
         text=True,
