@@ -27,6 +27,8 @@ from benchmarks.models import NETWORKS  # noqa: E402
 from trajcast.model.ops import dense  # noqa: E402
 from trajcast.training.checkpoint import read_checkpoint  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 CHECK = {"case": "molecule-20", "network": "small", "dtype": "float64", "backend": "dense"}
 

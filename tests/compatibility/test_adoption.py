@@ -33,7 +33,7 @@ TARGETS = [
 ]
 TEST = ("--configfile", "config/test.yaml")
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 
 
 def environment() -> dict[str, str]:

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import tiny_reference
 
+pytestmark = pytest.mark.slow
+
 DATASETS = ("particles/all/position/value", "particles/all/velocity/value", "observables/total_energy/value")
 
 

@@ -23,6 +23,8 @@ from trajcast.reference.engines.lammps import potential_energies
 from trajcast.reference.health import check_health, examine
 from trajcast.reference.systems import liquid
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -45,6 +45,8 @@ from trajcast.rollout.rules.guard import (
 from trajcast.rollout.step import stepper
 from trajcast.rollout.steps import step_counts
 
+pytestmark = pytest.mark.slow
+
 GUARD = GuardSettings(min_temperature_K=1.0, max_temperature_K=3000.0, min_distance_A=0.0)
 SETTINGS = RolloutSettings(duration_ps=0.2, equilibration_ps=0.02, temperature_K=300.0, seed=1, guard=GUARD)
 TARGET = torch.tensor(300.0, dtype=torch.float64)

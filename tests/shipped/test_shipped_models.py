@@ -18,6 +18,8 @@ from trajcast.rollout.loop import run_rollout
 from trajcast.rollout.reporters.temperatures import TemperatureRecorder
 from trajcast.training.evaluation import evaluate
 
+pytestmark = pytest.mark.slow
+
 NAMES = shipped.names()
 STEPS = 500
 GUARD = GuardSettings(min_temperature_K=100.0, max_temperature_K=700.0, min_distance_A=0.6)

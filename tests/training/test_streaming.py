@@ -25,6 +25,8 @@ from trajcast.observables.temperature_series import ALL_ATOMS, temperature_serie
 from trajcast.reference.chunks import chunk_file, chunk_to_begin_with, run_chunk
 from trajcast.reference.protocol import perform
 
+pytestmark = pytest.mark.slow
+
 STREAM = StreamSettings(processes=2, chunk_ps=0.2, decorrelation_ps=0.1, spacing_fs=20.0, uses=2)
 SETTINGS = TrainingSettings(
     network=NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4]),

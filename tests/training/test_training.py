@@ -37,6 +37,8 @@ from trajcast.training.loss import loss_of
 from trajcast.training.scales import scales_of
 from trajcast.training.updates import Updates
 
+pytestmark = pytest.mark.slow
+
 NETWORK = NetworkSettings(cutoff_A=3.0, channels=4, l_max=1, layers=1, radial_mlp=[8, 4], speed_mlp=[8, 4])
 SETTINGS = TrainingSettings(
     network=NETWORK, samples=24, seed=3, batch_size=4, max_epochs=3, dtype="float32", ema_decay=0.9

@@ -16,6 +16,8 @@ from trajcast.pipeline.cooling import cooled_md, cooled_rollouts, ramp, rollout_
 from trajcast.pipeline.estimate.prices import Prices
 from trajcast.pipeline.plan import Plan
 
+pytestmark = pytest.mark.slow
+
 STUDY = {
     "final_temperature_K": 200.0,
     "duration_ps": 0.3,

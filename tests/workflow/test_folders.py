@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from project import command, environment, lay_out
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 TARGET = "results/liquid/reference/reference.yaml"
 
 

@@ -19,7 +19,7 @@ from snakemake.utils import update_config
 
 from trajcast.pipeline.plan import Plan
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 
 TINY: dict[str, Any] = {
     "argon": {

@@ -11,7 +11,7 @@ from project import PAGE, change, planned, ran, snakemake
 
 from trajcast import shipped
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 FOLDER = "results/liquid/2fs/model-waters"
 TRAINED = {"runs.1fs": {"horizon_fs": 1.0}}
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from project import PAGE, change, planned, ran, settings_and_records, snakemake
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 
 
 def test_unchanged_configuration_runs_nothing(results: Path) -> None:

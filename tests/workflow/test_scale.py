@@ -16,6 +16,8 @@ TARGETS = ("results/paper/report.html", "all")
 
 MEASURE = """\
 import resource, subprocess, sys
+
+pytestmark = pytest.mark.slow
 returncode = subprocess.run(sys.argv[1:]).returncode
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss, flush=True)

@@ -32,7 +32,7 @@ from slurm_faults import (
 
 from trajcast.io.trajectory import Trajectory
 
-pytestmark = pytest.mark.slurm
+pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from project import PAGE
 
 from trajcast import cli
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 TEST = ["--configfile", "config/test.yaml"]
 
 

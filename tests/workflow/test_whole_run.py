@@ -12,7 +12,7 @@ import yaml
 from conftest import Finished
 from project import PAGE, lay_out, ran, settings_and_records, snakemake
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.slow, pytest.mark.workflow]
 
 
 def test_killed_run_goes_on_and_completes(finished: Finished) -> None:
