@@ -12,12 +12,13 @@ import pytest
 import yaml
 from project import ROOT, environment, lay_out
 
+pytestmark = pytest.mark.slow
+
 TARGETS = ("results/paper/report.html", "all")
 
 MEASURE = """\
 import resource, subprocess, sys
 
-pytestmark = pytest.mark.slow
 returncode = subprocess.run(sys.argv[1:]).returncode
 usage = resource.getrusage(resource.RUSAGE_CHILDREN)
 print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss, flush=True)
