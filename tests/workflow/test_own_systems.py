@@ -147,7 +147,7 @@ def test_from_a_structure_file_and_a_machine_learned_potential_to_the_page(tmp_p
     by_commands(folder, "silicon")
     check_results(folder, "silicon", 8)
     page = (folder / "results/silicon/report.html").read_text(encoding="utf-8")
-    assert "lammps, sevennet-0 (δt = 2 fs)" in page
+    assert "LAMMPS, sevennet-0 (δt = 2 fs)" in page
     assert "The potential warned: No tensor product accelerator" in page
     assert re.search("SHA-256 of the potential('|&#39;|&#x27;)s weights: [0-9a-f]{64}<", page)
 
