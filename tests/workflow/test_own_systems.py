@@ -148,7 +148,7 @@ def test_from_a_structure_file_and_a_machine_learned_potential_to_the_page(tmp_p
     check_results(folder, "silicon", 8)
     page = (folder / "results/silicon/report.html").read_text(encoding="utf-8")
     assert "LAMMPS, sevennet-0 (δt = 2 fs)" in page
-    assert "The potential warned: No tensor product accelerator" in page
+    assert "Warning of the potential: No tensor product accelerator" in page
     assert re.search("SHA-256 of the potential('|&#39;|&#x27;)s weights: [0-9a-f]{64}<", page)
 
 
