@@ -351,8 +351,17 @@ systems:
 @pytest.mark.parametrize("cutoff", ["{cutoff_A: 5.0} # why", "{cutoff_A: 5.0, seed: 1} # why", "\n      cutoff_A: 5.0"])
 @pytest.mark.parametrize("training", ["{}", "{network: {channels: 4}}", "{seed: 1}", "{\n      seed: 1}", "", "null"])
 def test_mappings_in_braces(tmp_path: Path, cutoff: str, training: str) -> None:
-    upgraded(tmp_path, f"systems:\n  a:\n    dataset: {cutoff}\n    training: {training}\n    forecast: {{}}\n")
-    upgraded(tmp_path, f'{{systems: {{a: {{dataset: {{cutoff_A: 5, "seed":1}}, training: {training}}}}}}}\n')
+    block = f"systems:\n  a:\n    dataset: {cutoff}\n    training: {training}\n    forecast: {{}}\n"
+    one_line = f'{{systems: {{a: {{dataset: {{cutoff_A: 5, "seed":1}}, training: {training}}}}}}}\n'
+    for text in (block, one_line):
+        new = upgraded(tmp_path, text)
+        assert new.count("# why") == text.count("# why")
+        before, after = (parse_yaml(content, "")["systems"]["a"] for content in (text, new))
+        network = (before["training"] or {}).get("network", {}) | {"cutoff_A": 5.0}
+        assert after["training"] == (before["training"] or {}) | {"network": network}
+        assert after["dataset"] == ({"seed": 1} if "seed" in before["dataset"] else {})
+        assert ("rollout" in after) == ("forecast" in before)
+        assert "forecast" not in after
 
 
 def test_braces_over_several_lines(tmp_path: Path) -> None:
