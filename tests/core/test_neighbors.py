@@ -50,7 +50,7 @@ def atoms_in(name: str, atoms: int = 40, seed: int = 1) -> State:
 
 
 def edges(neighbors: Neighbors) -> np.ndarray:
-    """Rows of atom, neighbour and vector in one order; room that is not used left out."""
+    """Rows of atom, neighbour and vector in one order; without unused capacity."""
     used = torch.linalg.vector_norm(neighbors.vectors.double(), dim=1) < neighbors.cutoff * (1 - 1e-12)
     pairs = torch.stack([neighbors.atoms, neighbors.index], dim=1).double()
     rows = torch.cat([pairs, neighbors.vectors.double().round(decimals=9) + 0.0], dim=1)[used].numpy()

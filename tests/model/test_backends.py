@@ -40,7 +40,7 @@ def features_of(parities: Parities, channels: int, atoms: int, dtype: torch.dtyp
 
 
 def some_neighbors(atoms: int, dtype: torch.dtype, *, paired: bool) -> Neighbors:
-    """Between none and six neighbours, and room for three more; all edges but the room's may be two of one pair."""
+    """Between none and six neighbours, and capacity for three more; all edges but the unused may be two of one pair."""
     rng = torch.Generator().manual_seed(4)
     first = torch.cat([torch.zeros(1, dtype=torch.long), torch.randint(0, 7, (atoms,), generator=rng).cumsum(0)])
     count = int(first[-1]) + 3
@@ -81,7 +81,7 @@ def edge_difference(backend: ModuleType, shape: ProductShape, dtype: torch.dtype
     harmonics = directions(neighbors.vectors, shape.l_max)
     features = features_of(shape.parities, shape.channels, atoms, dtype)
     near = draw((neighbors.pairs or len(neighbors.index)) - 3, HIDDEN, seed=10, dtype=dtype).requires_grad_()
-    hidden = torch.cat([near, near.new_zeros(3, HIDDEN)])  # zero beyond the cutoff, as for room
+    hidden = torch.cat([near, near.new_zeros(3, HIDDEN)])  # zero beyond the cutoff, as for unused capacity
     weight = draw(HIDDEN, shape.weights, seed=9, dtype=dtype).requires_grad_()
     found = [
         b.edge_product(shape, features, b.edges(neighbors, harmonics), hidden, weight) for b in (backend, REFERENCE)

@@ -71,7 +71,7 @@ def test_order_of_atoms_does_not_matter(model: TrajCast) -> None:
     torch.testing.assert_close(there.velocity, here.velocity[order], **EXACT)
 
 
-def test_order_of_neighbors_and_unused_room_do_not_matter(model: TrajCast) -> None:
+def test_order_of_neighbors_and_unused_capacity_do_not_matter(model: TrajCast) -> None:
     state = random_state(6)
     found = find_neighbors(state, model.scales.cutoff)
     rng = torch.Generator().manual_seed(2)

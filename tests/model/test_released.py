@@ -31,7 +31,7 @@ from trajcast.model.store import load_model, save_model
 EXACT = 1e-8
 ELEMENTS = [8, 1, 14]  # in the order of the checkpoint's types, which need not ascend
 MASSES = {1: 1.008, 8: 15.999, 14: 28.085}
-STILL = [0.0, 0.0, 0.0]
+ZERO = [0.0, 0.0, 0.0]
 SHARED = Path(__file__).parents[3] / "shared/ibm"
 
 
@@ -42,7 +42,7 @@ def configuration(**changes: Any) -> dict[str, Any]:
         "num_mp_layers": 2, "edge_mlp_kwargs": {"n_neurons": [5, 6], "activation": "silu"},
         "vel_mlp_kwargs": {"n_neurons": [7], "activation": "silu"},
         "nl_gate_kwargs": {"activation_scalars": {"e": "silu", "o": "tanh"}, "activation_gates": {"e": "silu"}},
-        "conserve_ang_mom": False, "net_lin_mom": STILL, "o3_backend": "e3nn", **changes,
+        "conserve_ang_mom": False, "net_lin_mom": ZERO, "o3_backend": "e3nn", **changes,
     }  # fmt: skip
 
 
@@ -159,14 +159,14 @@ def test_smallest_network_with_triton() -> None:
 @pytest.mark.parametrize(
     "laws",
     [
-        {"net_lin_mom": STILL},
+        {"net_lin_mom": ZERO},
         {"net_lin_mom": []},
         {"net_lin_mom": [0.3, -0.1, 0.2]},
-        {"net_lin_mom": STILL, "conserve_ang_mom": True, "net_ang_mom": STILL},
+        {"net_lin_mom": ZERO, "conserve_ang_mom": True, "net_ang_mom": ZERO},
         {"net_lin_mom": None, "conserve_ang_mom": True},
         {"net_lin_mom": [0.3, -0.1, 0.2], "conserve_ang_mom": True, "net_ang_mom": [1.0, 0.0, -2.0]},
     ],
-    ids=["still", "kept", "given", "still and not turning", "both kept", "both given"],
+    ids=["zero", "kept", "given", "both zero", "both kept", "both given"],
 )
 def test_conserved_totals(laws: dict[str, Any], momentum: bool, pbc: bool, tmp_path: Path) -> None:
     config = configuration(**laws)

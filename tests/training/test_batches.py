@@ -1,4 +1,4 @@
-"""Batches whose neighbours were found once are those found anew; room that is not used changes nothing."""
+"""Batches whose neighbours were found once are those found anew; unused capacity changes nothing."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from trajcast.core.units import KCAL_PER_MOL
 from trajcast.reference.engines import MdRun
 from trajcast.reference.engines._lammps import Units
 
-STILL_EVERY = 1000  # steps; thermostats can amplify the residual P and L from rounding
+REMOVE_COM_MOTION_EVERY = 1000  # steps; thermostats can amplify the residual P and L from rounding
 BAR_PER_GPA = 1e4
 
 
@@ -35,7 +35,7 @@ def integration(settings: ReferenceSettings, run: MdRun, start: State, units: Un
         lines += [
             f"fix {name} all {style}",
             f"fix_modify {name} temp thermo_temp",
-            f"fix still all momentum {STILL_EVERY} linear 1 1 1{angular}",
+            f"fix still all momentum {REMOVE_COM_MOTION_EVERY} linear 1 1 1{angular}",
         ]
     pressures = " pxx pyy pzz" if run.pressure else ""
     lines += [f"thermo_style custom step temp pe ke etotal{pressures}", "thermo_modify format float %.10g"]
